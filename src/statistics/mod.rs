@@ -1,0 +1,1 @@
+//! Confidence over worlds.
