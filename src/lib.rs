@@ -1,2 +1,10 @@
 //! Proof-check the multi-view theory of ensembles and distillation by running it.
+pub mod data;
+pub mod engine;
+pub mod evaluation;
+pub mod network;
+pub mod objective;
+pub mod real;
+pub mod regime;
+pub mod seed;
 pub mod statistics;

@@ -1,0 +1,129 @@
+//! The data distribution `D` (Definition 3.1): inputs as lists of patches, each carrying one feature
+//! (or none) with a weight. Noise vectors are the engines' affair: the dense engine draws them in
+//! `R^d`, the overlap engine draws their overlaps with the weights.
+
+use crate::regime::{DataRegime, PatchCount};
+use rand::{Rng, RngExt};
+
+/// One patch `x_p = z_p v + α_p Σ_{v'} v' + ξ_p`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Patch {
+    /// Index of the feature `v` (class · views + view), or `None` for a patch of pure noise.
+    pub feature: Option<u32>,
+    /// `z_p ≥ 0`.
+    pub weight: f32,
+    /// `α_p ∈ [0, γ]`, the weight of every feature other than `v`.
+    pub feature_noise: f32,
+}
+
+/// Which part of the mixture an input was drawn from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Kind {
+    /// `D_m`: both views of the label at full weight.
+    MultiView,
+    /// `D_s`: only this view (0 or 1) at full weight.
+    SingleView(u8),
+}
+
+/// An input without its noise vectors.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sample {
+    /// `y`.
+    pub label: usize,
+    /// The part of the mixture.
+    pub kind: Kind,
+    /// `x_1 … x_P`.
+    pub patches: Vec<Patch>,
+}
+
+/// The training set `Z`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DataSet {
+    /// The `N` samples.
+    pub samples: Vec<Sample>,
+}
+
+impl DataSet {
+    /// Draws `N` samples of `D`.
+    pub fn draw(regime: &DataRegime, rng: &mut impl Rng) -> Self {
+        let samples = (0..regime.sample_count())
+            .map(|_| {
+                let label = rng.random_range(0..regime.classes);
+                let kind = draw_kind(regime, rng);
+                draw_sample(regime, label, kind, rng)
+            })
+            .collect();
+        Self { samples }
+    }
+
+    /// Total number of patches over all samples.
+    pub fn patch_count(&self) -> usize {
+        self.samples.iter().map(|s| s.patches.len()).sum()
+    }
+}
+
+fn draw_kind(regime: &DataRegime, rng: &mut impl Rng) -> Kind {
+    if rng.random_bool(regime.single_view_share) {
+        Kind::SingleView(rng.random_range(0..regime.views_per_class) as u8)
+    } else {
+        Kind::MultiView
+    }
+}
+
+/// Draws an input of the given label and kind (steps 2 to 6 of Definition 3.1).
+pub fn draw_sample(regime: &DataRegime, label: usize, kind: Kind, rng: &mut impl Rng) -> Sample {
+    let views = regime.views_per_class;
+    let mut patches = Vec::new();
+    let mut add = |feature: Option<usize>, total: f64, count: usize, rng: &mut dyn Rng| {
+        for _ in 0..count {
+            patches.push(Patch {
+                feature: feature.map(|v| v as u32),
+                weight: (total / count as f64) as f32,
+                feature_noise: uniform([0.0, regime.feature_noise], rng) as f32,
+            });
+        }
+    };
+    for view in 0..views {
+        let weak = matches!(kind, Kind::SingleView(kept) if usize::from(kept) != view);
+        let total = if weak {
+            regime.weak_weight
+        } else {
+            uniform(regime.main_weight, rng)
+        };
+        add(
+            Some(label * views + view),
+            total,
+            regime.patches_per_feature,
+            rng,
+        );
+    }
+    let present = regime.sparsity / regime.classes as f64;
+    for feature in (0..regime.features()).filter(|v| regime.class_of(*v) != label) {
+        if rng.random_bool(present) {
+            let total = match kind {
+                Kind::MultiView => uniform(regime.other_weight, rng),
+                Kind::SingleView(_) => regime.single_view_other_weight,
+            };
+            add(Some(feature), total, regime.patches_per_feature, rng);
+        }
+    }
+    if let PatchCount::Count(total) = regime.patches {
+        for _ in patches.len()..total {
+            let feature_noise = uniform([0.0, regime.feature_noise], rng) as f32;
+            patches.push(Patch {
+                feature: None,
+                weight: 0.0,
+                feature_noise,
+            });
+        }
+    }
+    Sample {
+        label,
+        kind,
+        patches,
+    }
+}
+
+fn uniform([lo, hi]: [f64; 2], rng: &mut (impl Rng + ?Sized)) -> f64 {
+    lo + (hi - lo) * rng.random::<f64>()
+}

@@ -1,0 +1,56 @@
+//! Engines that train a network on a world by full-batch gradient descent.
+
+pub mod multirate;
+pub mod overlap;
+pub mod reference;
+
+use crate::real::Real;
+use overlap::{LANES, StepView};
+
+/// A callback that sees the state every few steps.
+pub struct Observer<'a, R> {
+    /// Steps between two calls.
+    pub every: usize,
+    /// The callback.
+    pub call: &'a mut dyn FnMut(StepView<R>),
+}
+
+impl<R> Observer<'_, R> {
+    fn due(&self, step: usize) -> bool {
+        step.is_multiple_of(self.every)
+    }
+}
+
+/// Stops once training error 0 has held for a stated number of consecutive steps.
+struct StopRule {
+    perfect_steps: usize,
+    held: usize,
+}
+
+impl StopRule {
+    fn new(perfect_steps: usize) -> Self {
+        Self {
+            perfect_steps,
+            held: 0,
+        }
+    }
+
+    fn reached(&mut self, errors: usize) -> bool {
+        self.held = if errors == 0 { self.held + 1 } else { 0 };
+        self.perfect_steps > 0 && self.held >= self.perfect_steps
+    }
+}
+
+/// Whether `label` has the strictly largest logit.
+pub(crate) fn is_correct<R: Real>(logits: &[R], label: usize) -> bool {
+    logits
+        .iter()
+        .enumerate()
+        .all(|(i, f)| i == label || *f < logits[label])
+}
+
+/// Sums lanes in a fixed order.
+#[inline(always)]
+fn lane_sum<R: Real>(x: [R; LANES]) -> R {
+    ((x[0] + x[4]) + (x[2] + x[6])) + ((x[1] + x[5]) + (x[3] + x[7]))
+}

@@ -1,0 +1,136 @@
+//! The limit `d → ∞`: a network as its overlaps with the features and the noise vectors.
+//!
+//! Gradients lie in the span of the features and of the training patches' noise vectors, so the
+//! dynamics close in `A[v][i,r] = ⟨w_{i,r}, v⟩` and `B[n,p][i,r] = ⟨w_{i,r}, ξ_{n,p}⟩`. As `d → ∞` the
+//! noise vectors become orthogonal with `|ξ|² = ν²`, and one gradient step with residual `e[n,i]` and
+//! pre-activation `s = z A + B` is
+//!
+//! ```text
+//! A[v]   += η/N Σ_{n,p: v} e[n,i] φ'(s) z_p
+//! B[n,p] += η/N ν² e[n,i] φ'(s)
+//! ```
+
+use crate::data::DataSet;
+use crate::real::Real;
+use crate::regime::Regime;
+use crate::seed::{Purpose, WorldSeed};
+use rand_distr::{Distribution, StandardNormal};
+
+/// Lanes a row of neurons is padded to.
+pub const LANES: usize = 8;
+
+/// Shape of the arrays over classes and neurons: `[…][k][stride]`, the first `m` of a stride in use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Layout {
+    /// `k`.
+    pub classes: usize,
+    /// `m`.
+    pub neurons: usize,
+    /// `m` rounded up to whole lanes.
+    pub stride: usize,
+}
+
+impl Layout {
+    /// The layout of a regime's networks.
+    pub fn of(regime: &Regime) -> Self {
+        let neurons = regime.network.neurons_per_class;
+        Self {
+            classes: regime.data.classes,
+            neurons,
+            stride: neurons.next_multiple_of(LANES),
+        }
+    }
+
+    /// Entries of one row `[k][stride]`.
+    pub fn row(&self) -> usize {
+        self.classes * self.stride
+    }
+}
+
+/// A network's overlaps. Padding neurons have noise overlap −∞, so that they are silent for ever.
+#[derive(Clone, Debug)]
+pub struct Overlaps<R> {
+    /// Shape of a row.
+    pub layout: Layout,
+    /// `A`, `[features][k][stride]`.
+    pub features: Vec<R>,
+    /// `B`, `[patches of all samples][k][stride]`.
+    pub noise: Vec<R>,
+}
+
+impl<R: Real> Overlaps<R>
+where
+    StandardNormal: Distribution<R>,
+{
+    /// The initialisation of network `index` of a world: `A ~ N(0, σ_0²)`, `B ~ N(0, σ_0² ν²)`, independent.
+    pub fn draw(regime: &Regime, data: &DataSet, seed: WorldSeed, index: u64) -> Self {
+        let layout = Layout::of(regime);
+        let scale = regime.network.init_scale;
+        let noise_scale = R::of(scale * regime.data.noise_variance.sqrt());
+        let fill = |rows: usize, scale: R, padding: R, purpose| {
+            let mut rng = seed.rng(purpose, index);
+            let mut values = vec![padding; rows * layout.row()];
+            for block in values.chunks_exact_mut(layout.stride) {
+                for x in &mut block[..layout.neurons] {
+                    let standard: R = StandardNormal.sample(&mut rng);
+                    *x = scale * standard;
+                }
+            }
+            values
+        };
+        Self {
+            layout,
+            features: fill(
+                regime.data.features(),
+                R::of(scale),
+                R::zero(),
+                Purpose::Initialisation,
+            ),
+            noise: fill(
+                data.patch_count(),
+                noise_scale,
+                R::neg_infinity(),
+                Purpose::Noise,
+            ),
+        }
+    }
+}
+
+impl<R: Real> Overlaps<R> {
+    /// Exchanges the two views of every class in `A`: the antithetic initialisation, of the same law.
+    pub fn swap_views(&mut self) {
+        let row = self.layout.row();
+        for class in self.features.chunks_exact_mut(2 * row) {
+            let (first, second) = class.split_at_mut(row);
+            first.swap_with_slice(second);
+        }
+    }
+}
+
+/// A trained network: what evaluation and distillation need of it.
+#[derive(Clone, Debug)]
+pub struct Trained<R> {
+    /// Shape of a row.
+    pub layout: Layout,
+    /// `A` at the end, `[features][k][stride]`.
+    pub features: Vec<R>,
+    /// `F_i(X_n)` on the training set at the end, `[N][k]`.
+    pub training_logits: Vec<R>,
+    /// Gradient steps taken.
+    pub steps: usize,
+    /// Training samples misclassified at the end.
+    pub training_errors: usize,
+}
+
+/// What an observer sees after the forward pass of a step.
+#[derive(Clone, Copy, Debug)]
+pub struct StepView<'a, R> {
+    /// Gradient steps taken so far.
+    pub step: usize,
+    /// Training samples misclassified.
+    pub training_errors: usize,
+    /// Mean cross-entropy over the training set, in nats.
+    pub loss: f64,
+    /// `A`, `[features][k][stride]`.
+    pub features: &'a [R],
+}

@@ -1,0 +1,50 @@
+//! The smoothed ReLU and the trained network's order parameters.
+
+use crate::real::Real;
+use crate::regime::NetworkRegime;
+
+/// The smoothed ReLU with exponent `q` and threshold `ϱ`:
+/// `φ(z) = 0` for `z ≤ 0`, `z^q / (q ϱ^{q-1})` up to `ϱ`, and `z − (1 − 1/q) ϱ` beyond.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct SmoothedRelu<R> {
+    exponent: u32,
+    threshold: R,
+    inverse_threshold: R,
+    threshold_over_exponent: R,
+}
+
+impl<R: Real> SmoothedRelu<R> {
+    /// The activation of a regime.
+    pub fn new(regime: &NetworkRegime) -> Self {
+        Self {
+            exponent: regime.relu_exponent,
+            threshold: R::of(regime.relu_threshold),
+            inverse_threshold: R::of(1.0 / regime.relu_threshold),
+            threshold_over_exponent: R::of(regime.relu_threshold / f64::from(regime.relu_exponent)),
+        }
+    }
+
+    /// `(φ(z), φ'(z))`. With `t = clamp(z/ϱ, 0, 1)` both branches are one expression:
+    /// `φ' = t^{q-1}` and `φ = ϱ t^q / q + (z − ϱ)^+`.
+    #[inline(always)]
+    pub fn value_and_slope(&self, z: R) -> (R, R) {
+        let zero = R::zero();
+        let positive = if z > zero { z } else { zero };
+        let scaled = positive * self.inverse_threshold;
+        let t = if scaled < R::one() { scaled } else { R::one() };
+        let slope = if self.exponent == 3 {
+            t * t
+        } else if self.exponent == 1 {
+            if z > zero { R::one() } else { zero }
+        } else {
+            let mut power = t;
+            for _ in 2..self.exponent {
+                power = power * t;
+            }
+            power
+        };
+        let excess = positive - self.threshold;
+        let excess = if excess > zero { excess } else { zero };
+        (slope * t * self.threshold_over_exponent + excess, slope)
+    }
+}

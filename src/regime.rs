@@ -1,0 +1,360 @@
+//! A [`Regime`]: every parameter of a world, with its paper symbol, default and allowed range.
+//!
+//! The paper's constants are asymptotic; where it leaves freedom the field says **choice**.
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+/// Every parameter that decides how a world is drawn and how its networks are trained.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Regime {
+    /// The distribution `D` of Definition 3.1.
+    pub data: DataRegime,
+    /// The network of section 2 of the paper.
+    pub network: NetworkRegime,
+    /// Gradient descent on the cross-entropy.
+    pub training: TrainingRegime,
+}
+
+/// The data distribution `D` (Definition 3.1).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DataRegime {
+    /// `k`: number of classes. At least 2.
+    pub classes: usize,
+    /// Features per class: 2 in the theory, 1 in its negative control.
+    #[serde(default = "two")]
+    pub views_per_class: usize,
+    /// `N`: training samples; `"paper"` takes `⌈k^1.2 / μ⌉`.
+    #[serde(default)]
+    pub samples: SampleCount,
+    /// `μ`: share of single-view inputs, inside (0, 1).
+    pub single_view_share: f64,
+    /// `s`: every feature of another class is present with probability `s/k`; in `[0, k]`.
+    pub sparsity: f64,
+    /// Range of the total weight `Σ_p z_p` of the label's features; lower end at least 1.
+    pub main_weight: [f64; 2],
+    /// Range of the total weight of the other classes' features in multi-view inputs; at most 0.4.
+    pub other_weight: [f64; 2],
+    /// `ρ`: total weight of the missing view of a single-view input; below `Γ`.
+    pub weak_weight: f64,
+    /// `Γ`: total weight of the other classes' features in single-view inputs; in (ρ, 1).
+    pub single_view_other_weight: f64,
+    /// `C_p`: patches that carry one feature (its total weight is shared equally: **choice**).
+    #[serde(default = "one")]
+    pub patches_per_feature: usize,
+    /// `P`: patches of an input; `"as-needed"` has no patch of pure noise (**choice**).
+    #[serde(default)]
+    pub patches: PatchCount,
+    /// `γ`: feature noise, `α_p` uniform in `[0, γ]` and common to all features of a patch (**choice**).
+    #[serde(default)]
+    pub feature_noise: f64,
+    /// `ν² = σ_p² d`: expected squared norm of a patch's Gaussian noise.
+    pub noise_variance: f64,
+}
+
+/// The network `F_i(X) = Σ_r Σ_p φ(⟨w_{i,r}, x_p⟩)` and its initialisation.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NetworkRegime {
+    /// `m`: neurons per class.
+    pub neurons_per_class: usize,
+    /// `q`: exponent of the smoothed ReLU, at least 3 (1 is the linear negative control).
+    #[serde(default = "three")]
+    pub relu_exponent: u32,
+    /// `ϱ`: threshold at which the smoothed ReLU becomes linear.
+    pub relu_threshold: f64,
+    /// `σ_0`: standard deviation of each initial weight.
+    pub init_scale: f64,
+}
+
+/// Full-batch gradient descent and the rule by which it stops.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrainingRegime {
+    /// `η/k`: the step size per class (a class's gradient carries a factor of about `1/k`).
+    pub learning_rate_per_class: f64,
+    /// Largest number of steps `T`.
+    pub steps: usize,
+    /// Stop once training error 0 has held for this many consecutive steps; 0 never stops early.
+    #[serde(default)]
+    pub perfect_steps: usize,
+}
+
+/// `N`, or the paper's relation for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum SampleCount {
+    /// This many.
+    Count(usize),
+    /// `"paper"`.
+    Rule(SampleRule),
+}
+
+/// A relation that fixes `N`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SampleRule {
+    /// `N = ⌈k^1.2 / μ⌉`.
+    Paper,
+}
+
+impl Default for SampleCount {
+    fn default() -> Self {
+        Self::Rule(SampleRule::Paper)
+    }
+}
+
+/// `P`, or a rule for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum PatchCount {
+    /// This many; those without a feature carry noise alone.
+    Count(usize),
+    /// `"as-needed"`.
+    Rule(PatchRule),
+}
+
+/// A rule that fixes the number of patches of an input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PatchRule {
+    /// `C_p` for each feature present and none besides.
+    AsNeeded,
+}
+
+impl Default for PatchCount {
+    fn default() -> Self {
+        Self::Rule(PatchRule::AsNeeded)
+    }
+}
+
+fn one() -> usize {
+    1
+}
+fn two() -> usize {
+    2
+}
+fn three() -> u32 {
+    3
+}
+
+/// A parameter outside its allowed range.
+#[derive(Clone, Debug, PartialEq, Error)]
+#[error("{field} = {value} is out of range: {allowed}")]
+pub struct RegimeError {
+    /// Path of the field, as written in a theorem file.
+    pub field: String,
+    /// The value given.
+    pub value: String,
+    /// What would be accepted.
+    pub allowed: String,
+}
+
+/// Refuses `value` for `field` unless `ok`.
+pub(crate) fn require(
+    ok: bool,
+    field: &str,
+    value: impl std::fmt::Debug,
+    allowed: impl Into<String>,
+) -> Result<(), RegimeError> {
+    if ok {
+        return Ok(());
+    }
+    Err(RegimeError {
+        field: field.into(),
+        value: format!("{value:?}"),
+        allowed: allowed.into(),
+    })
+}
+
+impl Regime {
+    /// Checks every field.
+    ///
+    /// # Errors
+    /// The first field outside its range, with its value and the range.
+    pub fn validate(&self) -> Result<(), RegimeError> {
+        self.data.validate()?;
+        self.network.validate()?;
+        self.training.validate()
+    }
+
+    /// `η`: the step size.
+    pub fn learning_rate(&self) -> f64 {
+        self.training.learning_rate_per_class * self.data.classes as f64
+    }
+}
+
+impl DataRegime {
+    /// `N`: number of training samples.
+    pub fn sample_count(&self) -> usize {
+        match self.samples {
+            SampleCount::Count(n) => n,
+            SampleCount::Rule(SampleRule::Paper) => {
+                ((self.classes as f64).powf(1.2) / self.single_view_share).ceil() as usize
+            }
+        }
+    }
+
+    /// Number of features, `2k` in the theory.
+    pub fn features(&self) -> usize {
+        self.classes * self.views_per_class
+    }
+
+    /// The class that owns feature `v = views · class + view`.
+    pub fn class_of(&self, feature: usize) -> usize {
+        feature / self.views_per_class
+    }
+
+    /// Checks every field.
+    ///
+    /// # Errors
+    /// The first field outside its range, with its value and the range.
+    pub fn validate(&self) -> Result<(), RegimeError> {
+        let k = self.classes;
+        require(
+            (2..=4096).contains(&k),
+            "data.classes",
+            k,
+            "2 to 4096 classes",
+        )?;
+        require(
+            (1..=2).contains(&self.views_per_class),
+            "data.views_per_class",
+            self.views_per_class,
+            "1 or 2",
+        )?;
+        let mu = self.single_view_share;
+        require(
+            mu > 0.0 && mu < 1.0,
+            "data.single_view_share",
+            mu,
+            "inside (0, 1)",
+        )?;
+        let n = self.sample_count();
+        require(
+            (1..=10_000_000).contains(&n),
+            "data.samples",
+            n,
+            "1 to 10000000, or \"paper\"",
+        )?;
+        require(
+            (0.0..=k as f64).contains(&self.sparsity),
+            "data.sparsity",
+            self.sparsity,
+            format!("0 to the number of classes ({k}), since s/k is a probability"),
+        )?;
+        range("data.main_weight", self.main_weight, 1.0, 100.0)?;
+        range("data.other_weight", self.other_weight, 0.0, 0.4)?;
+        let (gamma, rho) = (self.single_view_other_weight, self.weak_weight);
+        require(
+            gamma > 0.0 && gamma < 1.0,
+            "data.single_view_other_weight",
+            gamma,
+            "inside (0, 1)",
+        )?;
+        require(
+            (0.0..gamma).contains(&rho),
+            "data.weak_weight",
+            rho,
+            format!("0 to below single_view_other_weight ({gamma}): the theory needs ρ < Γ"),
+        )?;
+        let cp = self.patches_per_feature;
+        require(
+            (1..=64).contains(&cp),
+            "data.patches_per_feature",
+            cp,
+            "1 to 64",
+        )?;
+        if cp > 1 {
+            // Equal shares give Σ z^q = total^q / C_p^{q-1}; for q = 3 this must reach 1.
+            let least = (cp as f64).powf(2.0 / 3.0);
+            require(
+                self.main_weight[0] >= least,
+                "data.main_weight",
+                self.main_weight,
+                format!("lower end at least C_p^(2/3) = {least:.3}, so that Σ z_p^3 ≥ 1"),
+            )?;
+        }
+        if let PatchCount::Count(p) = self.patches {
+            let least = self.features() * cp;
+            require(
+                p >= least && p <= 1 << 20,
+                "data.patches",
+                p,
+                format!(
+                    "at least {least} (every feature may be present, on {cp} patches of its own) and at most {}, or \"as-needed\"",
+                    1 << 20
+                ),
+            )?;
+        }
+        require(
+            (0.0..1.0).contains(&self.feature_noise),
+            "data.feature_noise",
+            self.feature_noise,
+            "0 to below 1",
+        )?;
+        require(
+            (0.0..=100.0).contains(&self.noise_variance),
+            "data.noise_variance",
+            self.noise_variance,
+            "0 to 100",
+        )
+    }
+}
+
+impl NetworkRegime {
+    fn validate(&self) -> Result<(), RegimeError> {
+        let m = self.neurons_per_class;
+        require(
+            (1..=1024).contains(&m),
+            "network.neurons_per_class",
+            m,
+            "1 to 1024",
+        )?;
+        let q = self.relu_exponent;
+        require(
+            q == 1 || (3..=16).contains(&q),
+            "network.relu_exponent",
+            q,
+            "3 to 16 (or 1, the linear negative control)",
+        )?;
+        positive("network.relu_threshold", self.relu_threshold, 1e6)?;
+        positive("network.init_scale", self.init_scale, 1e3)
+    }
+}
+
+impl TrainingRegime {
+    fn validate(&self) -> Result<(), RegimeError> {
+        positive(
+            "training.learning_rate_per_class",
+            self.learning_rate_per_class,
+            1e6,
+        )?;
+        require(
+            (1..=100_000_000).contains(&self.steps),
+            "training.steps",
+            self.steps,
+            "1 to 100000000",
+        )
+    }
+}
+
+pub(crate) fn positive(field: &str, value: f64, most: f64) -> Result<(), RegimeError> {
+    require(
+        value > 0.0 && value <= most,
+        field,
+        value,
+        format!("above 0 and at most {most}"),
+    )
+}
+
+fn range(field: &str, [lo, hi]: [f64; 2], least: f64, most: f64) -> Result<(), RegimeError> {
+    require(
+        least <= lo && lo <= hi && hi <= most,
+        field,
+        [lo, hi],
+        format!("[low, high] with {least} ≤ low ≤ high ≤ {most}"),
+    )
+}
