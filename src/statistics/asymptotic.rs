@@ -37,7 +37,7 @@ use super::verdict::first_decided;
 use super::{Band, Interval, Sides, Summary};
 
 /// `κ`: the weight, in worlds, of the prior scale in the spread.
-pub const PRIOR_WORLDS: f64 = 1.0;
+pub const PRIOR_WORLDS: f64 = 4.0;
 
 /// Default number of worlds before the sequence may speak.
 pub const MINIMUM_WORLDS: u64 = 10;

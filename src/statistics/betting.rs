@@ -143,6 +143,9 @@ impl HedgedBetting {
     /// Worlds that would decide `band` if the log-capital against the ends in question kept growing at its average pace so far;
     /// none if it is not growing.
     pub fn worlds_needed(&self, band: &Band) -> Option<u64> {
+        if self.above.laid.is_empty() {
+            return None;
+        }
         let worlds = self.above.laid.len() as f64;
         let mean = self.above.sum / worlds;
         let unscaled_mean = self.range.lower + mean * self.range.width();

@@ -4,6 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use super::error::{StatisticsError, require};
 
+/// Largest magnitude whose square still sums without overflow.
+const LARGEST: f64 = 1e150;
+
 /// Running mean and sum of squared deviations of finite numbers, by Welford's update (Technometrics 4(3), 1962),
 /// which does not cancel when the spread is tiny beside the mean.
 ///
@@ -22,7 +25,7 @@ impl Summary {
     /// Summarises `values` in their order.
     ///
     /// # Errors
-    /// If a value is not finite.
+    /// If a value is not finite or beyond ±1e150.
     pub fn of(values: &[f64]) -> Result<Self, StatisticsError> {
         let mut summary = Self::default();
         values.iter().try_for_each(|&value| summary.push(value))?;
@@ -32,9 +35,14 @@ impl Summary {
     /// Adds one observation.
     ///
     /// # Errors
-    /// If `value` is not finite; the summary is then unchanged.
+    /// If `value` is not finite or beyond ±1e150; the summary is then unchanged.
     pub fn push(&mut self, value: f64) -> Result<(), StatisticsError> {
-        require(value.is_finite(), "observation", value, "finite")?;
+        require(
+            value.abs() <= LARGEST,
+            "observation",
+            value,
+            format!("finite, in ±{LARGEST:e}"),
+        )?;
         self.count += 1;
         let before = value - self.mean;
         self.mean += before / self.count as f64;
