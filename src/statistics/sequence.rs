@@ -1,0 +1,194 @@
+//! The facade the rest of the program uses: a claim watched world by world.
+
+use serde::{Deserialize, Serialize};
+
+use super::error::{StatisticsError, require};
+use super::{
+    AsymptoticSequence, Band, HedgedBetting, Interval, ShareSequence, Summary, Verdict, asymptotic,
+    decide,
+};
+
+/// How a claim's mean over worlds is bounded; see the [module](super) for which to choose.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(
+    rename_all = "kebab-case",
+    rename_all_fields = "kebab-case",
+    deny_unknown_fields
+)]
+pub enum Method {
+    /// Worlds without a known range ([`asymptotic`]).
+    Asymptotic {
+        /// Standard deviation expected of a world before any is seen, in the unit of the observations. A sound choice is the
+        /// distance within which the claim must be resolved: 0.01 for "≤ 0.01", half the width for a band.
+        scale: f64,
+        /// Worlds before the sequence may speak.
+        #[serde(default = "default_minimum_worlds")]
+        minimum_worlds: u64,
+    },
+    /// Worlds known to lie in `[lower, upper]` ([`betting`](super::betting)).
+    Betting {
+        /// Least possible value of a world.
+        lower: f64,
+        /// Greatest possible value of a world.
+        upper: f64,
+    },
+    /// Worlds that succeed (1) or fail (0) ([`share`](super::share)).
+    Share,
+}
+
+fn default_minimum_worlds() -> u64 {
+    asymptotic::MINIMUM_WORLDS
+}
+
+/// What is known of a claim after some worlds.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Estimate {
+    /// Worlds seen.
+    pub worlds: u64,
+    /// Their mean (0 before the first).
+    pub mean: f64,
+    /// Their standard deviation (0 before the second).
+    pub standard_deviation: f64,
+    /// The time-uniform interval for the mean, after all worlds seen.
+    pub interval: Interval,
+    /// The verdict; once reached it stays.
+    pub verdict: Verdict,
+    /// Worlds that had been seen when the verdict was reached.
+    pub decided_after: Option<u64>,
+    /// Worlds it took, or would likely take at the present mean and spread, to decide; none if that cannot be told.
+    pub worlds_needed: Option<u64>,
+}
+
+#[derive(Debug, Clone)]
+enum Process {
+    Asymptotic(AsymptoticSequence),
+    Betting(HedgedBetting),
+    Share(ShareSequence),
+}
+
+/// A claim watched world by world. Feed the observations in world order.
+///
+/// The first verdict stays: the level bounds the probability that a wrong one is *ever* reached, so worlds seen after it
+/// refine the interval and cannot take the verdict back.
+#[derive(Debug, Clone)]
+pub struct Sequence {
+    band: Band,
+    process: Process,
+    summary: Summary,
+    decision: Option<(Verdict, u64)>,
+}
+
+impl Sequence {
+    /// Watches the claim that the mean over worlds lies in `band`, with probability at most `alpha` of ever reaching a wrong verdict.
+    /// `worlds_budget` is the number of worlds the run may use: the asymptotic sequence is tuned to be tightest near half of it.
+    ///
+    /// An end of the band at or beyond the end of the method's range claims nothing, and costs nothing of `alpha`.
+    ///
+    /// # Errors
+    /// If the band or one of the parameters is out of range, or every end of the band lies beyond the method's range.
+    pub fn new(
+        method: Method,
+        band: Band,
+        alpha: f64,
+        worlds_budget: u64,
+    ) -> Result<Self, StatisticsError> {
+        band.validate()?;
+        require(
+            worlds_budget > 0,
+            "worlds_budget",
+            worlds_budget,
+            "at least 1",
+        )?;
+        let range = match method {
+            Method::Asymptotic { .. } => Interval::EVERYTHING,
+            Method::Betting { lower, upper } => Interval { lower, upper },
+            Method::Share => Interval {
+                lower: 0.0,
+                upper: 1.0,
+            },
+        };
+        let band = Band {
+            lower: band.lower.filter(|&end| end > range.lower),
+            upper: band.upper.filter(|&end| end < range.upper),
+        };
+        require(
+            band.ends().count() > 0,
+            "band",
+            band,
+            format!("narrower than the range {range}"),
+        )?;
+        let sides = band.sides();
+        let process = match method {
+            Method::Asymptotic {
+                scale,
+                minimum_worlds,
+            } => {
+                let target = worlds_budget.div_ceil(2);
+                let sequence =
+                    AsymptoticSequence::new(alpha, sides, target, scale, minimum_worlds)?;
+                Process::Asymptotic(sequence)
+            }
+            Method::Betting { .. } => Process::Betting(HedgedBetting::new(alpha, sides, range)?),
+            Method::Share => Process::Share(ShareSequence::new(alpha, sides)?),
+        };
+        Ok(Self {
+            band,
+            process,
+            summary: Summary::default(),
+            decision: None,
+        })
+    }
+
+    /// Adds the next world.
+    ///
+    /// # Errors
+    /// If `value` is not finite or outside the method's range; the sequence is then unchanged.
+    pub fn observe(&mut self, value: f64) -> Result<(), StatisticsError> {
+        match &mut self.process {
+            Process::Asymptotic(process) => process.observe(value),
+            Process::Betting(process) => process.observe(value),
+            Process::Share(process) => process.observe(value),
+        }?;
+        self.summary.push(value)?;
+        if self.decision.is_none() {
+            let verdict = decide(&self.interval(), &self.band);
+            self.decision =
+                (verdict != Verdict::Undecided).then_some((verdict, self.summary.count));
+        }
+        Ok(())
+    }
+
+    /// The time-uniform interval after the worlds so far.
+    pub fn interval(&self) -> Interval {
+        match &self.process {
+            Process::Asymptotic(process) => process.interval(),
+            Process::Betting(process) => process.interval(),
+            Process::Share(process) => process.interval(),
+        }
+    }
+
+    /// The verdict so far.
+    pub fn verdict(&self) -> Verdict {
+        self.decision
+            .map_or(Verdict::Undecided, |(verdict, _)| verdict)
+    }
+
+    /// Everything known after the worlds so far.
+    pub fn estimate(&self) -> Estimate {
+        let decided_after = self.decision.map(|(_, worlds)| worlds);
+        let forecast = || match &self.process {
+            Process::Asymptotic(process) => process.worlds_needed(&self.band),
+            Process::Betting(process) => process.worlds_needed(&self.band),
+            Process::Share(process) => process.worlds_needed(&self.band),
+        };
+        Estimate {
+            worlds: self.summary.count,
+            mean: self.summary.mean,
+            standard_deviation: self.summary.standard_deviation(),
+            interval: self.interval(),
+            verdict: self.verdict(),
+            decided_after,
+            worlds_needed: decided_after.or_else(forecast),
+        }
+    }
+}

@@ -1,0 +1,495 @@
+//! Is the statistics module as sure as it says? Properties, the limits it states, and a simulated calibration of every method.
+
+use multiview::statistics::{
+    AsymptoticSequence, Band, Estimate, HedgedBetting, Interval, Method, Sequence, ShareSequence,
+    Sides, Summary, Verdict, clopper_pearson, decide, student,
+};
+use proptest::prelude::*;
+use rand::{RngExt, SeedableRng};
+use rand_distr::{Beta, Distribution, Normal, Poisson};
+use rand_pcg::Pcg64Mcg;
+use rayon::prelude::*;
+
+const HALF: Band = Band {
+    lower: Some(0.49),
+    upper: Some(0.51),
+};
+const SMALL: Band = Band {
+    lower: None,
+    upper: Some(0.01),
+};
+const MOST: Band = Band {
+    lower: Some(0.9),
+    upper: None,
+};
+
+const fn asymptotic(scale: f64) -> Method {
+    Method::Asymptotic {
+        scale,
+        minimum_worlds: 10,
+    }
+}
+
+/// A law of one world.
+type Law = fn(&mut Pcg64Mcg) -> f64;
+
+fn normal(rng: &mut Pcg64Mcg, mean: f64, sd: f64) -> f64 {
+    Normal::new(mean, sd).unwrap().sample(rng)
+}
+
+/// A Poisson count of lost (class, view) cells, as a share of `cells`.
+fn lost(rng: &mut Pcg64Mcg, count: f64, cells: f64) -> f64 {
+    Poisson::new(count).unwrap().sample(rng) / cells
+}
+
+fn coin(rng: &mut Pcg64Mcg, success: f64) -> f64 {
+    f64::from(u8::from(rng.random::<f64>() < success))
+}
+
+/// Watches one stream until the first verdict or the end of the budget.
+fn watch(method: Method, band: Band, alpha: f64, budget: u64, law: Law, seed: u64) -> Estimate {
+    let mut rng = Pcg64Mcg::seed_from_u64(seed);
+    let mut sequence = Sequence::new(method, band, alpha, budget).unwrap();
+    for _ in 0..budget {
+        sequence.observe(law(&mut rng)).unwrap();
+        if sequence.verdict() != Verdict::Undecided {
+            break;
+        }
+    }
+    sequence.estimate()
+}
+
+/// Numbers of streams confirmed and refuted.
+fn verdicts(method: Method, band: Band, alpha: f64, streams: u64, law: Law) -> [u64; 2] {
+    let counts = (0..streams).into_par_iter().map(|seed| {
+        let verdict = watch(method, band, alpha, 60, law, seed).verdict;
+        [Verdict::Confirmed, Verdict::Refuted].map(|which| u64::from(verdict == which))
+    });
+    counts.reduce(|| [0, 0], |a, b| [a[0] + b[0], a[1] + b[1]])
+}
+
+/// With the mean exactly at an end of the band, a confirmation is as wrong as just outside it and a refutation as wrong as just inside.
+/// Each must happen in at most a share `α` of 10,000 streams, each watched after every world up to 60. Allowed above `α`: four
+/// binomial standard deviations, which a method exactly at its level exceeds once in 30,000 checks (and the seeds are fixed).
+fn calibrated(name: &str, method: Method, band: Band, law: Law) {
+    const STREAMS: u64 = 10_000;
+    for alpha in [0.05, 0.05 / 12.0] {
+        let counts = verdicts(method, band, alpha, STREAMS, law);
+        let expected = alpha * STREAMS as f64;
+        println!("{name}: α = {alpha:.4}, at most {expected:.0}: confirmed, refuted {counts:?}");
+        let allowed = expected + 4.0 * (expected * (1.0 - alpha)).sqrt();
+        assert!(
+            counts.iter().all(|&count| count as f64 <= allowed),
+            "{name} {alpha}: {counts:?}"
+        );
+    }
+}
+
+#[test]
+fn the_asymptotic_sequence_is_calibrated_on_normal_worlds() {
+    calibrated("normal, lower end", asymptotic(0.003), HALF, |r| {
+        normal(r, 0.49, 0.003)
+    });
+    calibrated("normal, upper end", asymptotic(0.003), HALF, |r| {
+        normal(r, 0.51, 0.006)
+    });
+    calibrated("normal, no prior scale", asymptotic(0.0), SMALL, |r| {
+        normal(r, 0.01, 0.006)
+    });
+}
+
+#[test]
+fn the_asymptotic_sequence_is_calibrated_on_lost_cells() {
+    calibrated("cells, k = 50", asymptotic(0.01), SMALL, |r| {
+        lost(r, 1.0, 100.0)
+    });
+    calibrated("cells, k = 80", asymptotic(0.01), SMALL, |r| {
+        lost(r, 1.6, 160.0)
+    });
+    calibrated("cells, k = 100", asymptotic(0.01), SMALL, |r| {
+        lost(r, 2.0, 200.0)
+    });
+}
+
+/// Losses that come in clusters, six or seven worlds of ten losing nothing: standard deviation 0.0145 and 0.0172, so `scale` is twice that.
+#[test]
+fn the_asymptotic_sequence_is_calibrated_on_moderately_zero_inflated_worlds() {
+    let sometimes: Law = |r| coin(r, 0.4) * lost(r, 4.0, 160.0);
+    calibrated("zeros 0.6, k = 80", asymptotic(0.03), SMALL, sometimes);
+    let seldom: Law = |r| coin(r, 0.3) * lost(r, 1.6 / 0.3, 160.0);
+    calibrated("zeros 0.7, k = 80", asymptotic(0.035), SMALL, seldom);
+}
+
+#[test]
+fn the_share_is_calibrated() {
+    calibrated("share, one end", Method::Share, MOST, |r| coin(r, 0.9));
+    let band = Band {
+        lower: Some(0.1),
+        upper: Some(0.9),
+    };
+    calibrated("share, two ends", Method::Share, band, |r| coin(r, 0.9));
+}
+
+#[test]
+fn betting_is_calibrated_on_any_bounded_law() {
+    let unit = Method::Betting {
+        lower: 0.0,
+        upper: 1.0,
+    };
+    let tenth = Band {
+        lower: None,
+        upper: Some(0.1),
+    };
+    calibrated("beta, skewed", unit, tenth, |r| {
+        Beta::new(0.3, 2.7).unwrap().sample(r)
+    });
+    let half = Band {
+        lower: Some(0.5),
+        upper: None,
+    };
+    calibrated("beta, U-shaped", unit, half, |r| {
+        Beta::new(0.2, 0.2).unwrap().sample(r)
+    });
+    calibrated("two points", unit, MOST, |r| coin(r, 0.9));
+    let narrow = Method::Betting {
+        lower: -0.05,
+        upper: 0.05,
+    };
+    calibrated("rare point", narrow, SMALL, |r| 0.05 * coin(r, 0.2));
+}
+
+/// The limit stated in the module: a mean made of rare large jumps is invisible until one happens, and the asymptotic sequence is then
+/// wrong far more often than its level. Betting on the known range [0, 1] is not fooled.
+#[test]
+fn the_asymptotic_sequence_is_blind_to_rare_jumps() {
+    let jump: Law = |r| coin(r, 0.015); // mean 0.015: the claim "at most 0.01" is false
+    let [fooled, _] = verdicts(asymptotic(0.01), SMALL, 0.05 / 12.0, 2_000, jump);
+    assert!(
+        fooled > 1_000,
+        "expected about 0.985^15 = 80 % of streams to be confirmed, not {fooled}"
+    );
+    let unit = Method::Betting {
+        lower: 0.0,
+        upper: 1.0,
+    };
+    assert_eq!(verdicts(unit, SMALL, 0.05 / 12.0, 2_000, jump)[0], 0);
+}
+
+/// Clusters stronger than the stated scale break the level too, by a factor that this test keeps honest.
+#[test]
+fn an_understated_scale_is_anti_conservative() {
+    let clusters: Law = |r| coin(r, 0.2) * lost(r, 8.0, 160.0); // sd 0.0215
+    let alpha = 0.05 / 12.0;
+    let wrong = |scale| verdicts(asymptotic(scale), SMALL, alpha, 10_000, clusters)[0] as f64 / 1e4;
+    assert!(wrong(0.01) > 10.0 * alpha, "{}", wrong(0.01));
+    assert!(wrong(0.045) < 2.0 * alpha, "{}", wrong(0.045));
+}
+
+/// Enough power to be useful: mean worlds to the (right) verdict, at α = 0.05/12, α = 0.01/12 and α = 0.05.
+#[test]
+fn typical_claims_need_tens_of_worlds() {
+    let cases: [(&str, Method, Band, Law, [f64; 3]); 5] = [
+        (
+            "0.496 ± 0.003",
+            asymptotic(0.003),
+            HALF,
+            |r| normal(r, 0.496, 0.003),
+            [17.0, 19.0, 14.0],
+        ),
+        (
+            "0.496 ± 0.006",
+            asymptotic(0.006),
+            HALF,
+            |r| normal(r, 0.496, 0.006),
+            [29.0, 33.0, 22.0],
+        ),
+        (
+            "lost cells",
+            asymptotic(0.01),
+            SMALL,
+            |r| lost(r, 0.4, 160.0),
+            [21.0, 24.0, 17.0],
+        ),
+        (
+            "lost cells, [0, 0.05]",
+            Method::Betting {
+                lower: 0.0,
+                upper: 0.05,
+            },
+            SMALL,
+            |r| lost(r, 0.4, 160.0),
+            [47.0, 60.0, 27.0],
+        ),
+        (
+            "all succeed",
+            Method::Share,
+            MOST,
+            |_| 1.0,
+            [62.0, 79.0, 36.0],
+        ),
+    ];
+    for (name, method, band, law, most) in cases {
+        for (alpha, most) in [0.05 / 12.0, 0.01 / 12.0, 0.05].into_iter().zip(most) {
+            let budget = 200;
+            let runs = (0..400).map(|seed| watch(method, band, alpha, budget, law, seed));
+            let worlds: Vec<_> = runs
+                .map(|run| {
+                    if run.verdict == Verdict::Confirmed {
+                        run.worlds
+                    } else {
+                        budget
+                    }
+                })
+                .collect();
+            let mean = worlds.iter().sum::<u64>() as f64 / worlds.len() as f64;
+            println!(
+                "{name}, α = {alpha:.5}: {mean:.1} worlds, at most {}",
+                worlds.iter().max().unwrap()
+            );
+            assert!(mean <= most, "{name} at {alpha}: {mean}");
+        }
+    }
+}
+
+/// The forecast made after 12 worlds agrees with what it then takes.
+#[test]
+fn the_forecast_is_about_right() {
+    let cases: [(Method, Band, Law); 3] = [
+        (asymptotic(0.006), HALF, |r| normal(r, 0.496, 0.006)),
+        (
+            Method::Betting {
+                lower: 0.0,
+                upper: 0.1,
+            },
+            SMALL,
+            |r| lost(r, 0.4, 160.0),
+        ),
+        (Method::Share, MOST, |r| coin(r, 1.0)),
+    ];
+    for (method, band, law) in cases {
+        let median = |budget_seen: u64, read: fn(&Estimate) -> Option<u64>| {
+            let mut worlds: Vec<_> = (0..201)
+                .map(|seed| {
+                    let mut rng = Pcg64Mcg::seed_from_u64(seed);
+                    let mut sequence = Sequence::new(method, band, 0.01, 60).unwrap();
+                    (0..budget_seen).for_each(|_| sequence.observe(law(&mut rng)).unwrap());
+                    read(&sequence.estimate()).unwrap_or(u64::MAX)
+                })
+                .collect();
+            worlds.sort_unstable();
+            worlds[100] as f64
+        };
+        let forecast = median(12, |estimate| estimate.worlds_needed);
+        let taken = median(400, |estimate| estimate.decided_after);
+        println!("forecast {forecast}, taken {taken}");
+        assert!(
+            (0.6..1.7).contains(&(forecast / taken)),
+            "{method:?}: {forecast} against {taken}"
+        );
+    }
+}
+
+#[test]
+fn bad_claims_and_worlds_are_named() {
+    let field = |method, band, alpha, budget| {
+        Sequence::new(method, band, alpha, budget)
+            .unwrap_err()
+            .field
+    };
+    assert_eq!(field(Method::Share, MOST, 0.0, 60), "alpha");
+    assert_eq!(field(Method::Share, MOST, f64::NAN, 60), "alpha");
+    assert_eq!(field(Method::Share, MOST, 0.05, 0), "worlds_budget");
+    assert_eq!(
+        field(
+            Method::Share,
+            Band {
+                lower: None,
+                upper: None
+            },
+            0.05,
+            60
+        ),
+        "band"
+    );
+    assert_eq!(
+        field(
+            Method::Share,
+            Band {
+                lower: Some(0.0),
+                upper: Some(1.0)
+            },
+            0.05,
+            60
+        ),
+        "band"
+    );
+    assert_eq!(field(asymptotic(f64::NAN), SMALL, 0.05, 60), "scale");
+    assert_eq!(
+        field(
+            Method::Betting {
+                lower: 1.0,
+                upper: 1.0
+            },
+            HALF,
+            0.05,
+            60
+        ),
+        "range"
+    );
+    for method in [
+        asymptotic(0.01),
+        Method::Betting {
+            lower: 0.0,
+            upper: 1.0,
+        },
+        Method::Share,
+    ] {
+        let mut sequence = Sequence::new(method, MOST, 0.05, 60).unwrap();
+        for bad in [f64::NAN, f64::INFINITY, 1e200] {
+            assert_eq!(sequence.observe(bad).unwrap_err().field, "observation");
+        }
+        assert_eq!(sequence.estimate().worlds, 0);
+        assert_eq!(sequence.estimate().worlds_needed, None);
+    }
+}
+
+#[test]
+fn an_end_at_the_range_s_end_costs_nothing() {
+    let closed = Band {
+        lower: Some(0.9),
+        upper: Some(1.0),
+    };
+    let law: Law = |_| 1.0;
+    let [one, two] = [MOST, closed].map(|band| watch(Method::Share, band, 0.05, 60, law, 0));
+    assert_eq!(one, two);
+    assert_eq!(
+        (one.verdict, one.decided_after),
+        (Verdict::Confirmed, Some(36))
+    );
+}
+
+#[test]
+fn methods_and_estimates_survive_files() {
+    let method: Method = serde_json::from_str(r#"{"asymptotic": {"scale": 0.01}}"#).unwrap();
+    assert_eq!(method, asymptotic(0.01));
+    assert_eq!(serde_json::to_string(&Method::Share).unwrap(), "\"share\"");
+    let silent = watch(asymptotic(0.01), SMALL, 0.05, 5, |r| normal(r, 0.0, 1.0), 1);
+    assert_eq!(silent.interval, Interval::EVERYTHING);
+    let text = serde_json::to_string(&silent).unwrap();
+    assert_eq!(serde_json::from_str::<Estimate>(&text).unwrap(), silent);
+}
+
+fn sample() -> impl Strategy<Value = Vec<f64>> {
+    prop::collection::vec(0.0..1.0_f64, 12..40)
+}
+
+fn asymptotic_interval(values: &[f64], alpha: f64, scale: f64) -> Interval {
+    let mut sequence = AsymptoticSequence::new(alpha, Sides::Two, 30, scale, 2).unwrap();
+    values.iter().for_each(|&x| sequence.observe(x).unwrap());
+    sequence.interval()
+}
+
+fn close(a: Interval, b: Interval, unit: f64) -> bool {
+    let near = |a: f64, b: f64| a == b || (a - b).abs() <= 1e-8 * unit;
+    near(a.lower, b.lower) && near(a.upper, b.upper)
+}
+
+/// The interval of `1 − x`.
+fn mirrored(interval: Interval) -> Interval {
+    Interval {
+        lower: 1.0 - interval.upper,
+        upper: 1.0 - interval.lower,
+    }
+}
+
+proptest! {
+    #[test]
+    fn clopper_pearson_grows_with_confidence_and_mirrors(trials in 1_u64..300, share in 0.0..=1.0_f64, confidence in 0.01..0.98_f64) {
+        let successes = (share * trials as f64) as u64;
+        let narrow = clopper_pearson(successes, trials, confidence).unwrap();
+        let wide = clopper_pearson(successes, trials, confidence + 0.01).unwrap();
+        prop_assert!(wide.encloses(&narrow) && narrow.contains(successes as f64 / trials as f64));
+        let mirror = clopper_pearson(trials - successes, trials, confidence).unwrap();
+        prop_assert!(close(narrow, mirrored(mirror), 1.0));
+    }
+
+    #[test]
+    fn means_move_and_stretch_with_the_data(values in sample(), shift in -10.0..10.0_f64, stretch in 0.01..10.0_f64) {
+        let moved: Vec<_> = values.iter().map(|x| shift + stretch * x).collect();
+        let carry = |i: Interval| Interval { lower: shift + stretch * i.lower, upper: shift + stretch * i.upper };
+        let fixed = |values: &[f64]| student(&Summary::of(values).unwrap(), 0.95).unwrap();
+        prop_assert!(close(carry(fixed(&values)), fixed(&moved), 10.0));
+        let before = asymptotic_interval(&values, 0.05, 0.1);
+        prop_assert!(close(carry(before), asymptotic_interval(&moved, 0.05, 0.1 * stretch), 10.0));
+    }
+
+    #[test]
+    fn intervals_grow_with_confidence(values in sample(), alpha in 0.001..0.1_f64) {
+        let summary = Summary::of(&values).unwrap();
+        prop_assert!(student(&summary, 1.0 - alpha).unwrap().encloses(&student(&summary, 1.0 - 2.0 * alpha).unwrap()));
+        prop_assert!(asymptotic_interval(&values, alpha, 0.1).encloses(&asymptotic_interval(&values, 2.0 * alpha, 0.1)));
+        let share = |alpha| {
+            let mut sequence = ShareSequence::new(alpha, Sides::Two).unwrap();
+            values.iter().for_each(|x| sequence.observe(x.round()).unwrap());
+            sequence.interval()
+        };
+        prop_assert!(share(alpha).encloses(&share(2.0 * alpha)));
+    }
+
+    #[test]
+    fn the_asymptotic_sequence_forgets_the_order(values in sample()) {
+        let reversed: Vec<_> = values.iter().rev().copied().collect();
+        prop_assert!(close(asymptotic_interval(&values, 0.05, 0.1), asymptotic_interval(&reversed, 0.05, 0.1), 1.0));
+    }
+
+    #[test]
+    fn time_uniform_costs_width(values in sample()) {
+        let fixed = student(&Summary::of(&values).unwrap(), 0.95).unwrap();
+        prop_assert!(asymptotic_interval(&values, 0.05, 0.0).encloses(&fixed));
+    }
+
+    #[test]
+    fn betting_only_shrinks_mirrors_and_follows_its_range(values in sample(), lower in -5.0..5.0_f64, width in 0.01..10.0_f64) {
+        let unit = Interval { lower: 0.0, upper: 1.0 };
+        let range = Interval { lower, upper: lower + width };
+        let mut plain = HedgedBetting::new(0.05, Sides::Two, unit).unwrap();
+        let mut mirror = plain.clone();
+        let mut moved = HedgedBetting::new(0.05, Sides::Two, range).unwrap();
+        for &x in &values {
+            let before = plain.interval();
+            plain.observe(x).unwrap();
+            mirror.observe(1.0 - x).unwrap();
+            moved.observe((lower + width * x).clamp(range.lower, range.upper)).unwrap();
+            prop_assert!(before.encloses(&plain.interval()));
+        }
+        let (plain, mirror) = (plain.interval(), mirror.interval());
+        prop_assert!(close(plain, mirrored(mirror), 1.0));
+        let carried = Interval { lower: lower + width * plain.lower, upper: lower + width * plain.upper };
+        prop_assert!(close(carried, moved.interval(), 10.0));
+    }
+
+    #[test]
+    fn every_interval_gets_exactly_one_verdict(a in -1.0..1.0_f64, b in 0.0..1.0_f64, lower in prop::option::of(-1.0..0.0_f64), upper in prop::option::of(0.0..1.0_f64)) {
+        let (interval, band) = (Interval { lower: a, upper: a + b }, Band { lower, upper });
+        let inside = lower.is_none_or(|end| end <= interval.lower) && upper.is_none_or(|end| interval.upper <= end);
+        let apart = lower.is_some_and(|end| interval.upper < end) || upper.is_some_and(|end| end < interval.lower);
+        let expected = match (inside, apart) {
+            (true, false) => Verdict::Confirmed,
+            (false, true) => Verdict::Refuted,
+            (false, false) => Verdict::Undecided,
+            (true, true) => unreachable!("an interval cannot be inside a band and apart from it"),
+        };
+        prop_assert_eq!(decide(&interval, &band), expected);
+    }
+
+    #[test]
+    fn a_verdict_stays(values in sample(), alpha in 0.001..0.2_f64) {
+        let mut sequence = Sequence::new(asymptotic(0.0), Band { lower: None, upper: Some(0.4) }, alpha, 60).unwrap();
+        let mut first = Verdict::Undecided;
+        for x in values {
+            sequence.observe(x).unwrap();
+            prop_assert!(first == Verdict::Undecided || first == sequence.verdict());
+            first = sequence.verdict();
+        }
+    }
+}
