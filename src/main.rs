@@ -1,3 +1,7 @@
-fn main() {
-    println!("Hello, world!");
+//! The `multiview` program; see `multiview --help`.
+
+mod cli;
+
+fn main() -> std::process::ExitCode {
+    cli::run()
 }

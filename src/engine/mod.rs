@@ -4,8 +4,27 @@ pub mod multirate;
 pub mod overlap;
 pub mod reference;
 
+use crate::data::DataSet;
+use crate::objective::Objective;
 use crate::real::Real;
-use overlap::{LANES, StepView};
+use crate::regime::Regime;
+use overlap::{LANES, Overlaps, StepView, Trained};
+
+/// Trains a network in the limit `d → ∞`, at two rates where that is sound and step by step elsewhere.
+pub fn train<'a, R: Real>(
+    regime: &'a Regime,
+    data: &'a DataSet,
+    start: Overlaps<R>,
+    objective: &'a Objective<R>,
+    steps: usize,
+    observer: Option<Observer<'a, R>>,
+) -> Trained<R> {
+    if multirate::applies(regime) {
+        multirate::train(regime, multirate::Rates::of(regime), data, start, objective, steps, observer)
+    } else {
+        reference::train(regime, data, start, objective, steps, observer)
+    }
+}
 
 /// A callback that sees the state every few steps.
 pub struct Observer<'a, R> {

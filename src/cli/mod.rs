@@ -1,0 +1,70 @@
+//! The command line: what a user types, and what is printed. Everything else is in the library, which never
+//! prints and never exits.
+
+mod list;
+mod show;
+mod table;
+mod train;
+mod verify;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// Proof-check the multi-view theory of ensembles, knowledge distillation and self-distillation
+/// (Allen-Zhu and Li, arXiv 2012.09816) by training the networks it speaks of.
+#[derive(Debug, Parser)]
+#[command(name = "multiview", version, after_help = "Exit status: 0 all as the theory claims; 1 a claim refuted (or a negative control not); 2 bad usage or input; 3 a claim undecided; 130 interrupted (finished worlds are kept).")]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Train worlds until every claim is confirmed, refuted, or out of budget
+    Verify(verify::Args),
+    /// List the theorems, or the quantities a claim may name
+    List(list::Args),
+    /// Show a theorem: its statement, regime, claims, and what would refute it
+    Show(show::Args),
+    /// Train one world and print or save its trajectory: watch the lottery
+    Train(train::Args),
+}
+
+/// What ends a command early: bad input, or a record that cannot be used.
+type Failure = Box<dyn std::error::Error>;
+
+/// Runs the program.
+pub fn run() -> ExitCode {
+    let done = match Cli::parse().command {
+        Command::Verify(args) => verify::run(&args),
+        Command::List(args) => list::run(&args).map(|()| ExitCode::SUCCESS),
+        Command::Show(args) => show::run(&args).map(|()| ExitCode::SUCCESS),
+        Command::Train(args) => train::run(&args).map(|()| ExitCode::SUCCESS),
+    };
+    done.unwrap_or_else(|failure| {
+        eprintln!("error: {failure}");
+        ExitCode::from(2)
+    })
+}
+
+/// The embedded theorem `name`, or the file `name` if it looks like a path.
+fn theorem(name: &str) -> Result<multiview::theorem::Theorem, Failure> {
+    use multiview::theorem::{EMBEDDED, Theorem};
+    if name.ends_with(".toml") || name.contains(std::path::MAIN_SEPARATOR) {
+        return Ok(Theorem::read(name.as_ref())?);
+    }
+    Theorem::embedded(name).ok_or_else(|| {
+        let known: Vec<&str> = EMBEDDED.iter().map(|(n, _)| *n).collect();
+        format!("THEOREM = {name:?} is not known: one of {}, or the path of a .toml file", known.join(", ")).into()
+    })
+}
+
+/// Writes `text` to `path`, or to standard output for `-`.
+fn write(path: &std::path::Path, text: &str) -> Result<(), Failure> {
+    if path.as_os_str() == "-" {
+        use std::io::Write;
+        return Ok(std::io::stdout().write_all(text.as_bytes())?);
+    }
+    std::fs::write(path, text).map_err(|e| format!("{}: {e}", path.display()).into())
+}

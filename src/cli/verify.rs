@@ -1,0 +1,198 @@
+//! `multiview verify`.
+
+use super::{Failure, table, write};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use multiview::record::{Kept, Record};
+use multiview::statistics::Verdict;
+use multiview::theorem::{EMBEDDED, Profile, Theorem};
+use multiview::verify::{Event, Experiment, Plan, Report};
+use std::collections::HashMap;
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Mutex;
+use std::time::{Duration, SystemTime};
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "A run keeps every finished world in its record (one synced line each); an interrupted run continues with --resume and repeats nothing. The same seed gives the same worlds and verdicts, whatever the number of threads.")]
+pub struct Args {
+    /// Theorems to decide (see `multiview list`); all of them when none is named
+    #[arg(value_name = "THEOREM")]
+    theorems: Vec<String>,
+    /// Also decide the theorem in this file (repeatable)
+    #[arg(long, value_name = "F")]
+    file: Vec<PathBuf>,
+    /// Seed of the experiment: another seed means fresh worlds
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+    /// Family-wise confidence over all claims of the run, inside (0, 1) [default: the profile's]
+    #[arg(long, value_name = "C", value_parser = confidence)]
+    confidence: Option<f64>,
+    /// How many worlds a verdict may cost
+    #[arg(long, default_value = "quick")]
+    profile: ProfileName,
+    /// Worlds trained at once [default: one for each core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    threads: Option<u16>,
+    /// Write the report as JSON to this file (`-` for standard output)
+    #[arg(long, value_name = "F")]
+    json: Option<PathBuf>,
+    /// Where to keep the record [default: multiview-runs/TIME]
+    #[arg(long, value_name = "DIR", conflicts_with = "resume")]
+    record: Option<PathBuf>,
+    /// Continue the run recorded in this directory, as it was asked for
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["theorems", "file", "seed", "confidence", "profile"])]
+    resume: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum ProfileName {
+    /// A first look, as in `cargo test`
+    Quick,
+    /// For the record: more worlds, higher confidence
+    Full,
+}
+
+fn confidence(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(c) if c > 0.0 && c < 1.0 => Ok(c),
+        _ => Err(format!("confidence = {text} is out of range: inside (0, 1)")),
+    }
+}
+
+pub fn run(args: &Args) -> Result<ExitCode, Failure> {
+    let (plan, directory, mut record, kept) = open(args)?;
+    if let Some(warning) = &kept.warning {
+        eprintln!("warning: {warning}");
+    }
+    eprintln!("record: {} ({} worlds kept)", directory.display(), kept.worlds.len());
+    let shown = directory.display().to_string();
+    ctrlc::set_handler(move || {
+        eprintln!("\ninterrupted; finished worlds are kept: continue with `multiview verify --resume {shown}`");
+        std::process::exit(130);
+    })?;
+    let threads = args.threads.map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from);
+    let progress = Progress::new();
+    let report = plan.run(&mut record, kept, threads, &|event| progress.show(&event))?;
+    progress.bars.clear()?;
+    if let Some(path) = &args.json {
+        write(path, &(serde_json::to_string_pretty(&report)? + "\n"))?;
+    }
+    if args.json.as_deref() != Some(Path::new("-")) {
+        print(&report);
+    }
+    Ok(match report.verdict() {
+        Verdict::Confirmed => ExitCode::SUCCESS,
+        Verdict::Refuted => ExitCode::from(1),
+        Verdict::Undecided => ExitCode::from(3),
+    })
+}
+
+fn open(args: &Args) -> Result<(Plan, PathBuf, Record, Kept), Failure> {
+    if let Some(directory) = &args.resume {
+        let plan: Plan = Record::manifest(directory)?;
+        if plan.version != env!("CARGO_PKG_VERSION") {
+            return Err(format!("{}: recorded by version {}, this is {}: worlds of different versions are not mixed", directory.display(), plan.version, env!("CARGO_PKG_VERSION")).into());
+        }
+        let (record, kept) = Record::resume(directory)?;
+        return Ok((plan, directory.clone(), record, kept));
+    }
+    let mut theorems = Vec::new();
+    for name in &args.theorems {
+        theorems.push(super::theorem(name)?);
+    }
+    for file in &args.file {
+        theorems.push(Theorem::read(file)?);
+    }
+    if theorems.is_empty() {
+        theorems.extend(EMBEDDED.iter().filter_map(|(name, _)| Theorem::embedded(name)));
+    }
+    let profile = match args.profile {
+        ProfileName::Quick => Profile::Quick,
+        ProfileName::Full => Profile::Full,
+    };
+    let strictest = theorems.iter().map(|t| t.budget(profile).confidence).fold(0.0, f64::max);
+    let plan = Plan {
+        version: env!("CARGO_PKG_VERSION").into(),
+        seed: args.seed,
+        profile,
+        confidence: args.confidence.unwrap_or(strictest),
+        theorems,
+    };
+    let directory = args.record.clone().unwrap_or_else(default_directory);
+    let record = Record::create(&directory, &plan)?;
+    Ok((plan, directory, record, Kept::default()))
+}
+
+fn default_directory() -> PathBuf {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    Path::new("multiview-runs").join(format!("{}", now.as_millis()))
+}
+
+fn print(report: &Report) {
+    let plan = &report.plan;
+    println!("{}", table::verdicts(report));
+    println!(
+        "seed {}, {} worlds, {} gradient steps; {} % confidence over all claims together; multiview {}",
+        plan.seed,
+        report.worlds,
+        report.steps,
+        100.0 * plan.confidence,
+        plan.version
+    );
+    println!(
+        "{}",
+        match report.verdict() {
+            Verdict::Confirmed => "Every claim is confirmed and every negative control refuted.",
+            Verdict::Refuted => "Marked (!): the evidence contradicts the theory in this regime.",
+            Verdict::Undecided => "Some claims are undecided: a larger budget (--profile full) may settle them.",
+        }
+    );
+}
+
+/// One line for each experiment in flight, on standard error.
+struct Progress {
+    bars: MultiProgress,
+    lines: Mutex<HashMap<String, ProgressBar>>,
+    plain: bool,
+}
+
+impl Progress {
+    fn new() -> Self {
+        let plain = !std::io::stderr().is_terminal();
+        let bars = MultiProgress::new();
+        if plain {
+            bars.set_draw_target(ProgressDrawTarget::hidden());
+        }
+        Self { bars, lines: Mutex::default(), plain }
+    }
+
+    fn show(&self, event: &Event) {
+        let (Event::Started { experiment, .. } | Event::Finished { experiment, .. }) = event;
+        let mut lines = self.lines.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let bar = lines.entry(experiment.key.clone()).or_insert_with(|| {
+            let style = ProgressStyle::with_template("{spinner} {prefix} {bar:20} {pos}/{len} worlds {elapsed} (at most {eta} left) {wide_msg}");
+            let bar = self.bars.add(ProgressBar::new(experiment.budget));
+            bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+            bar.set_prefix(experiment.title.clone());
+            bar.enable_steady_tick(Duration::from_millis(200));
+            bar
+        });
+        if let Event::Finished { world, .. } = event {
+            bar.set_position(experiment.worlds());
+            bar.set_message(standing(experiment));
+            if self.plain {
+                eprintln!("{}: world {world} done; {}", experiment.title, standing(experiment));
+            }
+        }
+    }
+}
+
+/// The claim that is furthest from being settled, against its band.
+fn standing(experiment: &Experiment) -> String {
+    let open = experiment.findings().find(|f| f.estimate.verdict == Verdict::Undecided);
+    match open {
+        Some(f) => format!("{}: {:.4} {} claimed {}", f.claim, f.estimate.mean, table::interval(f.estimate.interval), table::band(f.band)),
+        None => "settled".into(),
+    }
+}

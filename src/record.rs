@@ -1,0 +1,161 @@
+//! The append-only record of a run: `manifest.json`, which says what was asked, and `worlds.jsonl`, one
+//! synced line for each finished world.
+//!
+//! A world is in the record or it is not: a line torn by a crash is dropped on the next opening, with a
+//! warning, and its world is trained again.
+
+use crate::procedure::WorldOutcome;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use std::collections::BTreeMap;
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Read, Seek, Write};
+use std::path::{Path, PathBuf};
+use thiserror::Error;
+
+const MANIFEST: &str = "manifest.json";
+const WORLDS: &str = "worlds.jsonl";
+
+/// One finished world.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WorldRecord {
+    /// Key of the experiment (a hash of its regime and procedure).
+    pub experiment: String,
+    /// Index of the world.
+    pub world: u64,
+    /// What was measured.
+    pub outcome: WorldOutcome,
+}
+
+/// A record that cannot be opened or written.
+#[derive(Debug, Error)]
+pub enum RecordError {
+    /// Reading or writing failed.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A complete line is not a world.
+    #[error("{}:{line}: {message}", path.display())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// Line, from 1.
+        line: usize,
+        /// What is wrong with it.
+        message: String,
+    },
+    /// Another process has it open.
+    #[error("{}: in use by another process", .0.display())]
+    Locked(PathBuf),
+    /// There is a record already.
+    #[error("{}: holds a record already; continue it with --resume", .0.display())]
+    Exists(PathBuf),
+}
+
+/// An open record; other processes are locked out until it is dropped.
+#[derive(Debug)]
+pub struct Record {
+    path: PathBuf,
+    file: File,
+}
+
+/// What an opened record held.
+#[derive(Debug, Default)]
+pub struct Kept {
+    /// Finished worlds, by (experiment, world).
+    pub worlds: BTreeMap<(String, u64), WorldOutcome>,
+    /// What had to be dropped, for the user.
+    pub warning: Option<String>,
+}
+
+impl Record {
+    /// Begins a record in `directory`.
+    ///
+    /// # Errors
+    /// If there is one already, or it cannot be written.
+    pub fn create(directory: &Path, manifest: &impl Serialize) -> Result<Self, RecordError> {
+        std::fs::create_dir_all(directory).map_err(io(directory))?;
+        let path = directory.join(MANIFEST);
+        if path.exists() {
+            return Err(RecordError::Exists(directory.into()));
+        }
+        let text = serde_json::to_string_pretty(manifest).map_err(|e| io(&path)(e.into()))?;
+        // Written beside and renamed, so that a manifest is whole or absent.
+        let partial = directory.join("manifest.partial");
+        let mut out = File::create(&partial).map_err(io(&partial))?;
+        out.write_all(text.as_bytes()).and_then(|()| out.sync_all()).map_err(io(&partial))?;
+        std::fs::rename(&partial, &path).map_err(io(&path))?;
+        File::open(directory).and_then(|d| d.sync_all()).map_err(io(directory))?;
+        Ok(Self::resume(directory)?.0)
+    }
+
+    /// Reads the manifest of the record in `directory`.
+    ///
+    /// # Errors
+    /// If there is none, or it is not one of this version's.
+    pub fn manifest<T: DeserializeOwned>(directory: &Path) -> Result<T, RecordError> {
+        let path = directory.join(MANIFEST);
+        let text = std::fs::read_to_string(&path).map_err(io(&path))?;
+        serde_json::from_str(&text).map_err(|e| RecordError::Malformed { line: e.line(), message: e.to_string(), path })
+    }
+
+    /// Opens the record in `directory` to continue it.
+    ///
+    /// # Errors
+    /// If it is in use, cannot be read, or a complete line is malformed.
+    pub fn resume(directory: &Path) -> Result<(Self, Kept), RecordError> {
+        let path = directory.join(WORLDS);
+        let mut file = open(&path)?;
+        let mut text = Vec::new();
+        file.read_to_end(&mut text).map_err(io(&path))?;
+        let mut kept = Kept::default();
+        let complete = text.iter().rposition(|b| *b == b'\n').map_or(0, |end| end + 1);
+        for (line, bytes) in text[..complete].split(|b| *b == b'\n').enumerate().filter(|(_, b)| !b.is_empty()) {
+            let record: WorldRecord = serde_json::from_slice(bytes)
+                .map_err(|e| RecordError::Malformed { path: path.clone(), line: line + 1, message: e.to_string() })?;
+            kept.worlds.insert((record.experiment, record.world), record.outcome);
+        }
+        if complete < text.len() {
+            kept.warning = Some(format!(
+                "{}: dropped a torn last line of {} bytes; its world is trained again",
+                path.display(),
+                text.len() - complete
+            ));
+            file.set_len(complete as u64).and_then(|()| file.sync_all()).map_err(io(&path))?;
+        }
+        file.seek(std::io::SeekFrom::End(0)).map_err(io(&path))?;
+        Ok((Self { path, file }, kept))
+    }
+
+    /// Appends a world and waits until it is on disk.
+    ///
+    /// # Errors
+    /// If it cannot be written; what was written of it is taken back if possible.
+    pub fn append(&mut self, record: &WorldRecord) -> Result<(), RecordError> {
+        let mut line = serde_json::to_vec(record).map_err(|e| io(&self.path)(e.into()))?;
+        line.push(b'\n');
+        let before = self.file.metadata().map_err(io(&self.path))?.len();
+        let written = self.file.write_all(&line).and_then(|()| self.file.sync_data());
+        written.map_err(|e| {
+            // Best effort: a torn line that stays is dropped by the next opening.
+            let _ = self.file.set_len(before);
+            io(&self.path)(e)
+        })
+    }
+}
+
+fn open(path: &Path) -> Result<File, RecordError> {
+    let file = OpenOptions::new().read(true).append(true).create(true).open(path).map_err(io(path))?;
+    file.try_lock().map_err(|e| match e {
+        TryLockError::WouldBlock => RecordError::Locked(path.into()),
+        TryLockError::Error(e) => io(path)(e),
+    })?;
+    Ok(file)
+}
+
+fn io(path: &Path) -> impl Fn(std::io::Error) -> RecordError + '_ {
+    move |source| RecordError::Io { path: path.into(), source }
+}

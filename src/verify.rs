@@ -1,0 +1,440 @@
+//! Deciding theorems: which worlds to train, and when the evidence suffices.
+//!
+//! Theorems that share a regime share their worlds. Each claim is watched world by world, in the order of
+//! the worlds' indices whatever the order in which threads finish them, so a verdict does not depend on
+//! the number of threads; an experiment stops when all its claims are settled or its budget is spent.
+
+use crate::procedure::{Procedure, WorldOutcome, run_world};
+use crate::record::{Kept, Record, RecordError, WorldRecord};
+use crate::regime::{Regime, RegimeError};
+use crate::seed::WorldSeed;
+use crate::statistics::{Band, ErrorBudget, Estimate, Interval, Method, Sequence, StatisticsError, Summary, Verdict};
+use crate::theorem::{Claim, Profile, Statistic, Theorem};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+use thiserror::Error;
+
+/// Everything that decides the outcome of a run: the manifest of its record.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Plan {
+    /// Version of the program.
+    pub version: String,
+    /// The experiment seed.
+    pub seed: u64,
+    /// The profile.
+    pub profile: Profile,
+    /// Family-wise confidence over all claims of the run.
+    pub confidence: f64,
+    /// The theorems.
+    pub theorems: Vec<Theorem>,
+}
+
+/// A run that cannot begin or go on.
+#[derive(Debug, Error)]
+pub enum VerifyError {
+    /// A control's regime is out of range.
+    #[error(transparent)]
+    Regime(#[from] RegimeError),
+    /// A claim's sequence cannot be set up or fed.
+    #[error(transparent)]
+    Statistics(#[from] StatisticsError),
+    /// The record cannot be written.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// A claim names something its world did not measure.
+    #[error("world {world} of {theorem} has no quantity {quantity}")]
+    Unmeasured {
+        /// The theorem.
+        theorem: String,
+        /// The quantity.
+        quantity: String,
+        /// The world.
+        world: u64,
+    },
+}
+
+/// One claim's outcome.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Finding {
+    /// The theorem.
+    pub theorem: String,
+    /// The negative control, if it is one.
+    pub control: Option<String>,
+    /// The claim.
+    pub claim: String,
+    /// What was measured in each world.
+    pub quantity: String,
+    /// What is said of it over worlds.
+    pub statistic: Statistic,
+    /// The claimed band.
+    pub band: Band,
+    /// The band in which a world counts as a success, for a share.
+    pub event: Option<Band>,
+    /// The claim's own share of the error budget.
+    pub alpha: f64,
+    /// Mean, spread, interval and verdict.
+    pub estimate: Estimate,
+    /// What the theory expects: confirmed, or refuted for a negative control.
+    pub expected: Verdict,
+    /// Key of the experiment in the record.
+    pub experiment: String,
+}
+
+impl Finding {
+    /// Whether the verdict is the one the theory expects.
+    pub fn as_expected(&self) -> bool {
+        self.estimate.verdict == self.expected
+    }
+}
+
+/// What a run reports.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// What was asked (regimes and claims are in its theorems).
+    pub plan: Plan,
+    /// The findings, in the order of theorems, claims, controls.
+    pub findings: Vec<Finding>,
+    /// Gradient steps taken in the worlds that count.
+    pub steps: u64,
+    /// Worlds that count, over all experiments.
+    pub worlds: u64,
+}
+
+impl Report {
+    /// The verdict on the whole: refuted if any finding is the opposite of what the theory expects, else
+    /// undecided if any is open, else confirmed.
+    pub fn verdict(&self) -> Verdict {
+        let open = |f: &Finding| f.estimate.verdict == Verdict::Undecided;
+        if self.findings.iter().any(|f| !f.as_expected() && !open(f)) {
+            Verdict::Refuted
+        } else if self.findings.iter().any(open) {
+            Verdict::Undecided
+        } else {
+            Verdict::Confirmed
+        }
+    }
+}
+
+/// What happens during a run, for whoever shows it.
+#[derive(Clone, Debug)]
+pub enum Event<'a> {
+    /// A world begins.
+    Started {
+        /// The experiment.
+        experiment: &'a Experiment,
+        /// The world.
+        world: u64,
+    },
+    /// A world is in the record.
+    Finished {
+        /// The experiment, with all claims as they now stand.
+        experiment: &'a Experiment,
+        /// The world.
+        world: u64,
+    },
+}
+
+/// Worlds of one regime and procedure, and the claims watched on them.
+#[derive(Clone, Debug)]
+pub struct Experiment {
+    /// Hash of the regime and the procedure.
+    pub key: String,
+    /// Theorem, or theorem and control, for a reader.
+    pub title: String,
+    /// Largest number of worlds.
+    pub budget: u64,
+    regime: Regime,
+    procedure: Procedure,
+    watches: Vec<Watch>,
+    outcomes: BTreeMap<u64, WorldOutcome>,
+    in_flight: u64,
+    next: u64,
+    /// Worlds that count: the prefix that the claims have seen.
+    seen: u64,
+    steps: u64,
+}
+
+/// A claim watched on the worlds of an experiment.
+#[derive(Clone, Debug)]
+struct Watch {
+    order: usize,
+    theorem: String,
+    control: Option<String>,
+    claim: Claim,
+    alpha: f64,
+    process: Process,
+}
+
+#[derive(Clone, Debug)]
+enum Process {
+    Inference(Sequence),
+    /// No inference: one world outside the band refutes.
+    Every { seen: Summary, range: Option<Interval>, broken_after: Option<u64> },
+}
+
+impl Plan {
+    /// The experiments of a run, and the error budget spread over their claims.
+    fn experiments(&self) -> Result<Vec<Experiment>, VerifyError> {
+        let mut experiments: Vec<Experiment> = Vec::new();
+        let mut order = 0;
+        let inferences = self.claims().filter(|(_, _, claim)| claim.statistic != Statistic::EveryWorld).count();
+        let alpha = ErrorBudget::equal(1.0 - self.confidence, inferences.max(1))?.alphas()[0];
+        for theorem in &self.theorems {
+            let worlds = theorem.budget(self.profile).worlds;
+            let mut settings = vec![(None, theorem.regime.clone(), theorem.procedure.clone(), worlds)];
+            for control in &theorem.controls {
+                let (regime, procedure) = theorem.under(control)?;
+                settings.push((Some(control), regime, procedure, control.worlds.map_or(worlds, |w| w.min(worlds))));
+            }
+            for (control, regime, procedure, budget) in settings {
+                let mut watches = Vec::new();
+                for claim in &theorem.claims {
+                    if control.is_some_and(|c| !c.refutes.contains(&claim.name)) {
+                        continue;
+                    }
+                    watches.push(Watch::new(order, theorem, control.map(|c| c.name.clone()), claim, alpha, budget)?);
+                    order += 1;
+                }
+                let title = control.map_or(theorem.name.clone(), |c| format!("{} / {}", theorem.name, c.name));
+                let shared = experiments.iter().position(|e| e.budget == budget && e.regime == regime && e.procedure.merged(&procedure).is_some());
+                match shared {
+                    Some(index) => {
+                        let experiment = &mut experiments[index];
+                        experiment.procedure = experiment.procedure.merged(&procedure).unwrap_or(procedure);
+                        experiment.title = format!("{}, {title}", experiment.title);
+                        experiment.watches.extend(watches);
+                    }
+                    None => experiments.push(Experiment::new(title, regime, procedure, budget, watches)),
+                }
+            }
+        }
+        for experiment in &mut experiments {
+            experiment.key = key(&experiment.regime, &experiment.procedure);
+        }
+        Ok(experiments)
+    }
+
+    /// Every claim of the run, with its theorem and control.
+    fn claims(&self) -> impl Iterator<Item = (&Theorem, Option<&str>, &Claim)> {
+        self.theorems.iter().flat_map(|theorem| {
+            let own = theorem.claims.iter().map(move |c| (theorem, None, c));
+            let controls = theorem.controls.iter().flat_map(move |control| {
+                let refuted = theorem.claims.iter().filter(|c| control.refutes.contains(&c.name));
+                refuted.map(move |c| (theorem, Some(control.name.as_str()), c))
+            });
+            own.chain(controls)
+        })
+    }
+
+    /// Trains the worlds that `record` lacks, on `threads` threads, until every claim is settled or its budget
+    /// spent. `listen` is told of each world as it begins and ends.
+    ///
+    /// # Errors
+    /// A control out of range, or a record that cannot be written; worlds finished before are kept.
+    pub fn run(
+        &self,
+        record: &mut Record,
+        kept: Kept,
+        threads: usize,
+        listen: &(dyn Fn(Event) + Sync),
+    ) -> Result<Report, VerifyError> {
+        let mut experiments = self.experiments()?;
+        for experiment in &mut experiments {
+            for ((key, world), outcome) in &kept.worlds {
+                if *key == experiment.key {
+                    experiment.outcomes.insert(*world, outcome.clone());
+                }
+            }
+            experiment.observe()?;
+        }
+        let state = Mutex::new((experiments, record, None::<VerifyError>));
+        let lock = || state.lock().unwrap_or_else(PoisonError::into_inner);
+        let work = || {
+            loop {
+                let (index, world, regime, procedure) = {
+                    let mut guard = lock();
+                    if guard.2.is_some() {
+                        return;
+                    }
+                    let Some((index, world)) = next_world(&mut guard.0) else { return };
+                    let experiment = &guard.0[index];
+                    listen(Event::Started { experiment, world });
+                    (index, world, experiment.regime.clone(), experiment.procedure.clone())
+                };
+                let outcome = run_world(&regime, &procedure, WorldSeed { experiment: self.seed, world });
+                let mut guard = lock();
+                let (experiments, record, failure) = &mut *guard;
+                let experiment = &mut experiments[index];
+                experiment.in_flight -= 1;
+                let line = WorldRecord { experiment: experiment.key.clone(), world, outcome };
+                let kept = record.append(&line).map_err(VerifyError::from).and_then(|()| {
+                    experiment.outcomes.insert(world, line.outcome);
+                    experiment.observe()
+                });
+                match kept {
+                    Ok(()) => listen(Event::Finished { experiment, world }),
+                    Err(error) => *failure = Some(error),
+                }
+            }
+        };
+        std::thread::scope(|scope| {
+            for _ in 0..threads.max(1) {
+                scope.spawn(work);
+            }
+        });
+        let (experiments, _, failure) = state.into_inner().unwrap_or_else(PoisonError::into_inner);
+        match failure {
+            Some(error) => Err(error),
+            None => Ok(self.report(&experiments)),
+        }
+    }
+
+    fn report(&self, experiments: &[Experiment]) -> Report {
+        let mut findings: Vec<(usize, Finding)> =
+            experiments.iter().flat_map(|e| e.watches.iter().map(|w| (w.order, w.finding(&e.key)))).collect();
+        findings.sort_by_key(|(order, _)| *order);
+        Report {
+            plan: self.clone(),
+            findings: findings.into_iter().map(|(_, finding)| finding).collect(),
+            steps: experiments.iter().map(|e| e.steps).sum(),
+            worlds: experiments.iter().map(|e| e.seen).sum(),
+        }
+    }
+}
+
+/// The world to train next: of the open experiment with the fewest worlds in flight, so that threads
+/// speculate on one experiment only when no other is open.
+fn next_world(experiments: &mut [Experiment]) -> Option<(usize, u64)> {
+    for experiment in experiments.iter_mut() {
+        while experiment.outcomes.contains_key(&experiment.next) {
+            experiment.next += 1;
+        }
+    }
+    let open = experiments.iter_mut().enumerate().filter(|(_, e)| !e.settled() && e.next < e.budget);
+    let (index, experiment) = open.min_by_key(|(_, e)| e.in_flight)?;
+    let world = experiment.next;
+    experiment.in_flight += 1;
+    experiment.next += 1;
+    Some((index, world))
+}
+
+impl Experiment {
+    fn new(title: String, regime: Regime, procedure: Procedure, budget: u64, watches: Vec<Watch>) -> Self {
+        let key = String::new();
+        Self { key, title, budget, regime, procedure, watches, outcomes: BTreeMap::new(), in_flight: 0, next: 0, seen: 0, steps: 0 }
+    }
+
+    /// Whether no claim needs another world. A claim without inference never asks for one.
+    fn settled(&self) -> bool {
+        self.seen > 0 && self.watches.iter().all(|w| match &w.process {
+            Process::Inference(sequence) => sequence.verdict() != Verdict::Undecided,
+            Process::Every { .. } => true,
+        })
+    }
+
+    /// Shows the claims every world that follows on the last one they have seen.
+    fn observe(&mut self) -> Result<(), VerifyError> {
+        while !self.settled() && self.seen < self.budget {
+            let Some(outcome) = self.outcomes.get(&self.seen) else { break };
+            for watch in &mut self.watches {
+                watch.observe(outcome, self.seen)?;
+            }
+            self.steps += outcome.models.iter().map(|m| m.steps as u64).sum::<u64>();
+            self.seen += 1;
+        }
+        Ok(())
+    }
+
+    /// Worlds that count so far.
+    pub fn worlds(&self) -> u64 {
+        self.seen
+    }
+
+    /// The claims as they stand.
+    pub fn findings(&self) -> impl Iterator<Item = Finding> {
+        self.watches.iter().map(|w| w.finding(&self.key))
+    }
+}
+
+impl Watch {
+    fn new(order: usize, theorem: &Theorem, control: Option<String>, claim: &Claim, alpha: f64, budget: u64) -> Result<Self, VerifyError> {
+        let minimum_worlds = crate::statistics::asymptotic::MINIMUM_WORLDS;
+        let method = match claim.statistic {
+            Statistic::Mean => Some(Method::Asymptotic { scale: claim.expected_spread(), minimum_worlds }),
+            Statistic::Share => Some(Method::Share),
+            Statistic::EveryWorld => None,
+        };
+        let process = match method {
+            Some(method) => Process::Inference(Sequence::new(method, claim.band, alpha, budget)?),
+            None => Process::Every { seen: Summary::default(), range: None, broken_after: None },
+        };
+        Ok(Self { order, theorem: theorem.name.clone(), control, claim: claim.clone(), alpha, process })
+    }
+
+    fn observe(&mut self, outcome: &WorldOutcome, world: u64) -> Result<(), VerifyError> {
+        let claim = &self.claim;
+        let value = *outcome.quantities.get(&claim.quantity).ok_or_else(|| VerifyError::Unmeasured {
+            theorem: self.theorem.clone(),
+            quantity: claim.quantity.clone(),
+            world,
+        })?;
+        let within = |band: Band| Interval::from(band).contains(value);
+        match &mut self.process {
+            Process::Inference(sequence) => {
+                let observation = claim.event.map_or(value, |event| f64::from(within(event)));
+                sequence.observe(observation)?;
+            }
+            Process::Every { seen, range, broken_after } => {
+                seen.push(value)?;
+                let (lower, upper) = range.map_or((value, value), |r| (r.lower.min(value), r.upper.max(value)));
+                *range = Some(Interval { lower, upper });
+                if !within(claim.band) {
+                    broken_after.get_or_insert(seen.count);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn finding(&self, experiment: &str) -> Finding {
+        let estimate = match &self.process {
+            Process::Inference(sequence) => sequence.estimate(),
+            Process::Every { seen, range, broken_after } => Estimate {
+                worlds: seen.count,
+                mean: seen.mean,
+                standard_deviation: seen.standard_deviation(),
+                interval: range.unwrap_or(Interval::EVERYTHING),
+                verdict: match (broken_after, seen.count) {
+                    (Some(_), _) => Verdict::Refuted,
+                    (None, 0) => Verdict::Undecided,
+                    (None, _) => Verdict::Confirmed,
+                },
+                decided_after: broken_after.or(Some(seen.count)),
+                worlds_needed: None,
+            },
+        };
+        Finding {
+            theorem: self.theorem.clone(),
+            control: self.control.clone(),
+            claim: self.claim.name.clone(),
+            quantity: self.claim.quantity.clone(),
+            statistic: self.claim.statistic,
+            band: self.claim.band,
+            event: self.claim.event,
+            alpha: self.alpha,
+            estimate,
+            expected: if self.control.is_some() { Verdict::Refuted } else { Verdict::Confirmed },
+            experiment: experiment.into(),
+        }
+    }
+}
+
+/// The first 16 hexadecimal digits of the SHA-256 of a regime and procedure in canonical JSON.
+pub fn key(regime: &Regime, procedure: &Procedure) -> String {
+    let text = serde_json::to_string(&(regime, procedure)).unwrap_or_default();
+    let digest = Sha256::digest(text.as_bytes());
+    digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}
