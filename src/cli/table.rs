@@ -1,6 +1,6 @@
 //! Tables for people.
 
-use comfy_table::{ContentArrangement, Table, presets::UTF8_HORIZONTAL_ONLY};
+use comfy_table::{ContentArrangement, Table, presets::UTF8_NO_BORDERS};
 use multiview::statistics::{Band, Interval, Verdict};
 use multiview::theorem::Statistic;
 use multiview::verify::{Finding, Report};
@@ -8,7 +8,7 @@ use multiview::verify::{Finding, Report};
 /// A table with a header.
 pub fn of(header: &[&str], rows: impl Iterator<Item = Vec<String>>) -> Table {
     let mut table = Table::new();
-    table.load_preset(UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+    table.load_style(UTF8_NO_BORDERS).set_content_arrangement(ContentArrangement::Dynamic);
     table.set_header(header.iter().copied()).add_rows(rows);
     table
 }
