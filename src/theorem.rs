@@ -235,7 +235,8 @@ impl Theorem {
                 require(band.validate().is_ok(), "claims.band", band, "finite, with a lower end, an upper end or both in order")?;
             }
             let spread = claim.expected_spread();
-            require(spread > 0.0 && spread.is_finite(), "claims.scale", spread, "above 0 (needed where the band's one end is 0)")?;
+            let inferred = claim.statistic == Statistic::Mean;
+            require(!inferred || (spread > 0.0 && spread.is_finite()), "claims.scale", spread, "above 0 (needed where the band's one end is 0)")?;
             let needs_event = claim.statistic == Statistic::Share;
             require(needs_event == claim.event.is_some(), "claims.event", claim.event, "given for statistic = \"share\" and only there")?;
         }
