@@ -12,7 +12,7 @@
 //! When `m` is the mean this is a martingale from 1, so by Ville's inequality it ever reaches `1/α_end` with probability at most `α_end`: then `m` is excluded.
 //! `K⁻`, betting on a smaller mean, is the same on `1 − x`. The paper's hedge `max(K⁺/2, K⁻/2) ≥ 1/α` is exactly two such ends with `α_end = α/2`.
 //!
-//! `K⁺_t(m)` never increases in `m`: each factor is the smaller (for `x < m` the larger) of `1 + λ̇(x − m)` and `1 + c(x/m − 1)`'s bets, both decreasing.
+//! `K⁺_t(m)` never increases in `m`: a factor is `1 + λ̇(x − m)` while `m < c/λ̇` and `1 + c(x/m − 1)` beyond, it is continuous, and both pieces fall.
 //! So the candidates excluded form an interval from the left and the bound is a root, found exactly by bisection where the paper uses a grid.
 //! The running intersection comes free: the bound only moves inwards.
 

@@ -16,7 +16,6 @@
 use statrs::function::beta::{beta_reg, ln_beta};
 
 use super::error::{StatisticsError, require, require_alpha};
-use super::root::last_holding;
 use super::verdict::first_decided;
 use super::{Band, Interval, Sides};
 
@@ -24,13 +23,31 @@ use super::{Band, Interval, Sides};
 /// fewer successes than the uniform mixture `b = 1`, and gives up little when some worlds fail.
 const LEAN: f64 = 0.5;
 
-/// Bisection stops here: a millionth of the worlds is nobody's difference.
+/// The search for a bound stops here: a millionth of the worlds is nobody's difference.
 const TOLERANCE: f64 = 1e-6;
 
 /// `ln K(m)` after `successes` and `failures` (real-valued, so that a future pace can be asked for).
 fn log_capital(m: f64, successes: f64, failures: f64) -> f64 {
     let (a, b) = (failures + LEAN, successes + 1.0);
     LEAN.ln() + ln_beta(b, a) + beta_reg(a, b, 1.0 - m).ln() - successes * m.ln() - a * (-m).ln_1p()
+}
+
+/// Raises a lower `bound` to where `ln K` falls to `threshold`, by Newton's method from the left with
+/// `d ln K/dm = (f + b − b/K)/(1 − m) − s/m`. Each integrand of `K` is log-convex in `m`, hence so is `K`: the steps never pass the root, and the
+/// point returned is excluded (or is `bound` itself).
+fn raised(bound: f64, successes: f64, failures: f64, threshold: f64) -> f64 {
+    let (mut bound, mut m, mut step) = (bound, bound.max(TOLERANCE), f64::INFINITY);
+    while step > TOLERANCE {
+        let log_capital = log_capital(m, successes, failures);
+        if log_capital < threshold {
+            break;
+        }
+        bound = m;
+        let slope = (failures + LEAN - LEAN * (-log_capital).exp()) / (1.0 - m) - successes / m;
+        step = (threshold - log_capital) / slope;
+        m += step;
+    }
+    bound
 }
 
 /// Confidence sequence for a share of worlds; see the [module](self).
@@ -86,11 +103,7 @@ impl ShareSequence {
                 self.successes as f64,
             )
         };
-        let excluded = |m: f64| m == 0.0 || log_capital(m, hits, misses) >= self.threshold;
-        let pace = hits / (hits + misses);
-        if pace > *bound && excluded(*bound) {
-            *bound = last_holding(*bound, pace, TOLERANCE, excluded);
-        }
+        *bound = raised(*bound, hits, misses, self.threshold);
         Ok(())
     }
 
@@ -143,6 +156,25 @@ mod tests {
                 assert!(now <= before * (1.0 + 1e-12));
                 before = now;
             }
+        }
+    }
+
+    #[test]
+    fn the_bound_is_the_root() {
+        for (s, f) in [
+            (1.0, 0.0),
+            (10.0, 0.0),
+            (45.0, 0.0),
+            (54.0, 6.0),
+            (20.0, 40.0),
+            (900.0, 50.0),
+        ] {
+            let bound = raised(0.0, s, f, 20_f64.ln());
+            let excess = |m| log_capital(m, s, f) - 20_f64.ln();
+            assert!(
+                excess(bound) >= 0.0 && excess(bound + 2.0 * TOLERANCE) < 0.0,
+                "{s} {f} {bound}"
+            );
         }
     }
 
