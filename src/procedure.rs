@@ -1,6 +1,6 @@
 //! What is trained in a world: single models, their ensemble, and the students distilled from them.
 
-use crate::data::{DataSet, Kind};
+use crate::data::DataSet;
 use crate::engine::overlap::{Overlaps, Trained};
 use crate::engine::train;
 use crate::evaluation::{Draws, Evaluation, TestSet, largest_overlaps};
@@ -54,7 +54,12 @@ impl Procedure {
     /// The first field outside its range.
     pub fn validate(&self, regime: &Regime) -> Result<(), RegimeError> {
         let members = self.members;
-        require((1..=1000).contains(&members), "procedure.members", members, "1 to 1000")?;
+        require(
+            (1..=1000).contains(&members),
+            "procedure.members",
+            members,
+            "1 to 1000",
+        )?;
         let joint = self.joint_networks;
         require(joint <= 64, "procedure.joint_networks", joint, "0 to 64")?;
         for (path, spec) in [
@@ -66,9 +71,22 @@ impl Procedure {
             }
         }
         let antithetic = self.antithetic;
-        require(!antithetic || regime.data.views_per_class == 2, "procedure.antithetic", antithetic, "false, unless every class has two views to exchange")?;
-        for (field, draws) in [("single_view", self.test_draws.single_view), ("multi_view", self.test_draws.multi_view)] {
-            require((1..=1_000_000).contains(&draws), &format!("procedure.test_draws.{field}"), draws, "1 to 1000000")?;
+        require(
+            !antithetic || regime.data.views_per_class == 2,
+            "procedure.antithetic",
+            antithetic,
+            "false, unless every class has two views to exchange",
+        )?;
+        for (field, draws) in [
+            ("single_view", self.test_draws.single_view),
+            ("multi_view", self.test_draws.multi_view),
+        ] {
+            require(
+                (1..=1_000_000).contains(&draws),
+                &format!("procedure.test_draws.{field}"),
+                draws,
+                "1 to 1000000",
+            )?;
         }
         Ok(())
     }
@@ -135,20 +153,43 @@ pub struct ModelRow {
 /// The quantities a claim may name, with their meaning. `ROLE` is one of `single`, `ensemble`, `distilled`,
 /// `self_distilled`, `joint`; where a role has several models the value is their mean.
 pub const QUANTITIES: &[(&str, &str)] = &[
-    ("ROLE.test_error", "err(D)/μ = err(D_s) + ((1 − μ)/μ) err(D_m)"),
+    (
+        "ROLE.test_error",
+        "err(D)/μ = err(D_s) + ((1 − μ)/μ) err(D_m)",
+    ),
     ("ROLE.single_view_error", "err(D_s)"),
     ("ROLE.multi_view_error", "err(D_m)"),
-    ("ROLE.training_error", "share of the training set misclassified at the end, of the worst model"),
-    ("ROLE.gain", "err(D)/μ of the single models minus that of the role"),
-    ("ROLE.recovered_share", "gain of the role over gain of the ensemble (1 where the ensemble gains nothing and the role loses nothing)"),
-    ("lottery.predicted_share", "share of classes whose learned view is the one predicted at initialisation by S^{1/(q−2)} Λ"),
-    ("lottery.some_view_share", "share of classes that learned at least one view"),
-    ("lottery.both_views_share", "share of classes that learned both views (ties)"),
+    (
+        "ROLE.training_error",
+        "share of the training set misclassified at the end, of the worst model",
+    ),
+    (
+        "ROLE.gain",
+        "err(D)/μ of the single models minus that of the role",
+    ),
+    (
+        "ROLE.recovered_share",
+        "gain of the role over gain of the ensemble (1 where the ensemble gains nothing and the role loses nothing)",
+    ),
+    (
+        "lottery.predicted_share",
+        "share of classes whose learned view is the one predicted at initialisation by S^{1/(q−2)} Λ",
+    ),
+    (
+        "lottery.some_view_share",
+        "share of classes that learned at least one view",
+    ),
+    (
+        "lottery.both_views_share",
+        "share of classes that learned both views (ties)",
+    ),
 ];
 
 /// Whether a quantity of this name is measured by `procedure`.
 pub fn measures(procedure: &Procedure, quantity: &str) -> bool {
-    let Some((role, measure)) = quantity.split_once('.') else { return false };
+    let Some((role, measure)) = quantity.split_once('.') else {
+        return false;
+    };
     let trained = match role {
         "single" | "ensemble" => true,
         "distilled" => procedure.distillation.is_some(),
@@ -157,7 +198,10 @@ pub fn measures(procedure: &Procedure, quantity: &str) -> bool {
         "lottery" => return QUANTITIES.iter().any(|(name, _)| *name == quantity),
         _ => false,
     };
-    trained && QUANTITIES.iter().any(|(name, _)| *name == format!("ROLE.{measure}"))
+    trained
+        && QUANTITIES
+            .iter()
+            .any(|(name, _)| *name == format!("ROLE.{measure}"))
 }
 
 /// Trains and evaluates one world.
@@ -169,9 +213,20 @@ pub fn run_world(regime: &Regime, procedure: &Procedure, seed: WorldSeed) -> Wor
     let mut members: Vec<Trained<f32>> = Vec::with_capacity(procedure.members);
     let mut sum_of_logits: Vec<f32> = Vec::new();
     for index in 0..procedure.members as u64 {
-        let start = world.initial(if procedure.shared_initialisation { 0 } else { index });
+        let start = world.initial(if procedure.shared_initialisation {
+            0
+        } else {
+            index
+        });
         let prediction = predicted_views(regime, &world.data, &start);
-        let network = train(regime, &world.data, start, &objective, regime.training.steps, None);
+        let network = train(
+            regime,
+            &world.data,
+            start,
+            &objective,
+            regime.training.steps,
+            None,
+        );
         let logits = world.test_logits(regime, &network, index);
         let evaluation = world.test.score(regime, &logits);
         outcome.lottery(regime, &network, &evaluation, &prediction);
@@ -185,17 +240,47 @@ pub fn run_world(regime: &Regime, procedure: &Procedure, seed: WorldSeed) -> Wor
         let mut wide = regime.clone();
         wide.network.neurons_per_class *= procedure.joint_networks;
         let start = Overlaps::draw(&wide, &world.data, seed, network_index::JOINT);
-        let network = train(&wide, &world.data, start, &objective, wide.training.steps, None);
+        let network = train(
+            &wide,
+            &world.data,
+            start,
+            &objective,
+            wide.training.steps,
+            None,
+        );
         let logits = world.test_logits(&wide, &network, network_index::JOINT);
         outcome.model("joint", &network, &world.test.score(regime, &logits));
     }
     if let Some(spec) = &procedure.distillation {
-        outcome.student("distilled", &world, regime, spec, &members, network_index::DISTILLED, false);
+        outcome.student(
+            "distilled",
+            &world,
+            regime,
+            spec,
+            &members,
+            network_index::DISTILLED,
+            false,
+        );
     }
     if let Some(spec) = &procedure.self_distillation {
-        let index = if procedure.student_starts_as_teacher { 0 } else { network_index::SELF_DISTILLED };
-        for swap in [false, true].into_iter().take(1 + usize::from(procedure.antithetic)) {
-            outcome.student("self_distilled", &world, regime, spec, &members[..1], index, swap);
+        let index = if procedure.student_starts_as_teacher {
+            0
+        } else {
+            network_index::SELF_DISTILLED
+        };
+        for swap in [false, true]
+            .into_iter()
+            .take(1 + usize::from(procedure.antithetic))
+        {
+            outcome.student(
+                "self_distilled",
+                &world,
+                regime,
+                spec,
+                &members[..1],
+                index,
+                swap,
+            );
         }
     }
     outcome.finish()
@@ -214,8 +299,17 @@ impl World {
     /// Draws the data of a world.
     pub fn new(regime: &Regime, procedure: &Procedure, seed: WorldSeed) -> Self {
         let data = DataSet::draw(&regime.data, &mut seed.rng(Purpose::Data, 0));
-        let test = TestSet::draw(regime, procedure.test_draws, &mut seed.rng(Purpose::Evaluation, 0));
-        Self { data, test, seed, regime: regime.clone() }
+        let test = TestSet::draw(
+            regime,
+            procedure.test_draws,
+            &mut seed.rng(Purpose::Evaluation, 0),
+        );
+        Self {
+            data,
+            test,
+            seed,
+            regime: regime.clone(),
+        }
     }
 
     /// The initialisation of network `index`.
@@ -224,7 +318,11 @@ impl World {
     }
 
     fn test_logits(&self, regime: &Regime, network: &Trained<f32>, index: u64) -> Vec<f32> {
-        self.test.logits(regime, network, &mut self.seed.rng(Purpose::Evaluation, index + 1))
+        self.test.logits(
+            regime,
+            network,
+            &mut self.seed.rng(Purpose::Evaluation, index + 1),
+        )
     }
 
     /// Trains a student of `teachers` and evaluates it.
@@ -264,13 +362,28 @@ impl World {
 }
 
 /// For each class, the view that the initialisation favours: the larger
-/// `S_{i,ℓ}^{1/(q−2)} max_r ⟨w_{i,r}, v_{i,ℓ}⟩`, with `S_{i,ℓ} = Σ z_p^q` over the multi-view training samples of
-/// class `i`. `None` for classes with a single view, or a linear activation.
-pub fn predicted_views(regime: &Regime, data: &DataSet, start: &Overlaps<f32>) -> Vec<Option<usize>> {
-    let views = regime.data.views_per_class;
+/// `S_{i,ℓ}^{1/(q−2)} max_r ⟨w_{i,r}, v_{i,ℓ}⟩`, with `S_{i,ℓ} = Σ z_p^q` over the training samples of class `i`
+/// (at finite `N` the few single-view ones tell: **choice**). `None` for classes with a single view, or a linear activation.
+pub fn predicted_views(
+    regime: &Regime,
+    data: &DataSet,
+    start: &Overlaps<f32>,
+) -> Vec<Option<usize>> {
+    let q = regime.network.relu_exponent;
+    if regime.data.views_per_class != 2 || q < 3 {
+        return vec![None; regime.data.classes];
+    }
+    lottery_scores(regime, data, start)
+        .iter()
+        .map(|[first, second]| Some(usize::from(second > first)))
+        .collect()
+}
+
+/// The two views' scores of each class: `S_{i,ℓ}^{1/(q−2)} max_r ⟨w_{i,r}, v_{i,ℓ}⟩` at the start.
+pub fn lottery_scores(regime: &Regime, data: &DataSet, start: &Overlaps<f32>) -> Vec<[f64; 2]> {
     let q = regime.network.relu_exponent as i32;
     let mut strength = vec![0.0f64; regime.data.features()];
-    for sample in data.samples.iter().filter(|s| s.kind == Kind::MultiView) {
+    for sample in &data.samples {
         for patch in &sample.patches {
             if let Some(v) = patch.feature.map(|v| v as usize)
                 && regime.data.class_of(v) == sample.label
@@ -282,7 +395,7 @@ pub fn predicted_views(regime: &Regime, data: &DataSet, start: &Overlaps<f32>) -
     let overlaps = largest_overlaps(regime, start.layout.stride, &start.features);
     let score = |v: usize| strength[v].powf(1.0 / f64::from(q - 2)) * f64::from(overlaps[v]);
     (0..regime.data.classes)
-        .map(|i| (views == 2 && q > 2).then(|| usize::from(score(2 * i + 1) > score(2 * i))))
+        .map(|i| [score(2 * i), score(2 * i + 1)])
         .collect()
 }
 
@@ -321,7 +434,13 @@ impl Outcome {
 
     /// The lottery of one model. A view is *learned* when most single-view inputs of its cell are
     /// classified; the *winner* is the view of larger final overlap.
-    fn lottery(&mut self, regime: &Regime, network: &Trained<f32>, evaluation: &Evaluation, predicted: &[Option<usize>]) {
+    fn lottery(
+        &mut self,
+        regime: &Regime,
+        network: &Trained<f32>,
+        evaluation: &Evaluation,
+        predicted: &[Option<usize>],
+    ) {
         let views = regime.data.views_per_class;
         let overlaps = largest_overlaps(regime, network.layout.stride, &network.features);
         let (mut hits, mut some, mut both) = (0usize, 0usize, 0usize);
@@ -345,12 +464,24 @@ impl Outcome {
             add(&mut training, &member.training_logits);
         }
         let rows = training.chunks_exact(regime.data.classes);
-        let errors = rows.zip(&world.data.samples).filter(|(f, s)| !crate::engine::is_correct(f, s.label)).count();
+        let errors = rows
+            .zip(&world.data.samples)
+            .filter(|(f, s)| !crate::engine::is_correct(f, s.label))
+            .count();
         self.push("ensemble", 0, errors, &world.test.score(regime, sum));
     }
 
     #[allow(clippy::too_many_arguments)]
-    fn student(&mut self, role: &str, world: &World, regime: &Regime, spec: &Distillation, teachers: &[Trained<f32>], index: u64, swap: bool) {
+    fn student(
+        &mut self,
+        role: &str,
+        world: &World,
+        regime: &Regime,
+        spec: &Distillation,
+        teachers: &[Trained<f32>],
+        index: u64,
+        swap: bool,
+    ) {
         debug_assert_eq!(regime, &world.regime);
         let (network, evaluation) = world.distil(spec, teachers, index, swap);
         self.model(role, &network, &evaluation);
@@ -360,7 +491,11 @@ impl Outcome {
         let mut quantities = BTreeMap::new();
         let mean = |xs: &[f64]| xs.iter().sum::<f64>() / xs.len() as f64;
         let of = |role: &str, f: fn(&ModelRow) -> f64| -> Vec<f64> {
-            self.models.iter().filter(|m| m.role == role).map(f).collect()
+            self.models
+                .iter()
+                .filter(|m| m.role == role)
+                .map(f)
+                .collect()
         };
         let single = mean(&of("single", |m| m.test_error));
         let ensemble_gain = single - mean(&of("ensemble", |m| m.test_error));
@@ -369,19 +504,35 @@ impl Outcome {
             if errors.is_empty() {
                 continue;
             }
-            let mut put = |measure: &str, value: f64| quantities.insert(format!("{role}.{measure}"), value);
+            let mut put =
+                |measure: &str, value: f64| quantities.insert(format!("{role}.{measure}"), value);
             let gain = single - mean(&errors);
             put("test_error", mean(&errors));
-            put("single_view_error", mean(&of(role, |m| m.single_view_error)));
+            put(
+                "single_view_error",
+                mean(&of(role, |m| m.single_view_error)),
+            );
             put("multi_view_error", mean(&of(role, |m| m.multi_view_error)));
-            let worst = of(role, |m| m.training_errors as f64).into_iter().fold(0.0, f64::max);
+            let worst = of(role, |m| m.training_errors as f64)
+                .into_iter()
+                .fold(0.0, f64::max);
             put("training_error", worst / self.training_samples as f64);
             put("gain", gain);
-            put("recovered_share", if ensemble_gain > 0.0 { gain / ensemble_gain } else { f64::from(gain >= 0.0) });
+            put(
+                "recovered_share",
+                if ensemble_gain > 0.0 {
+                    gain / ensemble_gain
+                } else {
+                    f64::from(gain >= 0.0)
+                },
+            );
         }
         quantities.insert("lottery.predicted_share".into(), mean(&self.predicted));
         quantities.insert("lottery.some_view_share".into(), mean(&self.some_view));
         quantities.insert("lottery.both_views_share".into(), mean(&self.both_views));
-        WorldOutcome { quantities, models: self.models }
+        WorldOutcome {
+            quantities,
+            models: self.models,
+        }
     }
 }

@@ -86,9 +86,13 @@ impl Record {
         // Written beside and renamed, so that a manifest is whole or absent.
         let partial = directory.join("manifest.partial");
         let mut out = File::create(&partial).map_err(io(&partial))?;
-        out.write_all(text.as_bytes()).and_then(|()| out.sync_all()).map_err(io(&partial))?;
+        out.write_all(text.as_bytes())
+            .and_then(|()| out.sync_all())
+            .map_err(io(&partial))?;
         std::fs::rename(&partial, &path).map_err(io(&path))?;
-        File::open(directory).and_then(|d| d.sync_all()).map_err(io(directory))?;
+        File::open(directory)
+            .and_then(|d| d.sync_all())
+            .map_err(io(directory))?;
         Ok(Self::resume(directory)?.0)
     }
 
@@ -99,7 +103,11 @@ impl Record {
     pub fn manifest<T: DeserializeOwned>(directory: &Path) -> Result<T, RecordError> {
         let path = directory.join(MANIFEST);
         let text = std::fs::read_to_string(&path).map_err(io(&path))?;
-        serde_json::from_str(&text).map_err(|e| RecordError::Malformed { line: e.line(), message: e.to_string(), path })
+        serde_json::from_str(&text).map_err(|e| RecordError::Malformed {
+            line: e.line(),
+            message: e.to_string(),
+            path,
+        })
     }
 
     /// Opens the record in `directory` to continue it.
@@ -112,11 +120,23 @@ impl Record {
         let mut text = Vec::new();
         file.read_to_end(&mut text).map_err(io(&path))?;
         let mut kept = Kept::default();
-        let complete = text.iter().rposition(|b| *b == b'\n').map_or(0, |end| end + 1);
-        for (line, bytes) in text[..complete].split(|b| *b == b'\n').enumerate().filter(|(_, b)| !b.is_empty()) {
-            let record: WorldRecord = serde_json::from_slice(bytes)
-                .map_err(|e| RecordError::Malformed { path: path.clone(), line: line + 1, message: e.to_string() })?;
-            kept.worlds.insert((record.experiment, record.world), record.outcome);
+        let complete = text
+            .iter()
+            .rposition(|b| *b == b'\n')
+            .map_or(0, |end| end + 1);
+        for (line, bytes) in text[..complete]
+            .split(|b| *b == b'\n')
+            .enumerate()
+            .filter(|(_, b)| !b.is_empty())
+        {
+            let record: WorldRecord =
+                serde_json::from_slice(bytes).map_err(|e| RecordError::Malformed {
+                    path: path.clone(),
+                    line: line + 1,
+                    message: e.to_string(),
+                })?;
+            kept.worlds
+                .insert((record.experiment, record.world), record.outcome);
         }
         if complete < text.len() {
             kept.warning = Some(format!(
@@ -124,7 +144,9 @@ impl Record {
                 path.display(),
                 text.len() - complete
             ));
-            file.set_len(complete as u64).and_then(|()| file.sync_all()).map_err(io(&path))?;
+            file.set_len(complete as u64)
+                .and_then(|()| file.sync_all())
+                .map_err(io(&path))?;
         }
         file.seek(std::io::SeekFrom::End(0)).map_err(io(&path))?;
         Ok((Self { path, file }, kept))
@@ -138,7 +160,10 @@ impl Record {
         let mut line = serde_json::to_vec(record).map_err(|e| io(&self.path)(e.into()))?;
         line.push(b'\n');
         let before = self.file.metadata().map_err(io(&self.path))?.len();
-        let written = self.file.write_all(&line).and_then(|()| self.file.sync_data());
+        let written = self
+            .file
+            .write_all(&line)
+            .and_then(|()| self.file.sync_data());
         written.map_err(|e| {
             // Best effort: a torn line that stays is dropped by the next opening.
             let _ = self.file.set_len(before);
@@ -148,7 +173,12 @@ impl Record {
 }
 
 fn open(path: &Path) -> Result<File, RecordError> {
-    let file = OpenOptions::new().read(true).append(true).create(true).open(path).map_err(io(path))?;
+    let file = OpenOptions::new()
+        .read(true)
+        .append(true)
+        .create(true)
+        .open(path)
+        .map_err(io(path))?;
     file.try_lock().map_err(|e| match e {
         TryLockError::WouldBlock => RecordError::Locked(path.into()),
         TryLockError::Error(e) => io(path)(e),
@@ -157,5 +187,8 @@ fn open(path: &Path) -> Result<File, RecordError> {
 }
 
 fn io(path: &Path) -> impl Fn(std::io::Error) -> RecordError + '_ {
-    move |source| RecordError::Io { path: path.into(), source }
+    move |source| RecordError::Io {
+        path: path.into(),
+        source,
+    }
 }

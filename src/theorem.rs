@@ -62,6 +62,12 @@ pub struct Claim {
     /// For `mean`: the standard deviation over worlds expected before any is seen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scale: Option<f64>,
+    /// A confidence of the claim's own, outside the run's family-wise budget.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confidence: Option<f64>,
+    /// Only this profile tests the claim; both when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<Profile>,
 }
 
 /// What a claim says of a quantity over worlds.
@@ -178,7 +184,10 @@ impl Theorem {
     pub fn embedded(name: &str) -> Option<Self> {
         let (name, text) = EMBEDDED.iter().find(|(n, _)| *n == name)?;
         let file = format!("theorems/{name}.toml");
-        Some(Self::parse(&file, text).unwrap_or_else(|e| unreachable!("embedded theorem files are valid: {e}")))
+        Some(
+            Self::parse(&file, text)
+                .unwrap_or_else(|e| unreachable!("embedded theorem files are valid: {e}")),
+        )
     }
 
     /// The regime and procedure of a negative control.
@@ -192,9 +201,17 @@ impl Theorem {
             procedure: Procedure,
         }
         let field = format!("controls.{}.set", control.name);
-        let refuse = |value: String, allowed: &str| RegimeError { field: field.clone(), value, allowed: allowed.into() };
-        let setting = Setting { regime: self.regime.clone(), procedure: self.procedure.clone() };
-        let mut tree = toml::Value::try_from(&setting).map_err(|e| refuse(e.to_string(), "a regime"))?;
+        let refuse = |value: String, allowed: &str| RegimeError {
+            field: field.clone(),
+            value,
+            allowed: allowed.into(),
+        };
+        let setting = Setting {
+            regime: self.regime.clone(),
+            procedure: self.procedure.clone(),
+        };
+        let mut tree =
+            toml::Value::try_from(&setting).map_err(|e| refuse(e.to_string(), "a regime"))?;
         for (path, value) in &control.set {
             let (parents, leaf) = path.rsplit_once('.').unwrap_or(("", path));
             let mut table = Some(&mut tree);
@@ -206,7 +223,9 @@ impl Theorem {
                 .ok_or_else(|| refuse(path.clone(), "a path into `regime` or `procedure`"))?;
             table.insert(leaf.into(), value.clone());
         }
-        let setting: Setting = tree.try_into().map_err(|e: toml::de::Error| refuse(e.message().into(), "values of the right name and type"))?;
+        let setting: Setting = tree.try_into().map_err(|e: toml::de::Error| {
+            refuse(e.message().into(), "values of the right name and type")
+        })?;
         setting.regime.validate()?;
         setting.procedure.validate(&setting.regime)?;
         Ok((setting.regime, setting.procedure))
@@ -221,37 +240,124 @@ impl Theorem {
     }
 
     fn validate(&self) -> Result<(), RegimeError> {
-        let words = |s: &str| !s.is_empty() && s.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
-        require(words(&self.name), "name", &self.name, "lower-case words joined by hyphens")?;
-        self.regime.validate().map_err(|e| RegimeError { field: format!("regime.{}", e.field), ..e })?;
+        let words = |s: &str| {
+            !s.is_empty()
+                && s.chars()
+                    .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+        };
+        require(
+            words(&self.name),
+            "name",
+            &self.name,
+            "lower-case words joined by hyphens",
+        )?;
+        self.regime.validate().map_err(|e| RegimeError {
+            field: format!("regime.{}", e.field),
+            ..e
+        })?;
         self.procedure.validate(&self.regime)?;
-        require(!self.claims.is_empty(), "claims", self.claims.len(), "at least one claim")?;
+        require(
+            !self.claims.is_empty(),
+            "claims",
+            self.claims.len(),
+            "at least one claim",
+        )?;
         for (i, claim) in self.claims.iter().enumerate() {
-            require(words(&claim.name), "claims.name", &claim.name, "lower-case words joined by hyphens")?;
-            require(self.claims[..i].iter().all(|c| c.name != claim.name), "claims.name", &claim.name, "a name not used before")?;
+            require(
+                words(&claim.name),
+                "claims.name",
+                &claim.name,
+                "lower-case words joined by hyphens",
+            )?;
+            require(
+                self.claims[..i].iter().all(|c| c.name != claim.name),
+                "claims.name",
+                &claim.name,
+                "a name not used before",
+            )?;
             let known = measures(&self.procedure, &claim.quantity);
-            require(known, "claims.quantity", &claim.quantity, "a quantity that the procedure measures; see `multiview list --quantities`")?;
+            require(
+                known,
+                "claims.quantity",
+                &claim.quantity,
+                "a quantity that the procedure measures; see `multiview list --quantities`",
+            )?;
             for band in [Some(claim.band), claim.event].into_iter().flatten() {
-                require(band.validate().is_ok(), "claims.band", band, "finite, with a lower end, an upper end or both in order")?;
+                require(
+                    band.validate().is_ok(),
+                    "claims.band",
+                    band,
+                    "finite, with a lower end, an upper end or both in order",
+                )?;
             }
             let spread = claim.expected_spread();
             let inferred = claim.statistic == Statistic::Mean;
-            require(!inferred || (spread > 0.0 && spread.is_finite()), "claims.scale", spread, "above 0 (needed where the band's one end is 0)")?;
+            require(
+                !inferred || (spread > 0.0 && spread.is_finite()),
+                "claims.scale",
+                spread,
+                "above 0 (needed where the band's one end is 0)",
+            )?;
+            let own = claim.confidence.unwrap_or(0.5);
+            require(
+                own > 0.0 && own < 1.0,
+                "claims.confidence",
+                own,
+                "inside (0, 1)",
+            )?;
             let needs_event = claim.statistic == Statistic::Share;
-            require(needs_event == claim.event.is_some(), "claims.event", claim.event, "given for statistic = \"share\" and only there")?;
+            require(
+                needs_event == claim.event.is_some(),
+                "claims.event",
+                claim.event,
+                "given for statistic = \"share\" and only there",
+            )?;
         }
-        for (path, budget) in [("profiles.quick", self.profiles.quick), ("profiles.full", self.profiles.full)] {
+        for (path, budget) in [
+            ("profiles.quick", self.profiles.quick),
+            ("profiles.full", self.profiles.full),
+        ] {
             let c = budget.confidence;
-            require(c > 0.0 && c < 1.0, &format!("{path}.confidence"), c, "inside (0, 1)")?;
-            require((1..=1_000_000).contains(&budget.worlds), &format!("{path}.worlds"), budget.worlds, "1 to 1000000")?;
+            require(
+                c > 0.0 && c < 1.0,
+                &format!("{path}.confidence"),
+                c,
+                "inside (0, 1)",
+            )?;
+            require(
+                (1..=1_000_000).contains(&budget.worlds),
+                &format!("{path}.worlds"),
+                budget.worlds,
+                "1 to 1000000",
+            )?;
         }
         for (i, control) in self.controls.iter().enumerate() {
-            require(words(&control.name), "controls.name", &control.name, "lower-case words joined by hyphens")?;
-            require(self.controls[..i].iter().all(|c| c.name != control.name), "controls.name", &control.name, "a name not used before")?;
-            require(!control.refutes.is_empty(), "controls.refutes", &control.refutes, "at least one claim")?;
+            require(
+                words(&control.name),
+                "controls.name",
+                &control.name,
+                "lower-case words joined by hyphens",
+            )?;
+            require(
+                self.controls[..i].iter().all(|c| c.name != control.name),
+                "controls.name",
+                &control.name,
+                "a name not used before",
+            )?;
+            require(
+                !control.refutes.is_empty(),
+                "controls.refutes",
+                &control.refutes,
+                "at least one claim",
+            )?;
             for claim in &control.refutes {
                 let known = self.claims.iter().any(|c| c.name == *claim);
-                require(known, "controls.refutes", claim, "the name of a claim of this theorem")?;
+                require(
+                    known,
+                    "controls.refutes",
+                    claim,
+                    "the name of a claim of this theorem",
+                )?;
             }
         }
         Ok(())
@@ -277,11 +383,15 @@ fn line_of(text: &str, offset: usize) -> usize {
 
 /// The line of a dotted field, or of its nearest parent that is written down.
 fn line_of_field(text: &str, field: &str) -> usize {
-    let Ok(document) = toml::de::DeTable::parse(text) else { return 1 };
+    let Ok(document) = toml::de::DeTable::parse(text) else {
+        return 1;
+    };
     let mut line = 1;
     let mut table = document.get_ref();
     for part in field.split('.') {
-        let Some((key, value)) = table.iter().find(|(k, _)| k.get_ref() == part) else { break };
+        let Some((key, value)) = table.iter().find(|(k, _)| k.get_ref() == part) else {
+            break;
+        };
         line = line_of(text, key.span().start);
         match value.get_ref() {
             toml::de::DeValue::Table(inner) => table = inner,

@@ -8,8 +8,10 @@ use crate::procedure::{Procedure, WorldOutcome, run_world};
 use crate::record::{Kept, Record, RecordError, WorldRecord};
 use crate::regime::{Regime, RegimeError};
 use crate::seed::WorldSeed;
-use crate::statistics::{Band, ErrorBudget, Estimate, Interval, Method, Sequence, StatisticsError, Summary, Verdict};
-use crate::theorem::{Claim, Profile, Statistic, Theorem};
+use crate::statistics::{
+    Band, ErrorBudget, Estimate, Interval, Method, Sequence, StatisticsError, Summary, Verdict,
+};
+use crate::theorem::{Claim, Control, Profile, Statistic, Theorem};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -172,7 +174,11 @@ struct Watch {
 enum Process {
     Inference(Sequence),
     /// No inference: one world outside the band refutes.
-    Every { seen: Summary, range: Option<Interval>, broken_after: Option<u64> },
+    Every {
+        seen: Summary,
+        range: Option<Interval>,
+        broken_after: Option<u64>,
+    },
 }
 
 impl Plan {
@@ -180,34 +186,61 @@ impl Plan {
     fn experiments(&self) -> Result<Vec<Experiment>, VerifyError> {
         let mut experiments: Vec<Experiment> = Vec::new();
         let mut order = 0;
-        let inferences = self.claims().filter(|(_, _, claim)| claim.statistic != Statistic::EveryWorld).count();
+        let inferences = self
+            .claims()
+            .filter(|c| c.statistic != Statistic::EveryWorld && c.confidence.is_none())
+            .count();
         let alpha = ErrorBudget::equal(1.0 - self.confidence, inferences.max(1))?.alphas()[0];
         for theorem in &self.theorems {
             let worlds = theorem.budget(self.profile).worlds;
-            let mut settings = vec![(None, theorem.regime.clone(), theorem.procedure.clone(), worlds)];
+            let mut settings = vec![(
+                None,
+                theorem.regime.clone(),
+                theorem.procedure.clone(),
+                worlds,
+            )];
             for control in &theorem.controls {
                 let (regime, procedure) = theorem.under(control)?;
-                settings.push((Some(control), regime, procedure, control.worlds.map_or(worlds, |w| w.min(worlds))));
+                settings.push((
+                    Some(control),
+                    regime,
+                    procedure,
+                    control.worlds.map_or(worlds, |w| w.min(worlds)),
+                ));
             }
             for (control, regime, procedure, budget) in settings {
                 let mut watches = Vec::new();
-                for claim in &theorem.claims {
-                    if control.is_some_and(|c| !c.refutes.contains(&claim.name)) {
-                        continue;
-                    }
-                    watches.push(Watch::new(order, theorem, control.map(|c| c.name.clone()), claim, alpha, budget)?);
+                for claim in self.claims_of(theorem, control) {
+                    let alpha = claim.confidence.map_or(alpha, |own| 1.0 - own);
+                    watches.push(Watch::new(
+                        order,
+                        theorem,
+                        control.map(|c| c.name.clone()),
+                        claim,
+                        alpha,
+                        budget,
+                    )?);
                     order += 1;
                 }
-                let title = control.map_or(theorem.name.clone(), |c| format!("{} / {}", theorem.name, c.name));
-                let shared = experiments.iter().position(|e| e.budget == budget && e.regime == regime && e.procedure.merged(&procedure).is_some());
+                let title = control.map_or(theorem.name.clone(), |c| {
+                    format!("{} / {}", theorem.name, c.name)
+                });
+                let shared = experiments.iter().position(|e| {
+                    e.budget == budget
+                        && e.regime == regime
+                        && e.procedure.merged(&procedure).is_some()
+                });
                 match shared {
                     Some(index) => {
                         let experiment = &mut experiments[index];
-                        experiment.procedure = experiment.procedure.merged(&procedure).unwrap_or(procedure);
+                        experiment.procedure =
+                            experiment.procedure.merged(&procedure).unwrap_or(procedure);
                         experiment.title = format!("{}, {title}", experiment.title);
                         experiment.watches.extend(watches);
                     }
-                    None => experiments.push(Experiment::new(title, regime, procedure, budget, watches)),
+                    None => {
+                        experiments.push(Experiment::new(title, regime, procedure, budget, watches))
+                    }
                 }
             }
         }
@@ -217,15 +250,24 @@ impl Plan {
         Ok(experiments)
     }
 
-    /// Every claim of the run, with its theorem and control.
-    fn claims(&self) -> impl Iterator<Item = (&Theorem, Option<&str>, &Claim)> {
+    /// Every claim that this run tests, those of negative controls included.
+    fn claims(&self) -> impl Iterator<Item = &Claim> {
         self.theorems.iter().flat_map(|theorem| {
-            let own = theorem.claims.iter().map(move |c| (theorem, None, c));
-            let controls = theorem.controls.iter().flat_map(move |control| {
-                let refuted = theorem.claims.iter().filter(|c| control.refutes.contains(&c.name));
-                refuted.map(move |c| (theorem, Some(control.name.as_str()), c))
-            });
-            own.chain(controls)
+            let settings = std::iter::once(None).chain(theorem.controls.iter().map(Some));
+            settings.flat_map(|control| self.claims_of(theorem, control))
+        })
+    }
+
+    /// The claims of a theorem, or of one of its controls, that this run's profile tests.
+    fn claims_of<'a>(
+        &self,
+        theorem: &'a Theorem,
+        control: Option<&'a Control>,
+    ) -> impl Iterator<Item = &'a Claim> + use<'a> {
+        let profile = self.profile;
+        theorem.claims.iter().filter(move |claim| {
+            claim.profile.is_none_or(|p| p == profile)
+                && control.is_none_or(|c| c.refutes.contains(&claim.name))
         })
     }
 
@@ -259,21 +301,42 @@ impl Plan {
                     if guard.2.is_some() {
                         return;
                     }
-                    let Some((index, world)) = next_world(&mut guard.0) else { return };
+                    let Some((index, world)) = next_world(&mut guard.0) else {
+                        return;
+                    };
                     let experiment = &guard.0[index];
                     listen(Event::Started { experiment, world });
-                    (index, world, experiment.regime.clone(), experiment.procedure.clone())
+                    (
+                        index,
+                        world,
+                        experiment.regime.clone(),
+                        experiment.procedure.clone(),
+                    )
                 };
-                let outcome = run_world(&regime, &procedure, WorldSeed { experiment: self.seed, world });
+                let outcome = run_world(
+                    &regime,
+                    &procedure,
+                    WorldSeed {
+                        experiment: self.seed,
+                        world,
+                    },
+                );
                 let mut guard = lock();
                 let (experiments, record, failure) = &mut *guard;
                 let experiment = &mut experiments[index];
                 experiment.in_flight -= 1;
-                let line = WorldRecord { experiment: experiment.key.clone(), world, outcome };
-                let kept = record.append(&line).map_err(VerifyError::from).and_then(|()| {
-                    experiment.outcomes.insert(world, line.outcome);
-                    experiment.observe()
-                });
+                let line = WorldRecord {
+                    experiment: experiment.key.clone(),
+                    world,
+                    outcome,
+                };
+                let kept = record
+                    .append(&line)
+                    .map_err(VerifyError::from)
+                    .and_then(|()| {
+                        experiment.outcomes.insert(world, line.outcome);
+                        experiment.observe()
+                    });
                 match kept {
                     Ok(()) => listen(Event::Finished { experiment, world }),
                     Err(error) => *failure = Some(error),
@@ -293,8 +356,10 @@ impl Plan {
     }
 
     fn report(&self, experiments: &[Experiment]) -> Report {
-        let mut findings: Vec<(usize, Finding)> =
-            experiments.iter().flat_map(|e| e.watches.iter().map(|w| (w.order, w.finding(&e.key)))).collect();
+        let mut findings: Vec<(usize, Finding)> = experiments
+            .iter()
+            .flat_map(|e| e.watches.iter().map(|w| (w.order, w.finding(&e.key))))
+            .collect();
         findings.sort_by_key(|(order, _)| *order);
         Report {
             plan: self.clone(),
@@ -313,7 +378,10 @@ fn next_world(experiments: &mut [Experiment]) -> Option<(usize, u64)> {
             experiment.next += 1;
         }
     }
-    let open = experiments.iter_mut().enumerate().filter(|(_, e)| !e.settled() && e.next < e.budget);
+    let open = experiments
+        .iter_mut()
+        .enumerate()
+        .filter(|(_, e)| !e.settled() && e.next < e.budget);
     let (index, experiment) = open.min_by_key(|(_, e)| e.in_flight)?;
     let world = experiment.next;
     experiment.in_flight += 1;
@@ -322,23 +390,44 @@ fn next_world(experiments: &mut [Experiment]) -> Option<(usize, u64)> {
 }
 
 impl Experiment {
-    fn new(title: String, regime: Regime, procedure: Procedure, budget: u64, watches: Vec<Watch>) -> Self {
+    fn new(
+        title: String,
+        regime: Regime,
+        procedure: Procedure,
+        budget: u64,
+        watches: Vec<Watch>,
+    ) -> Self {
         let key = String::new();
-        Self { key, title, budget, regime, procedure, watches, outcomes: BTreeMap::new(), in_flight: 0, next: 0, seen: 0, steps: 0 }
+        Self {
+            key,
+            title,
+            budget,
+            regime,
+            procedure,
+            watches,
+            outcomes: BTreeMap::new(),
+            in_flight: 0,
+            next: 0,
+            seen: 0,
+            steps: 0,
+        }
     }
 
     /// Whether no claim needs another world. A claim without inference never asks for one.
     fn settled(&self) -> bool {
-        self.seen > 0 && self.watches.iter().all(|w| match &w.process {
-            Process::Inference(sequence) => sequence.verdict() != Verdict::Undecided,
-            Process::Every { .. } => true,
-        })
+        self.seen > 0
+            && self.watches.iter().all(|w| match &w.process {
+                Process::Inference(sequence) => sequence.verdict() != Verdict::Undecided,
+                Process::Every { .. } => true,
+            })
     }
 
     /// Shows the claims every world that follows on the last one they have seen.
     fn observe(&mut self) -> Result<(), VerifyError> {
         while !self.settled() && self.seen < self.budget {
-            let Some(outcome) = self.outcomes.get(&self.seen) else { break };
+            let Some(outcome) = self.outcomes.get(&self.seen) else {
+                break;
+            };
             for watch in &mut self.watches {
                 watch.observe(outcome, self.seen)?;
             }
@@ -360,36 +449,66 @@ impl Experiment {
 }
 
 impl Watch {
-    fn new(order: usize, theorem: &Theorem, control: Option<String>, claim: &Claim, alpha: f64, budget: u64) -> Result<Self, VerifyError> {
+    fn new(
+        order: usize,
+        theorem: &Theorem,
+        control: Option<String>,
+        claim: &Claim,
+        alpha: f64,
+        budget: u64,
+    ) -> Result<Self, VerifyError> {
         let minimum_worlds = crate::statistics::asymptotic::MINIMUM_WORLDS;
         let method = match claim.statistic {
-            Statistic::Mean => Some(Method::Asymptotic { scale: claim.expected_spread(), minimum_worlds }),
+            Statistic::Mean => Some(Method::Asymptotic {
+                scale: claim.expected_spread(),
+                minimum_worlds,
+            }),
             Statistic::Share => Some(Method::Share),
             Statistic::EveryWorld => None,
         };
         let process = match method {
             Some(method) => Process::Inference(Sequence::new(method, claim.band, alpha, budget)?),
-            None => Process::Every { seen: Summary::default(), range: None, broken_after: None },
+            None => Process::Every {
+                seen: Summary::default(),
+                range: None,
+                broken_after: None,
+            },
         };
-        Ok(Self { order, theorem: theorem.name.clone(), control, claim: claim.clone(), alpha, process })
+        Ok(Self {
+            order,
+            theorem: theorem.name.clone(),
+            control,
+            claim: claim.clone(),
+            alpha,
+            process,
+        })
     }
 
     fn observe(&mut self, outcome: &WorldOutcome, world: u64) -> Result<(), VerifyError> {
         let claim = &self.claim;
-        let value = *outcome.quantities.get(&claim.quantity).ok_or_else(|| VerifyError::Unmeasured {
-            theorem: self.theorem.clone(),
-            quantity: claim.quantity.clone(),
-            world,
-        })?;
+        let value =
+            *outcome
+                .quantities
+                .get(&claim.quantity)
+                .ok_or_else(|| VerifyError::Unmeasured {
+                    theorem: self.theorem.clone(),
+                    quantity: claim.quantity.clone(),
+                    world,
+                })?;
         let within = |band: Band| Interval::from(band).contains(value);
         match &mut self.process {
             Process::Inference(sequence) => {
                 let observation = claim.event.map_or(value, |event| f64::from(within(event)));
                 sequence.observe(observation)?;
             }
-            Process::Every { seen, range, broken_after } => {
+            Process::Every {
+                seen,
+                range,
+                broken_after,
+            } => {
                 seen.push(value)?;
-                let (lower, upper) = range.map_or((value, value), |r| (r.lower.min(value), r.upper.max(value)));
+                let (lower, upper) =
+                    range.map_or((value, value), |r| (r.lower.min(value), r.upper.max(value)));
                 *range = Some(Interval { lower, upper });
                 if !within(claim.band) {
                     broken_after.get_or_insert(seen.count);
@@ -402,7 +521,11 @@ impl Watch {
     fn finding(&self, experiment: &str) -> Finding {
         let estimate = match &self.process {
             Process::Inference(sequence) => sequence.estimate(),
-            Process::Every { seen, range, broken_after } => Estimate {
+            Process::Every {
+                seen,
+                range,
+                broken_after,
+            } => Estimate {
                 worlds: seen.count,
                 mean: seen.mean,
                 standard_deviation: seen.standard_deviation(),
@@ -426,7 +549,11 @@ impl Watch {
             event: self.claim.event,
             alpha: self.alpha,
             estimate,
-            expected: if self.control.is_some() { Verdict::Refuted } else { Verdict::Confirmed },
+            expected: if self.control.is_some() {
+                Verdict::Refuted
+            } else {
+                Verdict::Confirmed
+            },
             experiment: experiment.into(),
         }
     }
@@ -436,5 +563,9 @@ impl Watch {
 pub fn key(regime: &Regime, procedure: &Procedure) -> String {
     let text = serde_json::to_string(&(regime, procedure)).unwrap_or_default();
     let digest = Sha256::digest(text.as_bytes());
-    digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    digest
+        .iter()
+        .take(8)
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }

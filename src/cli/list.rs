@@ -13,14 +13,28 @@ pub struct Args {
 
 pub fn run(args: &Args) -> Result<(), Failure> {
     if args.quantities {
-        println!("{}", table::of(&["quantity", "meaning"], QUANTITIES.iter().map(|(name, meaning)| vec![(*name).into(), (*meaning).into()])));
+        println!(
+            "{}",
+            table::of(
+                &["quantity", "meaning"],
+                QUANTITIES
+                    .iter()
+                    .map(|(name, meaning)| vec![(*name).into(), (*meaning).into()])
+            )
+        );
         return Ok(());
     }
-    let rows = EMBEDDED.iter().filter_map(|(name, _)| Theorem::embedded(name)).map(|t| {
-        let controls: Vec<&str> = t.controls.iter().map(|c| c.name.as_str()).collect();
-        vec![t.name, t.title, controls.join("\n")]
-    });
-    println!("{}", table::of(&["theorem", "claim", "negative controls"], rows));
+    let rows = EMBEDDED
+        .iter()
+        .filter_map(|(name, _)| Theorem::embedded(name))
+        .map(|t| {
+            let controls: Vec<&str> = t.controls.iter().map(|c| c.name.as_str()).collect();
+            vec![t.name, t.title, controls.join("\n")]
+        });
+    println!(
+        "{}",
+        table::of(&["theorem", "claim", "negative controls"], rows)
+    );
     println!("`multiview show THEOREM` tells more; `multiview verify THEOREM` decides it.");
     Ok(())
 }

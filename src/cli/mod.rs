@@ -13,7 +13,11 @@ use std::process::ExitCode;
 /// Proof-check the multi-view theory of ensembles, knowledge distillation and self-distillation
 /// (Allen-Zhu and Li, arXiv 2012.09816) by training the networks it speaks of.
 #[derive(Debug, Parser)]
-#[command(name = "multiview", version, after_help = "Exit status: 0 all as the theory claims; 1 a claim refuted (or a negative control not); 2 bad usage or input; 3 a claim undecided; 130 interrupted (finished worlds are kept).")]
+#[command(
+    name = "multiview",
+    version,
+    after_help = "Exit status: 0 all as the theory claims; 1 a claim refuted (or a negative control not); 2 bad usage or input; 3 a claim undecided; 130 interrupted (finished worlds are kept)."
+)]
 pub struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -56,7 +60,11 @@ fn theorem(name: &str) -> Result<multiview::theorem::Theorem, Failure> {
     }
     Theorem::embedded(name).ok_or_else(|| {
         let known: Vec<&str> = EMBEDDED.iter().map(|(n, _)| *n).collect();
-        format!("THEOREM = {name:?} is not known: one of {}, or the path of a .toml file", known.join(", ")).into()
+        format!(
+            "THEOREM = {name:?} is not known: one of {}, or the path of a .toml file",
+            known.join(", ")
+        )
+        .into()
     })
 }
 

@@ -18,7 +18,13 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         println!("{}", serde_json::to_string_pretty(&theorem)?);
         return Ok(());
     }
-    println!("{} ({})\n\n{}\nSource: {}\n", theorem.title, theorem.name, theorem.statement.trim(), theorem.source);
+    println!(
+        "{} ({})\n\n{}\nSource: {}\n",
+        theorem.title,
+        theorem.name,
+        theorem.statement.trim(),
+        theorem.source
+    );
     println!("Regime\n{}", toml::to_string(&theorem.regime)?);
     println!("Procedure\n{}", toml::to_string(&theorem.procedure)?);
     println!("Claims");
@@ -26,8 +32,15 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         println!("  {}: {}", claim.name, words(claim));
         println!("    refuted if {}", refutation(claim));
     }
-    for (name, budget) in [("quick", theorem.profiles.quick), ("full", theorem.profiles.full)] {
-        println!("  profile {name}: at most {} worlds, {} % confidence over all claims of a run", budget.worlds, 100.0 * budget.confidence);
+    for (name, budget) in [
+        ("quick", theorem.profiles.quick),
+        ("full", theorem.profiles.full),
+    ] {
+        println!(
+            "  profile {name}: at most {} worlds, {} % confidence over all claims of a run",
+            budget.worlds,
+            100.0 * budget.confidence
+        );
     }
     if !theorem.controls.is_empty() {
         println!("\nNegative controls: here the same code must refute");
@@ -47,7 +60,11 @@ fn words(claim: &Claim) -> String {
     match (claim.statistic, claim.event) {
         (Statistic::Mean, _) => format!("the mean of {} over worlds is {band}", claim.quantity),
         (Statistic::Share, Some(event)) => {
-            format!("the share of worlds with {} {} is {band}", claim.quantity, table::band(event))
+            format!(
+                "the share of worlds with {} {} is {band}",
+                claim.quantity,
+                table::band(event)
+            )
         }
         _ => format!("{} is {band} in every world", claim.quantity),
     }

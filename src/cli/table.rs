@@ -8,14 +8,18 @@ use multiview::verify::{Finding, Report};
 /// A table with a header.
 pub fn of(header: &[&str], rows: impl Iterator<Item = Vec<String>>) -> Table {
     let mut table = Table::new();
-    table.load_style(UTF8_NO_BORDERS).set_content_arrangement(ContentArrangement::Dynamic);
+    table
+        .load_style(UTF8_NO_BORDERS)
+        .set_content_arrangement(ContentArrangement::Dynamic);
     table.set_header(header.iter().copied()).add_rows(rows);
     table
 }
 
 /// The table of verdicts of a run.
 pub fn verdicts(report: &Report) -> Table {
-    let header = ["theorem", "claim", "claimed", "measured", "interval", "worlds", "verdict"];
+    let header = [
+        "theorem", "claim", "claimed", "measured", "interval", "worlds", "verdict",
+    ];
     of(&header, report.findings.iter().map(row))
 }
 
@@ -25,7 +29,11 @@ fn row(finding: &Finding) -> Vec<String> {
         Some(control) => format!("  control: {control}"),
         None => finding.theorem.clone(),
     };
-    let verdict = match (estimate.verdict, finding.as_expected(), finding.control.is_some()) {
+    let verdict = match (
+        estimate.verdict,
+        finding.as_expected(),
+        finding.control.is_some(),
+    ) {
         (Verdict::Undecided, ..) => match estimate.worlds_needed {
             Some(worlds) => format!("undecided (about {worlds} worlds)"),
             None => "undecided".into(),
@@ -34,13 +42,23 @@ fn row(finding: &Finding) -> Vec<String> {
         (verdict, true, false) => verdict.to_string(),
         (verdict, false, _) => format!("{verdict} (!)"),
     };
-    vec![theorem, claim(finding), band(finding.band), format!("{:.4}", estimate.mean), interval(estimate.interval), estimate.worlds.to_string(), verdict]
+    vec![
+        theorem,
+        claim(finding),
+        band(finding.band),
+        format!("{:.4}", estimate.mean),
+        interval(estimate.interval),
+        estimate.worlds.to_string(),
+        verdict,
+    ]
 }
 
 /// What is claimed, in a few words.
 pub fn claim(finding: &Finding) -> String {
     let what = match (finding.statistic, finding.event) {
-        (Statistic::Share, Some(event)) => format!("share of worlds with {} {}", finding.quantity, band(event)),
+        (Statistic::Share, Some(event)) => {
+            format!("share of worlds with {} {}", finding.quantity, band(event))
+        }
         (Statistic::EveryWorld, _) => format!("{} in every world", finding.quantity),
         _ => format!("mean {}", finding.quantity),
     };
@@ -60,6 +78,14 @@ pub fn band(band: Band) -> String {
 
 /// An interval, rounded.
 pub fn interval(interval: Interval) -> String {
-    let end = |x: f64| if x.is_finite() { format!("{x:.4}") } else if x > 0.0 { "∞".into() } else { "−∞".into() };
+    let end = |x: f64| {
+        if x.is_finite() {
+            format!("{x:.4}")
+        } else if x > 0.0 {
+            "∞".into()
+        } else {
+            "−∞".into()
+        }
+    };
     format!("[{}, {}]", end(interval.lower), end(interval.upper))
 }

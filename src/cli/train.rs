@@ -11,7 +11,9 @@ use std::fmt::Write;
 use std::path::PathBuf;
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Each row is one step: training errors, mean cross-entropy (nats), and for each class the largest overlap max_r <w_{i,r}, v> with either view.")]
+#[command(
+    after_help = "Each row is one step: training errors, mean cross-entropy (nats), and for each class the largest overlap max_r <w_{i,r}, v> with either view."
+)]
 pub struct Args {
     /// Name of a theorem (see `multiview list`) or path of a theorem file, for its regime
     #[arg(default_value = "single-model")]
@@ -47,15 +49,32 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     let theorem = theorem(&args.theorem)?;
     let regime = &theorem.regime;
     let views = regime.data.views_per_class;
-    let world = World::new(regime, &theorem.procedure, WorldSeed { experiment: args.seed, world: args.world });
+    let world = World::new(
+        regime,
+        &theorem.procedure,
+        WorldSeed {
+            experiment: args.seed,
+            world: args.world,
+        },
+    );
     let start = world.initial(0);
     let stride = start.layout.stride;
     let objective = Objective::cross_entropy(regime.data.classes);
     let mut rows = Vec::new();
     let mut observe = |step: multiview::engine::overlap::StepView<f32>| {
         let overlaps = largest_overlaps(regime, stride, step.features);
-        let learned = overlaps.chunks(views).filter(|c| c.iter().any(|x| f64::from(*x) > regime.network.relu_threshold / 2.0));
-        eprintln!("step {:6}  training errors {:5}  loss {:.5}  classes past ϱ/2: {} of {}", step.step, step.training_errors, step.loss, learned.count(), regime.data.classes);
+        let learned = overlaps.chunks(views).filter(|c| {
+            c.iter()
+                .any(|x| f64::from(*x) > regime.network.relu_threshold / 2.0)
+        });
+        eprintln!(
+            "step {:6}  training errors {:5}  loss {:.5}  classes past ϱ/2: {} of {}",
+            step.step,
+            step.training_errors,
+            step.loss,
+            learned.count(),
+            regime.data.classes
+        );
         rows.push(Row {
             step: step.step,
             training_errors: step.training_errors,
@@ -63,12 +82,29 @@ pub fn run(args: &Args) -> Result<(), Failure> {
             largest_overlaps: overlaps.chunks(views).map(<[f32]>::to_vec).collect(),
         });
     };
-    let observer = Observer { every: args.every as usize, call: &mut observe };
+    let observer = Observer {
+        every: args.every as usize,
+        call: &mut observe,
+    };
     let steps = args.steps.map_or(regime.training.steps, |s| s as usize);
-    let network = train(regime, &world.data, start, &objective, steps, Some(observer));
-    eprintln!("stopped after {} steps with {} of {} training samples misclassified", network.steps, network.training_errors, world.data.samples.len());
+    let network = train(
+        regime,
+        &world.data,
+        start,
+        &objective,
+        steps,
+        Some(observer),
+    );
+    eprintln!(
+        "stopped after {} steps with {} of {} training samples misclassified",
+        network.steps,
+        network.training_errors,
+        world.data.samples.len()
+    );
     match &args.out {
-        Some(path) if path.extension().is_some_and(|e| e == "json") => write(path, &serde_json::to_string(&rows)?),
+        Some(path) if path.extension().is_some_and(|e| e == "json") => {
+            write(path, &serde_json::to_string(&rows)?)
+        }
         Some(path) => write(path, &csv(&rows)?),
         None => write("-".as_ref(), &csv(&rows)?),
     }
@@ -79,7 +115,14 @@ fn csv(rows: &[Row]) -> Result<String, std::fmt::Error> {
     for row in rows {
         for (class, views) in row.largest_overlaps.iter().enumerate() {
             for (view, overlap) in views.iter().enumerate() {
-                writeln!(text, "{},{},{},{class},{},{overlap}", row.step, row.training_errors, row.loss, view + 1)?;
+                writeln!(
+                    text,
+                    "{},{},{},{class},{},{overlap}",
+                    row.step,
+                    row.training_errors,
+                    row.loss,
+                    view + 1
+                )?;
             }
         }
     }

@@ -14,7 +14,9 @@ use std::sync::Mutex;
 use std::time::{Duration, SystemTime};
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "A run keeps every finished world in its record (one synced line each); an interrupted run continues with --resume and repeats nothing. The same seed gives the same worlds and verdicts, whatever the number of threads.")]
+#[command(
+    after_help = "A run keeps every finished world in its record (one synced line each); an interrupted run continues with --resume and repeats nothing. The same seed gives the same worlds and verdicts, whatever the number of threads."
+)]
 pub struct Args {
     /// Theorems to decide (see `multiview list`); all of them when none is named
     #[arg(value_name = "THEOREM")]
@@ -56,7 +58,9 @@ enum ProfileName {
 fn confidence(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(c) if c > 0.0 && c < 1.0 => Ok(c),
-        _ => Err(format!("confidence = {text} is out of range: inside (0, 1)")),
+        _ => Err(format!(
+            "confidence = {text} is out of range: inside (0, 1)"
+        )),
     }
 }
 
@@ -65,13 +69,22 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
     if let Some(warning) = &kept.warning {
         eprintln!("warning: {warning}");
     }
-    eprintln!("record: {} ({} worlds kept)", directory.display(), kept.worlds.len());
+    eprintln!(
+        "record: {} ({} worlds kept)",
+        directory.display(),
+        kept.worlds.len()
+    );
     let shown = directory.display().to_string();
     ctrlc::set_handler(move || {
-        eprintln!("\ninterrupted; finished worlds are kept: continue with `multiview verify --resume {shown}`");
+        eprintln!(
+            "\ninterrupted; finished worlds are kept: continue with `multiview verify --resume {shown}`"
+        );
         std::process::exit(130);
     })?;
-    let threads = args.threads.map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from);
+    let threads = args.threads.map_or_else(
+        || std::thread::available_parallelism().map_or(1, usize::from),
+        usize::from,
+    );
     let progress = Progress::new();
     let report = plan.run(&mut record, kept, threads, &|event| progress.show(&event))?;
     progress.bars.clear()?;
@@ -105,13 +118,20 @@ fn open(args: &Args) -> Result<(Plan, PathBuf, Record, Kept), Failure> {
         theorems.push(Theorem::read(file)?);
     }
     if theorems.is_empty() {
-        theorems.extend(EMBEDDED.iter().filter_map(|(name, _)| Theorem::embedded(name)));
+        theorems.extend(
+            EMBEDDED
+                .iter()
+                .filter_map(|(name, _)| Theorem::embedded(name)),
+        );
     }
     let profile = match args.profile {
         ProfileName::Quick => Profile::Quick,
         ProfileName::Full => Profile::Full,
     };
-    let strictest = theorems.iter().map(|t| t.budget(profile).confidence).fold(0.0, f64::max);
+    let strictest = theorems
+        .iter()
+        .map(|t| t.budget(profile).confidence)
+        .fold(0.0, f64::max);
     let plan = Plan {
         version: env!("CARGO_PKG_VERSION").into(),
         seed: args.seed,
@@ -125,7 +145,9 @@ fn open(args: &Args) -> Result<(Plan, PathBuf, Record, Kept), Failure> {
 }
 
 fn default_directory() -> PathBuf {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let now = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
     Path::new("multiview-runs").join(format!("{}", now.as_millis()))
 }
 
@@ -145,7 +167,8 @@ fn print(report: &Report) {
         match report.verdict() {
             Verdict::Confirmed => "Every claim is confirmed and every negative control refuted.",
             Verdict::Refuted => "Marked (!): the evidence contradicts the theory in this regime.",
-            Verdict::Undecided => "Some claims are undecided: a larger budget (--profile full) may settle them.",
+            Verdict::Undecided =>
+                "Some claims are undecided: a larger budget (--profile full) may settle them.",
         }
     );
 }
@@ -164,12 +187,19 @@ impl Progress {
         if plain {
             bars.set_draw_target(ProgressDrawTarget::hidden());
         }
-        Self { bars, lines: Mutex::default(), plain }
+        Self {
+            bars,
+            lines: Mutex::default(),
+            plain,
+        }
     }
 
     fn show(&self, event: &Event) {
         let (Event::Started { experiment, .. } | Event::Finished { experiment, .. }) = event;
-        let mut lines = self.lines.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut lines = self
+            .lines
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         let bar = lines.entry(experiment.key.clone()).or_insert_with(|| {
             let style = ProgressStyle::with_template("{spinner} {prefix} {bar:20} {pos}/{len} worlds {elapsed} (at most {eta} left) {wide_msg}");
             let bar = self.bars.add(ProgressBar::new(experiment.budget));
@@ -182,7 +212,11 @@ impl Progress {
             bar.set_position(experiment.worlds());
             bar.set_message(standing(experiment));
             if self.plain {
-                eprintln!("{}: world {world} done; {}", experiment.title, standing(experiment));
+                eprintln!(
+                    "{}: world {world} done; {}",
+                    experiment.title,
+                    standing(experiment)
+                );
             }
         }
     }
@@ -190,9 +224,17 @@ impl Progress {
 
 /// The claim that is furthest from being settled, against its band.
 fn standing(experiment: &Experiment) -> String {
-    let open = experiment.findings().find(|f| f.estimate.verdict == Verdict::Undecided);
+    let open = experiment
+        .findings()
+        .find(|f| f.estimate.verdict == Verdict::Undecided);
     match open {
-        Some(f) => format!("{}: {:.4} {} claimed {}", f.claim, f.estimate.mean, table::interval(f.estimate.interval), table::band(f.band)),
+        Some(f) => format!(
+            "{}: {:.4} {} claimed {}",
+            f.claim,
+            f.estimate.mean,
+            table::interval(f.estimate.interval),
+            table::band(f.band)
+        ),
         None => "settled".into(),
     }
 }

@@ -20,7 +20,15 @@ pub fn train<'a, R: Real>(
     observer: Option<Observer<'a, R>>,
 ) -> Trained<R> {
     if multirate::applies(regime) {
-        multirate::train(regime, multirate::Rates::of(regime), data, start, objective, steps, observer)
+        multirate::train(
+            regime,
+            multirate::Rates::of(regime),
+            data,
+            start,
+            objective,
+            steps,
+            observer,
+        )
     } else {
         reference::train(regime, data, start, objective, steps, observer)
     }

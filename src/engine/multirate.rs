@@ -6,7 +6,7 @@
 //! vanish. Such *slow* blocks are visited once in a period of steps, with the residuals summed
 //! since the last visit, so that no impulse is lost; samples take turns, so each step visits an equal share.
 //! A block that passes `θ` becomes *fast* for good: updated every step, held in storage of its own.
-//! A class's own features and the label's neurons are fast from the start.
+//! A class's neurons on its own features are fast from the start.
 //!
 //! What this leaves out, against the [`reference`](super::reference):
 //! - slow blocks add less than `P m φ(θ)` to a logit during training, and are left out of it (the logits
@@ -65,15 +65,28 @@ pub fn train<'a, R: Real>(
     steps: usize,
     observer: Option<Observer<'a, R>>,
 ) -> Trained<R> {
-    pulp::Arch::new().dispatch(Run {
-        regime,
-        rates,
-        data,
-        state,
-        objective,
-        steps,
-        observer,
-    })
+    let arch = pulp::Arch::new();
+    if regime.network.relu_exponent == 3 {
+        arch.dispatch(Run::<'_, R, true> {
+            regime,
+            rates,
+            data,
+            state,
+            objective,
+            steps,
+            observer,
+        })
+    } else {
+        arch.dispatch(Run::<'_, R, false> {
+            regime,
+            rates,
+            data,
+            state,
+            objective,
+            steps,
+            observer,
+        })
+    }
 }
 
 /// One fast block of a sample.
@@ -92,7 +105,7 @@ struct Fast<R> {
     noise: Vec<R>,
 }
 
-struct Run<'a, R: Real> {
+struct Run<'a, R: Real, const CUBIC: bool> {
     regime: &'a Regime,
     rates: Rates,
     data: &'a DataSet,
@@ -102,7 +115,7 @@ struct Run<'a, R: Real> {
     observer: Option<Observer<'a, R>>,
 }
 
-impl<R: Real> NullaryFnOnce for Run<'_, R> {
+impl<R: Real, const CUBIC: bool> NullaryFnOnce for Run<'_, R, CUBIC> {
     type Output = Trained<R>;
 
     #[inline(always)]
@@ -132,20 +145,29 @@ impl<R: Real> NullaryFnOnce for Run<'_, R> {
                 Some(std::mem::replace(next, *next + s.patches.len() * row))
             })
             .collect();
+        // Fast blocks are worked through label by label: the label's overlaps then stay in cache.
+        let mut order: Vec<usize> = (0..samples).collect();
+        order.sort_by_key(|n| data.samples[*n].label);
+        let mut place = vec![0; samples];
         let mut fast: Vec<Fast<R>> = Vec::with_capacity(samples);
-        for (sample, start) in data.samples.iter().zip(&starts) {
+        for n in &order {
+            let (sample, start) = (&data.samples[*n], &starts[*n]);
+            place[*n] = fast.len();
             let noise = &mut state.noise[*start..][..sample.patches.len() * row];
             let mut own = Fast {
                 blocks: Vec::new(),
                 noise: Vec::new(),
             };
             for (p, patch) in sample.patches.iter().enumerate() {
-                let home = patch.feature.map(|v| regime.data.class_of(v as usize));
-                for class in [Some(sample.label), home.filter(|j| *j != sample.label)]
-                    .into_iter()
-                    .flatten()
-                {
-                    own.promote(p, class, patch, row, stride, noise);
+                if let Some(v) = patch.feature {
+                    own.promote(
+                        p,
+                        regime.data.class_of(v as usize),
+                        patch,
+                        row,
+                        stride,
+                        noise,
+                    );
                 }
             }
             fast.push(own);
@@ -155,6 +177,8 @@ impl<R: Real> NullaryFnOnce for Run<'_, R> {
         let mut owed = vec![R::zero(); samples * k];
         let (mut logits, mut residual, mut scratch) =
             (vec![R::zero(); k], vec![R::zero(); k], vec![R::zero(); k]);
+        // Logits are summed lane by lane and across lanes once for each class.
+        let mut sums = vec![[R::zero(); LANES]; k];
         let mut slopes: Vec<R> = Vec::new();
         let mut stop = StopRule::new(regime.training.perfect_steps);
         let mut taken = 0;
@@ -163,8 +187,9 @@ impl<R: Real> NullaryFnOnce for Run<'_, R> {
             gradient.fill(R::zero());
             let (mut errors, mut loss) = (0, 0.0);
             let observing = observer.as_ref().is_some_and(|o| o.due(taken));
-            for (n, (sample, own)) in data.samples.iter().zip(&mut fast).enumerate() {
-                logits.fill(R::zero());
+            for (n, own) in order.iter().zip(&mut fast) {
+                let (n, sample) = (*n, &data.samples[*n]);
+                sums.fill([R::zero(); LANES]);
                 slopes.resize(own.noise.len(), R::zero());
                 for ((block, b), slope) in own
                     .blocks
@@ -173,7 +198,7 @@ impl<R: Real> NullaryFnOnce for Run<'_, R> {
                     .zip(slopes.chunks_exact_mut(stride))
                 {
                     let a = &state.features[block.offset as usize..][..stride];
-                    let mut sum = [R::zero(); LANES];
+                    let mut sum = sums[block.class as usize];
                     for ((a, b), t) in a
                         .as_chunks::<LANES>()
                         .0
@@ -181,14 +206,17 @@ impl<R: Real> NullaryFnOnce for Run<'_, R> {
                         .zip(b.as_chunks::<LANES>().0)
                         .zip(slope.as_chunks_mut::<LANES>().0)
                     {
-                        for l in 0..LANES {
-                            let (value, slope) =
-                                activation.value_and_slope(block.weight * a[l] + b[l]);
-                            sum[l] += value;
-                            t[l] = slope;
-                        }
+                        let (a, b) = (*a, *b);
+                        let s: [R; LANES] = std::array::from_fn(|l| block.weight * a[l] + b[l]);
+                        let (values, slopes) = activation.evaluate_lanes::<CUBIC>(s);
+                        let before = sum;
+                        sum = std::array::from_fn(|l| before[l] + values[l]);
+                        *t = slopes;
                     }
-                    logits[block.class as usize] += lane_sum(sum);
+                    sums[block.class as usize] = sum;
+                }
+                for (f, sum) in logits.iter_mut().zip(&sums) {
+                    *f = lane_sum(*sum);
                 }
                 let fit = objective.residual(
                     taken,
@@ -224,10 +252,9 @@ impl<R: Real> NullaryFnOnce for Run<'_, R> {
                         .zip(b.as_chunks_mut::<LANES>().0)
                         .zip(slope.as_chunks::<LANES>().0)
                     {
-                        for l in 0..LANES {
-                            g[l] += pull * t[l];
-                            b[l] += noise_pull * t[l];
-                        }
+                        let (t, g0, b0) = (*t, *g, *b);
+                        *g = std::array::from_fn(|l| g0[l] + pull * t[l]);
+                        *b = std::array::from_fn(|l| b0[l] + noise_pull * t[l]);
                     }
                 }
             }
@@ -250,7 +277,7 @@ impl<R: Real> NullaryFnOnce for Run<'_, R> {
                 turn * samples / rates.period..(turn + 1) * samples / rates.period
             };
             for n in due {
-                let (sample, own) = (&data.samples[n], &mut fast[n]);
+                let (sample, own) = (&data.samples[n], &mut fast[place[n]]);
                 let owed = &mut owed[n * k..][..k];
                 let noise = &mut state.noise[starts[n]..][..sample.patches.len() * row];
                 for (p, patch) in sample.patches.iter().enumerate() {
@@ -260,7 +287,7 @@ impl<R: Real> NullaryFnOnce for Run<'_, R> {
                     );
                     let a = &state.features[v * row..][..row];
                     let g = &mut gradient[v * row..][..row];
-                    let top = visit(
+                    let top = visit::<R, CUBIC>(
                         &activation,
                         z,
                         noise_rate,
@@ -287,7 +314,7 @@ impl<R: Real> NullaryFnOnce for Run<'_, R> {
             }
         }
         // Give the fast blocks' noise back.
-        for (own, start) in fast.iter().zip(&starts) {
+        for (own, start) in fast.iter().zip(order.iter().map(|n| starts[*n])) {
             for (block, b) in own.blocks.iter().zip(own.noise.chunks_exact(stride)) {
                 state.noise[start + block.patch as usize * row + block.class as usize * stride..]
                     [..stride]
@@ -324,7 +351,7 @@ impl<R: Real> Fast<R> {
 /// Pays a slow patch what it is owed, for all classes; returns its largest pre-activation.
 #[inline(always)]
 #[allow(clippy::too_many_arguments)]
-fn visit<R: Real>(
+fn visit<R: Real, const CUBIC: bool>(
     activation: &SmoothedRelu<R>,
     z: R,
     noise_rate: R,
@@ -342,13 +369,12 @@ fn visit<R: Real>(
         let g = g[block.clone()].as_chunks_mut::<LANES>().0;
         let b = b[block].as_chunks_mut::<LANES>().0;
         for ((a, g), b) in a.iter().zip(g).zip(b) {
-            for l in 0..LANES {
-                let s = z * a[l] + b[l];
-                let slope = activation.value_and_slope(s).1;
-                g[l] += pull * slope;
-                b[l] += noise_pull * slope;
-                top[l] = if s > top[l] { s } else { top[l] };
-            }
+            let (a, g0, b0) = (*a, *g, *b);
+            let s: [R; LANES] = std::array::from_fn(|l| z * a[l] + b0[l]);
+            let slopes = activation.evaluate_lanes::<CUBIC>(s).1;
+            *g = std::array::from_fn(|l| g0[l] + pull * slopes[l]);
+            *b = std::array::from_fn(|l| b0[l] + noise_pull * slopes[l]);
+            top = std::array::from_fn(|l| if s[l] > top[l] { s[l] } else { top[l] });
         }
     }
     top.into_iter()

@@ -1,0 +1,113 @@
+//! Every theorem file, and every negative control in it, as a test of its own: `cargo test ensemble` runs
+//! the theorem `ensemble` and its controls.
+//!
+//! Theorems that share a regime share their worlds, so the selected ones are decided in one run, on the
+//! quick profile and a fixed seed, when the first of them is asked for.
+
+use libtest_mimic::{Arguments, Failed, Trial};
+use multiview::record::{Kept, Record};
+use multiview::theorem::{EMBEDDED, Profile, Theorem};
+use multiview::verify::{Finding, Plan, Report};
+use std::path::Path;
+use std::sync::{Arc, LazyLock};
+
+/// Not a seed that any regime was chosen with.
+const SEED: u64 = 20_121_6;
+
+type Decided =
+    Arc<LazyLock<Result<Report, String>, Box<dyn FnOnce() -> Result<Report, String> + Send>>>;
+
+fn main() {
+    let arguments = Arguments::from_args();
+    let theorems: Vec<Theorem> = EMBEDDED
+        .iter()
+        .filter_map(|(name, _)| Theorem::embedded(name))
+        .collect();
+    let selected: Vec<Theorem> = theorems
+        .iter()
+        .filter(|t| names(t).any(|n| is_selected(&arguments, &n)))
+        .cloned()
+        .collect();
+    let decided: Decided = Arc::new(LazyLock::new(Box::new(move || decide(selected))));
+    let trials = theorems.iter().flat_map(|theorem| {
+        let settings =
+            std::iter::once(None).chain(theorem.controls.iter().map(|c| Some(c.name.clone())));
+        settings
+            .map(|control| trial(theorem.name.clone(), control, decided.clone()))
+            .collect::<Vec<_>>()
+    });
+    libtest_mimic::run(&arguments, trials.collect()).exit();
+}
+
+fn trial(theorem: String, control: Option<String>, decided: Decided) -> Trial {
+    Trial::test(test_name(&theorem, control.as_deref()), move || {
+        let report = decided
+            .as_ref()
+            .as_ref()
+            .map_err(|e| Failed::from(e.as_str()))?;
+        let mine = report
+            .findings
+            .iter()
+            .filter(|f| f.theorem == theorem && f.control == control);
+        let wrong: Vec<String> = mine.filter(|f| !f.as_expected()).map(describe).collect();
+        if wrong.is_empty() {
+            Ok(())
+        } else {
+            Err(wrong.join("\n").into())
+        }
+    })
+}
+
+fn decide(theorems: Vec<Theorem>) -> Result<Report, String> {
+    let confidence = theorems
+        .iter()
+        .map(|t| t.budget(Profile::Quick).confidence)
+        .fold(0.0, f64::max);
+    let plan = Plan {
+        version: env!("CARGO_PKG_VERSION").into(),
+        seed: SEED,
+        profile: Profile::Quick,
+        confidence,
+        theorems,
+    };
+    let directory =
+        tempfile::tempdir_in(Path::new(env!("CARGO_TARGET_TMPDIR"))).map_err(|e| e.to_string())?;
+    let mut record = Record::create(directory.path(), &plan).map_err(|e| e.to_string())?;
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    plan.run(&mut record, Kept::default(), threads, &|_| ())
+        .map_err(|e| e.to_string())
+}
+
+fn describe(f: &Finding) -> String {
+    let e = &f.estimate;
+    format!(
+        "{}: {} is {} where {} was expected: mean {:.4}, interval {}, claimed {}, after {} worlds",
+        f.claim, f.quantity, e.verdict, f.expected, e.mean, e.interval, f.band, e.worlds
+    )
+}
+
+fn test_name(theorem: &str, control: Option<&str>) -> String {
+    control.map_or_else(
+        || theorem.to_string(),
+        |control| format!("{theorem}::{control}"),
+    )
+}
+
+fn names(theorem: &Theorem) -> impl Iterator<Item = String> {
+    let controls = theorem
+        .controls
+        .iter()
+        .map(|c| test_name(&theorem.name, Some(&c.name)));
+    std::iter::once(test_name(&theorem.name, None)).chain(controls)
+}
+
+fn is_selected(arguments: &Arguments, name: &str) -> bool {
+    let matches = |pattern: &String| {
+        if arguments.exact {
+            name == pattern
+        } else {
+            name.contains(pattern.as_str())
+        }
+    };
+    arguments.filter.as_ref().is_none_or(matches) && !arguments.skip.iter().any(matches)
+}
