@@ -1,6 +1,6 @@
 //! The smoothed ReLU and the trained network's order parameters.
 
-use crate::real::Real;
+use crate::real::{Lanes, Real, each};
 use crate::regime::NetworkRegime;
 
 /// The smoothed ReLU with exponent `q` and threshold `ϱ`:
@@ -11,6 +11,7 @@ pub struct SmoothedRelu<R> {
     threshold: R,
     inverse_threshold: R,
     threshold_over_exponent: R,
+    inverse_exponent: R,
 }
 
 impl<R: Real> SmoothedRelu<R> {
@@ -26,6 +27,7 @@ impl<R: Real> SmoothedRelu<R> {
             threshold: R::of(regime.relu_threshold),
             inverse_threshold: R::of(1.0 / regime.relu_threshold),
             threshold_over_exponent: R::of(regime.relu_threshold / f64::from(regime.relu_exponent)),
+            inverse_exponent: R::of(1.0 / f64::from(regime.relu_exponent)),
         }
     }
 
@@ -62,22 +64,25 @@ impl<R: Real> SmoothedRelu<R> {
 
     /// Values and slopes of eight neurons at once.
     #[inline(always)]
-    pub fn evaluate_lanes<const CUBIC: bool>(&self, z: [R; 8]) -> ([R; 8], [R; 8]) {
+    pub fn evaluate_lanes<const CUBIC: bool>(&self, z: Lanes<R>) -> (Lanes<R>, Lanes<R>) {
         if !CUBIC {
             let pairs = z.map(|z| self.evaluate::<false>(z));
             return (pairs.map(|p| p.0), pairs.map(|p| p.1));
         }
         // One operation on all lanes at a time: the compiler makes each a single vector instruction.
         let zero = R::zero();
-        let positive = z.map(|z| if z > zero { z } else { zero });
-        let t = positive
-            .map(|x| x * self.inverse_threshold)
-            .map(|x| if x < R::one() { x } else { R::one() });
-        let slopes = t.map(|t| t * t);
-        let excess = positive
-            .map(|x| x - self.threshold)
-            .map(|x| if x > zero { x } else { zero });
-        let bend: [R; 8] = std::array::from_fn(|l| slopes[l] * t[l] * self.threshold_over_exponent);
-        (std::array::from_fn(|l| bend[l] + excess[l]), slopes)
+        let positive = each(|l| if z[l] > zero { z[l] } else { zero });
+        let bent = each(|l| {
+            if positive[l] < self.threshold {
+                positive[l]
+            } else {
+                self.threshold
+            }
+        });
+        let excess = each(|l| positive[l] - bent[l]);
+        let t = each(|l| bent[l] * self.inverse_threshold);
+        let slopes = each(|l| t[l] * t[l]);
+        let bend = each(|l| slopes[l] * (bent[l] * self.inverse_exponent));
+        (each(|l| bend[l] + excess[l]), slopes)
     }
 }

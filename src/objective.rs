@@ -3,7 +3,7 @@
 //! Every objective enters a step only through the *residual* `e[n, i]`, the coefficient of
 //! `∇ F_i(X_n)` in the (descending) update; the engines need nothing else.
 
-use crate::real::Real;
+use crate::real::{Lanes, Real, across, each};
 use crate::regime::{RegimeError, positive, require};
 use serde::{Deserialize, Serialize};
 
@@ -107,7 +107,11 @@ pub fn tempered<R: Real>(logits: &[R], temperature: R, truncated: bool, out: &mu
 #[inline(always)]
 pub fn softmax_in_place<R: Real>(out: &mut [R]) -> R {
     let top = lanes(out, R::neg_infinity(), |a, b| if a > b { a } else { b });
-    for o in out.iter_mut() {
+    let (blocks, rest) = out.as_chunks_mut::<8>();
+    for o in blocks {
+        *o = R::exp_lanes(each(|l| o[l] - top));
+    }
+    for o in rest {
         *o = (*o - top).exp_fast();
     }
     let scale = R::one() / lanes(out, R::zero(), |a, b| a + b);
@@ -130,13 +134,7 @@ fn lanes<R: Real>(xs: &[R], start: R, fold: impl Fn(R, R) -> R) -> R {
     for (a, x) in acc.iter_mut().zip(rest) {
         *a = fold(*a, *x);
     }
-    let half = [
-        fold(acc[0], acc[4]),
-        fold(acc[1], acc[5]),
-        fold(acc[2], acc[6]),
-        fold(acc[3], acc[7]),
-    ];
-    fold(fold(half[0], half[2]), fold(half[1], half[3]))
+    across(acc, fold)
 }
 
 /// A teacher's tempered logits on the training set and how hard they pull.
@@ -259,7 +257,138 @@ impl<R: Real> Objective<R> {
     }
 }
 
+/// One sample as the two-rate engine sees it: the classes that can have a logit of their own, padded to
+/// whole lanes with logits −∞, the label first; all others have logit 0 and share one residual.
+pub(crate) struct Present<'a, R> {
+    /// Their logits.
+    pub logits: &'a [Lanes<R>],
+    /// The teacher's soft labels of these classes; anything without a teacher.
+    pub soft: &'a [Lanes<R>],
+    /// The teacher's soft label of every other class.
+    pub absent_soft: R,
+    /// How many classes have logit 0.
+    pub absent: R,
+}
+
+impl<R: Real> Objective<R> {
+    /// The teacher's soft labels `[N][k]`.
+    pub(crate) fn soft_labels(&self) -> Option<&[R]> {
+        self.teacher.as_ref().map(|t| t.soft_labels.as_slice())
+    }
+
+    /// [`residual`](Self::residual) for a sample whose logits are mostly 0; returns the residual that the
+    /// absent classes share.
+    #[inline(always)]
+    pub(crate) fn residual_of_present(
+        &self,
+        step: usize,
+        sample: Present<R>,
+        residual: &mut [Lanes<R>],
+        scratch: &mut [Lanes<R>],
+    ) -> (Fit<R>, R) {
+        let larger = |a: R, b: R| if a > b { a } else { b };
+        let label = sample.logits[0][0];
+        let mut rival = sample.logits[0];
+        rival[0] = if sample.absent > R::zero() {
+            R::zero()
+        } else {
+            R::neg_infinity()
+        };
+        for f in &sample.logits[1..] {
+            rival = each(|l| larger(rival[l], f[l]));
+        }
+        let rival = across(rival, larger);
+        let shared = softmax_of_present(&sample, larger(label, rival), |f| f, residual);
+        let label_probability = residual[0][0];
+        for e in residual.iter_mut() {
+            *e = each(|l| -e[l]);
+        }
+        residual[0][0] += R::one();
+        let mut absent = -shared;
+        if let Some(teacher) = &self.teacher
+            && step >= teacher.warm_up_steps
+        {
+            absent += teacher.push_present(&sample, larger(label, rival), residual, scratch);
+        }
+        let fit = Fit {
+            label_probability,
+            correct: label > rival,
+        };
+        (fit, absent)
+    }
+}
+
+/// Softmax of `map` of the logits, the largest of which is `top`; returns the absent classes' share.
+#[inline(always)]
+fn softmax_of_present<R: Real>(
+    sample: &Present<R>,
+    top: R,
+    map: impl Fn(R) -> R,
+    out: &mut [Lanes<R>],
+) -> R {
+    let top = map(top);
+    let mut sum = [R::zero(); 8];
+    for (o, f) in out.iter_mut().zip(sample.logits) {
+        let x = each(|l| map(f[l]) - top);
+        *o = R::exp_lanes(x);
+        sum = each(|l| sum[l] + o[l]);
+    }
+    let absent = (R::zero() - top).exp_fast();
+    let scale = R::one() / (across(sum, |a, b| a + b) + sample.absent * absent);
+    for o in out.iter_mut() {
+        *o = each(|l| o[l] * scale);
+    }
+    absent * scale
+}
+
 impl<R: Real> Teacher<R> {
+    /// [`push`](Self::push) for a sample whose logits are mostly 0, `top` the largest; returns what the absent
+    /// classes' residual gains.
+    #[inline(always)]
+    fn push_present(
+        &self,
+        sample: &Present<R>,
+        top: R,
+        residual: &mut [Lanes<R>],
+        student: &mut [Lanes<R>],
+    ) -> R {
+        let truncated = self.form != Form::TwoSided;
+        let cap = if truncated {
+            R::one() / self.temperature
+        } else {
+            R::infinity()
+        };
+        let gate = if self.form == Form::OneSidedGated {
+            R::one() / (self.temperature * self.temperature)
+        } else {
+            R::infinity()
+        };
+        let temper = |f: R| {
+            let x = self.temperature * f;
+            if x < cap { x } else { cap }
+        };
+        let floor = if truncated {
+            R::zero()
+        } else {
+            R::neg_infinity()
+        };
+        let absent = softmax_of_present(sample, top, temper, student);
+        let push = |soft: R, student: R, logit: R| {
+            let gap = soft - student;
+            let up = if gap > floor { gap } else { floor };
+            if logit < gate {
+                self.relative_rate * up
+            } else {
+                R::zero()
+            }
+        };
+        let rows = residual.iter_mut().zip(&*student);
+        for ((e, s), (soft, f)) in rows.zip(sample.soft.iter().zip(sample.logits)) {
+            *e = each(|l| e[l] + push(soft[l], s[l], f[l]));
+        }
+        push(sample.absent_soft, absent, R::zero())
+    }
+
     /// Adds `η'/η` times the push on one sample to `residual`.
     #[inline(always)]
     fn push(&self, soft: &[R], logits: &[R], residual: &mut [R], student: &mut [R]) {

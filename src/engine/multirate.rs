@@ -3,26 +3,34 @@
 //! A *block* is one class's neurons on one patch. Three of four (sample, class) pairs have no feature
 //! of that class present, and of the others all but the class's own patches stay at the scale of the
 //! initialisation: their pre-activations are below a threshold `θ ≪ ϱ`, where `φ` and `φ'` all but
-//! vanish. Such *slow* blocks are visited once in a period of steps, with the residuals summed
-//! since the last visit, so that no impulse is lost; samples take turns, so each step visits an equal share.
-//! A block that passes `θ` becomes *fast* for good: updated every step, held in storage of its own.
-//! A class's neurons on its own features are fast from the start.
+//! vanish. Such *slow* blocks are visited only when the residuals summed since the last visit have come
+//! to something, and are then paid the whole sum, so that no impulse is lost. A block whose pre-activation
+//! passes `θ`, or whose feature overlaps pass `θ/2`, becomes *fast* for good: updated every step, held in
+//! storage of its own. A class's neurons on its own features are fast from the start.
+//!
+//! The classes without a fast block on a sample are *absent* from it: their logits are 0 and they share
+//! one residual.
 //!
 //! What this leaves out, against the [`reference`](super::reference):
 //! - slow blocks add less than `P m φ(θ)` to a logit during training, and are left out of it (the logits
 //!   returned at the end have them);
-//! - a slow block's slope is at most one period old, a relative error of at most
-//!   `period · (η + η')/k · θ/ϱ²` in an increment that is itself a small share of the overlap;
+//! - a slow block is visited once its class is owed a residual of [`Rates::period`] `= T` (`T/k` for the
+//!   absent classes, of which there are `k` times as many), or at the end. Until then the slopes in use are old: they miss the
+//!   growth of the pre-activation since, of at most `T (η/k) (s z²/k + ν² k/N) θ/ϱ²` of itself, so
+//!   that the *increment* of a slow overlap (itself a small part of it) has at most twice that
+//!   relative error;
+//! - absent classes share a teacher's soft label, which differs from their own by at most
+//!   [`SAME_SOFT_LABEL`];
 //! - residuals below [`NEGLIGIBLE_RESIDUAL`] do not move fast blocks.
 //!
 //! The tests bound the effect on the final overlaps.
 
-use super::overlap::{LANES, Overlaps, StepView, Trained};
-use super::{Observer, StopRule, lane_sum, reference};
+use super::overlap::{LANES, Layout, Overlaps, StepView, Trained};
+use super::{Observer, StopRule, reference};
 use crate::data::DataSet;
 use crate::network::SmoothedRelu;
-use crate::objective::Objective;
-use crate::real::Real;
+use crate::objective::{Objective, Present};
+use crate::real::{Lanes, Real, across, each};
 use crate::regime::Regime;
 use pulp::NullaryFnOnce;
 
@@ -30,22 +38,35 @@ use pulp::NullaryFnOnce;
 /// would add `10^-6` to overlaps of order 10, less than `f32` resolves.
 pub const NEGLIGIBLE_RESIDUAL: f64 = 1e-9;
 
+/// Soft labels this close to a sample's least one are taken for equal to it.
+pub const SAME_SOFT_LABEL: f64 = 1e-6;
+
+/// Steps between two looks for slow blocks that are due.
+const TURN: usize = 8;
+
 /// When slow blocks are visited and when they cease to be slow.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Rates {
-    /// Steps between two visits of a slow block.
+    /// `T`: steps of residual 1 between two visits of a slow block.
     pub period: usize,
     /// `θ`: pre-activation above which a block is fast.
     pub threshold: f64,
 }
 
 impl Rates {
-    /// Rates whose stated error is small in `regime`.
+    /// Rates whose stated error is small in `regime`: at most 1 % of a slow increment.
     pub fn of(regime: &Regime) -> Self {
-        let network = &regime.network;
+        let (data, network) = (&regime.data, &regime.network);
+        let threshold = (8.0 * network.init_scale).min(0.02 * network.relu_threshold);
+        let k = data.classes as f64;
+        let weight = data.other_weight[1].max(data.single_view_other_weight);
+        let reach = data.sparsity * weight * weight / k
+            + data.noise_variance * k / data.sample_count() as f64;
+        let growth = regime.training.learning_rate_per_class * reach * threshold
+            / (network.relu_threshold * network.relu_threshold);
         Self {
-            period: 32,
-            threshold: (8.0 * network.init_scale).min(0.02 * network.relu_threshold),
+            period: (0.005 / growth).clamp(1.0, 128.0) as usize,
+            threshold,
         }
     }
 }
@@ -65,293 +86,550 @@ pub fn train<'a, R: Real>(
     steps: usize,
     observer: Option<Observer<'a, R>>,
 ) -> Trained<R> {
+    let engine = Engine::new(regime, rates, data, state, objective);
+    let cubic = regime.network.relu_exponent == 3;
     let arch = pulp::Arch::new();
-    if regime.network.relu_exponent == 3 {
-        arch.dispatch(Run::<'_, R, true> {
-            regime,
-            rates,
-            data,
-            state,
-            objective,
-            steps,
-            observer,
-        })
-    } else {
-        arch.dispatch(Run::<'_, R, false> {
-            regime,
-            rates,
-            data,
-            state,
-            objective,
-            steps,
-            observer,
-        })
+    macro_rules! run {
+        ($cubic:literal, $vectors:literal) => {
+            arch.dispatch(Run::<'_, R, $cubic, $vectors> {
+                engine,
+                steps,
+                observer,
+            })
+        };
+    }
+    match (cubic, engine.layout.stride / LANES) {
+        (true, 1) => run!(true, 1),
+        (true, 2) => run!(true, 2),
+        (true, _) => run!(true, 0),
+        (false, _) => run!(false, 0),
     }
 }
 
 /// One fast block of a sample.
 #[derive(Clone, Copy)]
 struct Block<R> {
+    /// Place of its feature overlaps in [`Table`].
+    pair: u32,
+    /// Place of its class in [`Track::classes`].
+    slot: u32,
     patch: u32,
-    class: u32,
-    /// Where the block's feature overlaps begin.
-    offset: u32,
     weight: R,
 }
 
-/// The fast blocks of one sample and their noise overlaps, `[blocks][stride]`.
-struct Fast<R> {
+/// What is kept of one sample.
+struct Track<R> {
+    sample: usize,
+    /// Where its noise overlaps begin.
+    start: usize,
+    /// The classes present, the label first.
+    classes: Vec<u32>,
     blocks: Vec<Block<R>>,
-    noise: Vec<R>,
+    /// Noise overlaps of the fast blocks, `[blocks][vectors of a row]`.
+    noise: Vec<Lanes<R>>,
+    /// Residuals summed since the last visit, and soft labels, of the classes present.
+    owed: Vec<Lanes<R>>,
+    soft: Vec<Lanes<R>>,
+    /// The same for each class absent.
+    absent_owed: R,
+    absent_soft: R,
+    /// The sum of residuals at which the next visit is due.
+    due: R,
 }
 
-struct Run<'a, R: Real, const CUBIC: bool> {
+/// Overlaps of (feature, class) pairs that have fast blocks, side by side.
+struct Table<R> {
+    /// Where a pair's overlaps are in `A`.
+    offsets: Vec<u32>,
+    /// Place of each pair `[features][k]`, or [`NONE`].
+    places: Vec<u32>,
+    /// Whether all blocks of the pair are fast.
+    whole: Vec<bool>,
+    overlaps: Vec<Lanes<R>>,
+    gradient: Vec<Lanes<R>>,
+}
+
+const NONE: u32 = u32::MAX;
+
+struct Engine<'a, R: Real> {
     regime: &'a Regime,
-    rates: Rates,
     data: &'a DataSet,
-    state: Overlaps<R>,
     objective: &'a Objective<R>,
+    layout: Layout,
+    state: Overlaps<R>,
+    activation: SmoothedRelu<R>,
+    period: R,
+    threshold: R,
+    /// `η/N`, and that times `ν²`.
+    rate: R,
+    noise_rate: R,
+    /// Label by label, so that a label's overlaps stay in cache.
+    tracks: Vec<Track<R>>,
+    table: Table<R>,
+    /// The patches of each feature, as (track, patch).
+    carriers: Vec<Vec<(u32, u32)>>,
+    /// Gradient from slow blocks, `[features][k][stride]`, and the features it has reached.
+    gradient: Vec<R>,
+    reached: Vec<bool>,
+    debts: Vec<R>,
+}
+
+impl<'a, R: Real> Engine<'a, R> {
+    fn new(
+        regime: &'a Regime,
+        rates: Rates,
+        data: &'a DataSet,
+        state: Overlaps<R>,
+        objective: &'a Objective<R>,
+    ) -> Self {
+        let layout = state.layout;
+        let (k, features) = (layout.classes, regime.data.features());
+        let rate = R::of(regime.learning_rate() / data.samples.len() as f64);
+        let mut starts = vec![0];
+        for sample in &data.samples {
+            starts.push(starts[starts.len() - 1] + sample.patches.len() * layout.row());
+        }
+        let mut order: Vec<usize> = (0..data.samples.len()).collect();
+        order.sort_by_key(|n| data.samples[*n].label);
+        let mut carriers = vec![Vec::new(); features];
+        let mut tracks = Vec::with_capacity(order.len());
+        for (t, n) in order.iter().enumerate() {
+            for (p, patch) in data.samples[*n].patches.iter().enumerate() {
+                if let Some(v) = patch.feature {
+                    carriers[v as usize].push((t as u32, p as u32));
+                }
+            }
+            let mut track = Track {
+                sample: *n,
+                start: starts[*n],
+                classes: Vec::new(),
+                blocks: Vec::new(),
+                noise: Vec::new(),
+                owed: Vec::new(),
+                soft: Vec::new(),
+                absent_owed: R::zero(),
+                absent_soft: R::zero(),
+                // First visits are spread out.
+                due: R::of(rates.period as f64 * (t + 1) as f64 / order.len() as f64),
+            };
+            let soft = objective.soft_labels().map(|s| &s[n * k..][..k]);
+            track.slot(data.samples[*n].label, soft);
+            if let Some(soft) = soft {
+                let least = soft
+                    .iter()
+                    .copied()
+                    .fold(R::infinity(), |a, b| if a < b { a } else { b });
+                track.absent_soft = least;
+                for (i, own) in soft.iter().enumerate() {
+                    if *own > least + R::of(SAME_SOFT_LABEL) {
+                        track.slot(i, Some(soft));
+                    }
+                }
+            }
+            tracks.push(track);
+        }
+        let mut engine = Self {
+            regime,
+            data,
+            objective,
+            layout,
+            activation: SmoothedRelu::new(&regime.network),
+            period: R::of(rates.period as f64),
+            threshold: R::of(rates.threshold),
+            rate,
+            noise_rate: R::of(regime.data.noise_variance) * rate,
+            tracks,
+            table: Table {
+                offsets: Vec::new(),
+                places: vec![NONE; features * k],
+                whole: vec![false; features * k],
+                overlaps: Vec::new(),
+                gradient: Vec::new(),
+            },
+            carriers,
+            gradient: vec![R::zero(); state.features.len()],
+            reached: vec![false; features],
+            debts: vec![R::zero(); k],
+            state,
+        };
+        // Sample by sample, so that what is used together lies together.
+        for v in 0..features {
+            engine.table.whole[v * k + regime.data.class_of(v)] = true;
+        }
+        for t in 0..engine.tracks.len() {
+            let sample = &data.samples[engine.tracks[t].sample];
+            for (p, patch) in sample.patches.iter().enumerate() {
+                if let Some(v) = patch.feature {
+                    engine.promote(t, p, regime.data.class_of(v as usize));
+                }
+            }
+        }
+        engine
+    }
+
+    /// Moves a block out of the slow storage, where −∞ silences it, unless that has been done.
+    fn promote(&mut self, t: usize, p: usize, class: usize) {
+        let Layout {
+            classes: k, stride, ..
+        } = self.layout;
+        let track = &mut self.tracks[t];
+        let patch = &self.data.samples[track.sample].patches[p];
+        let slow = &mut self.state.noise[track.start + (p * k + class) * stride..][..stride];
+        if slow[0] == R::neg_infinity() {
+            return;
+        }
+        let feature = patch.feature.unwrap_or(0) as usize;
+        let soft = self
+            .objective
+            .soft_labels()
+            .map(|s| &s[track.sample * k..][..k]);
+        track.noise.extend_from_slice(slow.as_chunks().0);
+        slow.fill(R::neg_infinity());
+        let block = Block {
+            pair: self
+                .table
+                .place(feature * k + class, stride, &self.state.features),
+            slot: track.slot(class, soft),
+            patch: p as u32,
+            weight: R::of(patch.weight.into()),
+        };
+        track.blocks.push(block);
+    }
+
+    /// Promotes all blocks of the pairs whose feature overlaps have passed `θ/2`.
+    fn promote_pairs(&mut self) {
+        let Layout {
+            classes: k, stride, ..
+        } = self.layout;
+        let half = self.threshold * R::of(0.5);
+        for pair in 0..self.table.whole.len() {
+            let overlaps = &self.state.features[pair * stride..][..stride];
+            if !self.table.whole[pair] && overlaps.iter().any(|a| *a > half) {
+                self.table.whole[pair] = true;
+                for c in 0..self.carriers[pair / k].len() {
+                    let (t, p) = self.carriers[pair / k][c];
+                    self.promote(t as usize, p as usize, pair % k);
+                }
+            }
+        }
+    }
+
+    /// Pays the slow blocks of the samples that are due, or of all.
+    #[inline(always)]
+    fn visit<const CUBIC: bool>(&mut self, all: bool) {
+        let Layout {
+            classes: k, stride, ..
+        } = self.layout;
+        let row = self.layout.row();
+        let per_class = R::of(k as f64);
+        self.table.write_back(stride, &mut self.state.features);
+        for t in 0..self.tracks.len() {
+            let track = &mut self.tracks[t];
+            let mut most = [track.absent_owed.abs() * per_class; LANES];
+            for owed in &track.owed {
+                most = each(|l| larger(most[l], owed[l].abs()));
+            }
+            if !all && across(most, larger) < track.due {
+                continue;
+            }
+            track.due = self.period;
+            self.debts.fill(track.absent_owed);
+            for (i, owed) in track.classes.iter().zip(track.owed.as_flattened()) {
+                self.debts[*i as usize] = *owed;
+            }
+            track.absent_owed = R::zero();
+            track.owed.fill([R::zero(); LANES]);
+            let start = track.start;
+            let sample = &self.data.samples[track.sample];
+            for (p, patch) in sample.patches.iter().enumerate() {
+                let z = R::of(patch.weight.into());
+                let v = patch.feature.unwrap_or(0) as usize;
+                self.reached[v] = true;
+                let a = &self.state.features[v * row..][..row];
+                let g = &mut self.gradient[v * row..][..row];
+                let b = &mut self.state.noise[start + p * row..][..row];
+                let top = pay::<R, CUBIC>(
+                    &self.activation,
+                    z,
+                    self.noise_rate,
+                    &self.debts,
+                    a,
+                    g,
+                    b,
+                    stride,
+                );
+                if top > self.threshold {
+                    for class in 0..k {
+                        let block = class * stride..(class + 1) * stride;
+                        let a = &self.state.features[v * row..][block.clone()];
+                        let b = &self.state.noise[start + p * row..][block];
+                        if a.iter().zip(b).any(|(a, b)| z * *a + *b > self.threshold) {
+                            self.promote(t, p, class);
+                        }
+                    }
+                }
+            }
+        }
+        let rows = self.gradient.chunks_exact_mut(row).zip(&mut self.reached);
+        for ((g, reached), a) in rows.zip(self.state.features.chunks_exact_mut(row)) {
+            if std::mem::take(reached) {
+                for (a, g) in a.iter_mut().zip(&mut *g) {
+                    *a += self.rate * *g;
+                }
+                g.fill(R::zero());
+            }
+        }
+        self.table.read(stride, &self.state.features);
+    }
+}
+
+impl<R: Real> Track<R> {
+    /// The place of a class among those present, which it joins if need be.
+    fn slot(&mut self, class: usize, soft: Option<&[R]>) -> u32 {
+        let known = self.classes.iter().position(|i| *i as usize == class);
+        let slot = known.unwrap_or_else(|| {
+            let slot = self.classes.len();
+            self.classes.push(class as u32);
+            if slot == LANES * self.owed.len() {
+                self.owed.push([R::zero(); LANES]);
+                self.soft.push([R::zero(); LANES]);
+            }
+            self.owed.as_flattened_mut()[slot] = self.absent_owed;
+            self.soft.as_flattened_mut()[slot] = soft.map_or(R::zero(), |s| s[class]);
+            slot
+        });
+        slot as u32
+    }
+}
+
+impl<R: Real> Table<R> {
+    fn place(&mut self, pair: usize, stride: usize, features: &[R]) -> u32 {
+        if self.places[pair] == NONE {
+            self.places[pair] = self.offsets.len() as u32;
+            self.offsets.push((pair * stride) as u32);
+            let overlaps = &features[pair * stride..][..stride];
+            self.overlaps.extend_from_slice(overlaps.as_chunks().0);
+            self.gradient
+                .resize(self.overlaps.len(), [R::zero(); LANES]);
+        }
+        self.places[pair]
+    }
+
+    fn write_back(&self, stride: usize, features: &mut [R]) {
+        let rows = self.overlaps.as_flattened().chunks_exact(stride);
+        for (offset, row) in self.offsets.iter().zip(rows) {
+            features[*offset as usize..][..stride].copy_from_slice(row);
+        }
+    }
+
+    fn read(&mut self, stride: usize, features: &[R]) {
+        let rows = self.overlaps.as_flattened_mut().chunks_exact_mut(stride);
+        for (offset, row) in self.offsets.iter().zip(rows) {
+            row.copy_from_slice(&features[*offset as usize..][..stride]);
+        }
+    }
+}
+
+/// A training run; `VECTORS` is the length of a row of neurons in whole lanes, or 0 if that is known only
+/// at run time.
+struct Run<'a, R: Real, const CUBIC: bool, const VECTORS: usize> {
+    engine: Engine<'a, R>,
     steps: usize,
     observer: Option<Observer<'a, R>>,
 }
 
-impl<R: Real, const CUBIC: bool> NullaryFnOnce for Run<'_, R, CUBIC> {
+impl<R: Real, const CUBIC: bool, const VECTORS: usize> NullaryFnOnce
+    for Run<'_, R, CUBIC, VECTORS>
+{
     type Output = Trained<R>;
 
     #[inline(always)]
     fn call(self) -> Trained<R> {
         let Self {
-            regime,
-            rates,
-            data,
-            mut state,
-            objective,
+            mut engine,
             steps,
             mut observer,
         } = self;
-        let layout = state.layout;
-        let (k, row, stride) = (layout.classes, layout.row(), layout.stride);
-        let activation = SmoothedRelu::<R>::new(&regime.network);
-        let samples = data.samples.len();
-        let rate = R::of(regime.learning_rate() / samples as f64);
-        let noise_rate = R::of(regime.data.noise_variance) * rate;
-        let negligible = R::of(NEGLIGIBLE_RESIDUAL);
-        let threshold = R::of(rates.threshold);
-
-        let starts: Vec<usize> = data
-            .samples
-            .iter()
-            .scan(0, |next, s| {
-                Some(std::mem::replace(next, *next + s.patches.len() * row))
-            })
-            .collect();
-        // Fast blocks are worked through label by label: the label's overlaps then stay in cache.
-        let mut order: Vec<usize> = (0..samples).collect();
-        order.sort_by_key(|n| data.samples[*n].label);
-        let mut place = vec![0; samples];
-        let mut fast: Vec<Fast<R>> = Vec::with_capacity(samples);
-        for n in &order {
-            let (sample, start) = (&data.samples[*n], &starts[*n]);
-            place[*n] = fast.len();
-            let noise = &mut state.noise[*start..][..sample.patches.len() * row];
-            let mut own = Fast {
-                blocks: Vec::new(),
-                noise: Vec::new(),
-            };
-            for (p, patch) in sample.patches.iter().enumerate() {
-                if let Some(v) = patch.feature {
-                    own.promote(
-                        p,
-                        regime.data.class_of(v as usize),
-                        patch,
-                        row,
-                        stride,
-                        noise,
-                    );
-                }
-            }
-            fast.push(own);
-        }
-
-        let mut gradient = vec![R::zero(); state.features.len()];
-        let mut owed = vec![R::zero(); samples * k];
-        let (mut logits, mut residual, mut scratch) =
-            (vec![R::zero(); k], vec![R::zero(); k], vec![R::zero(); k]);
-        // Logits are summed lane by lane and across lanes once for each class.
-        let mut sums = vec![[R::zero(); LANES]; k];
-        let mut slopes: Vec<R> = Vec::new();
-        let mut stop = StopRule::new(regime.training.perfect_steps);
+        let stride = engine.layout.stride;
+        let samples = engine.tracks.len();
+        let mut work = Work::new(engine.layout.classes);
+        let mut stop = StopRule::new(engine.regime.training.perfect_steps);
+        engine.promote_pairs();
         let mut taken = 0;
         let mut stopping = false;
         while taken < steps && !stopping {
-            gradient.fill(R::zero());
-            let (mut errors, mut loss) = (0, 0.0);
             let observing = observer.as_ref().is_some_and(|o| o.due(taken));
-            for (n, own) in order.iter().zip(&mut fast) {
-                let (n, sample) = (*n, &data.samples[*n]);
-                sums.fill([R::zero(); LANES]);
-                slopes.resize(own.noise.len(), R::zero());
-                for ((block, b), slope) in own
-                    .blocks
-                    .iter()
-                    .zip(own.noise.chunks_exact(stride))
-                    .zip(slopes.chunks_exact_mut(stride))
-                {
-                    let a = &state.features[block.offset as usize..][..stride];
-                    let mut sum = sums[block.class as usize];
-                    for ((a, b), t) in a
-                        .as_chunks::<LANES>()
-                        .0
-                        .iter()
-                        .zip(b.as_chunks::<LANES>().0)
-                        .zip(slope.as_chunks_mut::<LANES>().0)
-                    {
-                        let (a, b) = (*a, *b);
-                        let s: [R; LANES] = std::array::from_fn(|l| block.weight * a[l] + b[l]);
-                        let (values, slopes) = activation.evaluate_lanes::<CUBIC>(s);
-                        let before = sum;
-                        sum = std::array::from_fn(|l| before[l] + values[l]);
-                        *t = slopes;
-                    }
-                    sums[block.class as usize] = sum;
-                }
-                for (f, sum) in logits.iter_mut().zip(&sums) {
-                    *f = lane_sum(*sum);
-                }
-                let fit = objective.residual(
-                    taken,
-                    n,
-                    sample.label,
-                    &logits,
-                    &mut residual,
-                    &mut scratch,
-                );
-                errors += usize::from(!fit.correct);
-                if observing {
-                    loss -= fit.label_probability.wide().ln();
-                }
-                for (total, e) in owed[n * k..][..k].iter_mut().zip(&residual) {
-                    *total += *e;
-                }
-                for ((block, b), slope) in own
-                    .blocks
-                    .iter()
-                    .zip(own.noise.chunks_exact_mut(stride))
-                    .zip(slopes.chunks_exact(stride))
-                {
-                    let e = residual[block.class as usize];
-                    if e.abs() < negligible {
-                        continue;
-                    }
-                    let (pull, noise_pull) = (e * block.weight, e * noise_rate);
-                    let g = &mut gradient[block.offset as usize..][..stride];
-                    for ((g, b), t) in g
-                        .as_chunks_mut::<LANES>()
-                        .0
-                        .iter_mut()
-                        .zip(b.as_chunks_mut::<LANES>().0)
-                        .zip(slope.as_chunks::<LANES>().0)
-                    {
-                        let (t, g0, b0) = (*t, *g, *b);
-                        *g = std::array::from_fn(|l| g0[l] + pull * t[l]);
-                        *b = std::array::from_fn(|l| b0[l] + noise_pull * t[l]);
-                    }
-                }
-            }
+            let (errors, loss) = engine.step::<CUBIC, VECTORS>(taken, observing, &mut work);
             if let Some(o) = observer.as_mut().filter(|_| observing) {
-                let loss = loss / samples as f64;
+                engine.table.write_back(stride, &mut engine.state.features);
                 (o.call)(StepView {
                     step: taken,
                     training_errors: errors,
-                    loss,
-                    features: &state.features,
+                    loss: loss / samples as f64,
+                    features: &engine.state.features,
                 });
             }
+            engine.table.descend(engine.rate);
             taken += 1;
             stopping = stop.reached(errors) || taken == steps;
-            // At the end every debt is paid.
-            let turn = taken % rates.period;
-            let due = if stopping {
-                0..samples
-            } else {
-                turn * samples / rates.period..(turn + 1) * samples / rates.period
-            };
-            for n in due {
-                let (sample, own) = (&data.samples[n], &mut fast[place[n]]);
-                let owed = &mut owed[n * k..][..k];
-                let noise = &mut state.noise[starts[n]..][..sample.patches.len() * row];
-                for (p, patch) in sample.patches.iter().enumerate() {
-                    let (z, v) = (
-                        R::of(patch.weight.into()),
-                        patch.feature.unwrap_or(0) as usize,
-                    );
-                    let a = &state.features[v * row..][..row];
-                    let g = &mut gradient[v * row..][..row];
-                    let top = visit::<R, CUBIC>(
-                        &activation,
-                        z,
-                        noise_rate,
-                        owed,
-                        a,
-                        g,
-                        &mut noise[p * row..][..row],
-                        stride,
-                    );
-                    if top > threshold {
-                        for class in 0..k {
-                            let block = class * stride..(class + 1) * stride;
-                            let b = &noise[p * row..][block.clone()];
-                            if a[block].iter().zip(b).any(|(a, b)| z * *a + *b > threshold) {
-                                own.promote(p, class, patch, row, stride, noise);
-                            }
-                        }
-                    }
-                }
-                owed.fill(R::zero());
-            }
-            for (a, g) in state.features.iter_mut().zip(&gradient) {
-                *a += rate * *g;
+            if stopping || taken % TURN == 0 {
+                engine.visit::<CUBIC>(stopping);
+                engine.promote_pairs();
             }
         }
-        // Give the fast blocks' noise back.
-        for (own, start) in fast.iter().zip(order.iter().map(|n| starts[*n])) {
-            for (block, b) in own.blocks.iter().zip(own.noise.chunks_exact(stride)) {
-                state.noise[start + block.patch as usize * row + block.class as usize * stride..]
+        engine.finish(taken)
+    }
+}
+
+/// Room for one sample's intermediate results.
+struct Work<R> {
+    slopes: Vec<Lanes<R>>,
+    sums: Vec<Lanes<R>>,
+    logits: Vec<Lanes<R>>,
+    residual: Vec<Lanes<R>>,
+    scratch: Vec<Lanes<R>>,
+}
+
+impl<R: Real> Work<R> {
+    fn new(classes: usize) -> Self {
+        let lanes = |n| vec![[R::zero(); LANES]; n];
+        let padded = classes.div_ceil(LANES);
+        Self {
+            slopes: Vec::new(),
+            sums: lanes(padded * LANES),
+            logits: lanes(padded),
+            residual: lanes(padded),
+            scratch: lanes(padded),
+        }
+    }
+}
+
+impl<R: Real> Engine<'_, R> {
+    /// The forward and backward pass over all fast blocks; returns training errors and, if `observing`, the
+    /// summed loss.
+    #[inline(always)]
+    fn step<const CUBIC: bool, const VECTORS: usize>(
+        &mut self,
+        step: usize,
+        observing: bool,
+        work: &mut Work<R>,
+    ) -> (usize, f64) {
+        let vectors = if VECTORS == 0 {
+            self.layout.stride / LANES
+        } else {
+            VECTORS
+        };
+        let k = self.layout.classes;
+        let negligible = R::of(NEGLIGIBLE_RESIDUAL);
+        let (overlaps, gradient) = (&self.table.overlaps[..], &mut self.table.gradient[..]);
+        let (mut errors, mut loss) = (0, 0.0);
+        for track in &mut self.tracks {
+            let padded = track.owed.len();
+            let present = track.classes.len();
+            let sums = &mut work.sums[..padded * LANES];
+            let logits = &mut work.logits[..padded];
+            let residual = &mut work.residual[..padded];
+            if work.slopes.len() < track.noise.len() {
+                work.slopes.resize(track.noise.len(), [R::zero(); LANES]);
+            }
+            sums.fill([R::zero(); LANES]);
+            let rows = track.noise.chunks_exact(vectors);
+            let rows = rows.zip(work.slopes.chunks_exact_mut(vectors));
+            for (block, (b, slopes)) in track.blocks.iter().zip(rows) {
+                let a = &overlaps[block.pair as usize * vectors..][..vectors];
+                let mut sum = sums[block.slot as usize];
+                for ((a, b), slope) in a.iter().zip(b).zip(slopes) {
+                    let s = each(|l| block.weight * a[l] + b[l]);
+                    let (value, own) = self.activation.evaluate_lanes::<CUBIC>(s);
+                    sum = each(|l| sum[l] + value[l]);
+                    *slope = own;
+                }
+                sums[block.slot as usize] = sum;
+            }
+            for (f, sums) in logits.iter_mut().zip(sums.as_chunks::<LANES>().0) {
+                *f = each(|l| across(sums[l], |a, b| a + b));
+            }
+            for f in &mut logits.as_flattened_mut()[present..] {
+                *f = R::neg_infinity();
+            }
+            let sample = Present {
+                logits,
+                soft: &track.soft,
+                absent_soft: track.absent_soft,
+                absent: R::of((k - present) as f64),
+            };
+            let (fit, absent) = self.objective.residual_of_present(
+                step,
+                sample,
+                residual,
+                &mut work.scratch[..padded],
+            );
+            errors += usize::from(!fit.correct);
+            if observing {
+                loss -= fit.label_probability.wide().ln();
+            }
+            track.absent_owed += absent;
+            for (owed, e) in track.owed.iter_mut().zip(&*residual) {
+                *owed = each(|l| owed[l] + e[l]);
+            }
+            let residual = residual.as_flattened();
+            let rows = track.noise.chunks_exact_mut(vectors);
+            let rows = rows.zip(work.slopes.chunks_exact(vectors));
+            for (block, (b, slopes)) in track.blocks.iter().zip(rows) {
+                let e = residual[block.slot as usize];
+                if e.abs() < negligible {
+                    continue;
+                }
+                let (pull, noise_pull) = (e * block.weight, e * self.noise_rate);
+                let g = &mut gradient[block.pair as usize * vectors..][..vectors];
+                for ((g, b), slope) in g.iter_mut().zip(b).zip(slopes) {
+                    *g = each(|l| g[l] + pull * slope[l]);
+                    *b = each(|l| b[l] + noise_pull * slope[l]);
+                }
+            }
+        }
+        (errors, loss)
+    }
+
+    /// Gives the fast blocks back and evaluates the whole network.
+    #[inline(always)]
+    fn finish(mut self, taken: usize) -> Trained<R> {
+        let Layout {
+            classes: k, stride, ..
+        } = self.layout;
+        self.table.write_back(stride, &mut self.state.features);
+        for track in &self.tracks {
+            let rows = track.noise.as_flattened().chunks_exact(stride);
+            for (block, b) in track.blocks.iter().zip(rows) {
+                let class = track.classes[block.slot as usize] as usize;
+                self.state.noise[track.start + (block.patch as usize * k + class) * stride..]
                     [..stride]
                     .copy_from_slice(b);
             }
         }
-        reference::finish(regime, data, state, taken)
+        reference::finish(self.regime, self.data, self.state, taken)
     }
 }
 
-impl<R: Real> Fast<R> {
-    /// Moves a block out of the slow storage, where −∞ silences it.
-    fn promote(
-        &mut self,
-        p: usize,
-        class: usize,
-        patch: &crate::data::Patch,
-        row: usize,
-        stride: usize,
-        noise: &mut [R],
-    ) {
-        let slow = &mut noise[p * row + class * stride..][..stride];
-        self.noise.extend_from_slice(slow);
-        slow.fill(R::neg_infinity());
-        self.blocks.push(Block {
-            patch: p as u32,
-            class: class as u32,
-            offset: (patch.feature.unwrap_or(0) as usize * row + class * stride) as u32,
-            weight: R::of(patch.weight.into()),
-        });
+impl<R: Real> Table<R> {
+    #[inline(always)]
+    fn descend(&mut self, rate: R) {
+        for (a, g) in self.overlaps.iter_mut().zip(&mut self.gradient) {
+            *a = each(|l| a[l] + rate * g[l]);
+            *g = [R::zero(); LANES];
+        }
     }
+}
+
+#[inline(always)]
+fn larger<R: Real>(a: R, b: R) -> R {
+    if a > b { a } else { b }
 }
 
 /// Pays a slow patch what it is owed, for all classes; returns its largest pre-activation.
 #[inline(always)]
 #[allow(clippy::too_many_arguments)]
-fn visit<R: Real, const CUBIC: bool>(
+fn pay<R: Real, const CUBIC: bool>(
     activation: &SmoothedRelu<R>,
     z: R,
     noise_rate: R,
@@ -361,22 +639,20 @@ fn visit<R: Real, const CUBIC: bool>(
     b: &mut [R],
     stride: usize,
 ) -> R {
+    let vectors = stride / LANES;
     let mut top = [R::neg_infinity(); LANES];
-    for (class, e) in owed.iter().enumerate() {
-        let block = class * stride..(class + 1) * stride;
+    let a = a.as_chunks::<LANES>().0.chunks_exact(vectors);
+    let g = g.as_chunks_mut::<LANES>().0.chunks_exact_mut(vectors);
+    let b = b.as_chunks_mut::<LANES>().0.chunks_exact_mut(vectors);
+    for (((e, a), g), b) in owed.iter().zip(a).zip(g).zip(b) {
         let (pull, noise_pull) = (*e * z, *e * noise_rate);
-        let a = a[block.clone()].as_chunks::<LANES>().0;
-        let g = g[block.clone()].as_chunks_mut::<LANES>().0;
-        let b = b[block].as_chunks_mut::<LANES>().0;
         for ((a, g), b) in a.iter().zip(g).zip(b) {
-            let (a, g0, b0) = (*a, *g, *b);
-            let s: [R; LANES] = std::array::from_fn(|l| z * a[l] + b0[l]);
+            let s = each(|l| z * a[l] + b[l]);
             let slopes = activation.evaluate_lanes::<CUBIC>(s).1;
-            *g = std::array::from_fn(|l| g0[l] + pull * slopes[l]);
-            *b = std::array::from_fn(|l| b0[l] + noise_pull * slopes[l]);
-            top = std::array::from_fn(|l| if s[l] > top[l] { s[l] } else { top[l] });
+            *g = each(|l| g[l] + pull * slopes[l]);
+            *b = each(|l| b[l] + noise_pull * slopes[l]);
+            top = each(|l| larger(s[l], top[l]));
         }
     }
-    top.into_iter()
-        .fold(R::neg_infinity(), |m, x| if x > m { x } else { m })
+    across(top, larger)
 }
