@@ -236,7 +236,10 @@ fn rename_all(to: &mut Renaming) {
     permute_samples(to);
 }
 
-const RENAMINGS: [(&str, fn(&mut Renaming)); 6] = [
+/// A kind of renaming, by name.
+type Case = (&'static str, fn(&mut Renaming));
+
+const RENAMINGS: [Case; 6] = [
     ("classes", rename_classes),
     ("views", exchange_views),
     ("neurons", permute_neurons),

@@ -417,7 +417,7 @@ impl<'a, R: Real> Pass<'a, R> {
         for row in rows.chunks_exact_mut(self.row) {
             for (e, slopes) in residual.iter().zip(row.chunks_exact_mut(self.neurons)) {
                 for slope in slopes {
-                    *slope = *slope * *e;
+                    *slope *= *e;
                 }
             }
         }
