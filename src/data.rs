@@ -12,7 +12,7 @@ pub struct Patch {
     pub feature: Option<u32>,
     /// `z_p ≥ 0`.
     pub weight: f32,
-    /// `α_p ∈ [0, γ]`, the weight of every feature other than `v`.
+    /// `α_p ∈ [0, γ]`, added to the weight of every feature, `v` included.
     pub feature_noise: f32,
 }
 

@@ -177,7 +177,16 @@ impl Regime {
     pub fn validate(&self) -> Result<(), RegimeError> {
         self.data.validate()?;
         self.network.validate()?;
-        self.training.validate()
+        self.training.validate()?;
+        // Equal shares give Σ z_p^q = total^q / C_p^{q−1}, which Definition 3.1 wants to be at least 1.
+        let q = f64::from(self.network.relu_exponent);
+        let least = (self.data.patches_per_feature as f64).powf(1.0 - 1.0 / q);
+        require(
+            self.data.main_weight[0] >= least,
+            "data.main_weight",
+            self.data.main_weight,
+            format!("lower end at least C_p^(1−1/q) = {least}, so that Σ z_p^q ≥ 1"),
+        )
     }
 
     /// `η`: the step size.
@@ -267,16 +276,6 @@ impl DataRegime {
             cp,
             "1 to 64",
         )?;
-        if cp > 1 {
-            // Equal shares give Σ z^q = total^q / C_p^{q-1}; for q = 3 this must reach 1.
-            let least = (cp as f64).powf(2.0 / 3.0);
-            require(
-                self.main_weight[0] >= least,
-                "data.main_weight",
-                self.main_weight,
-                format!("lower end at least C_p^(2/3) = {least:.3}, so that Σ z_p^3 ≥ 1"),
-            )?;
-        }
         if let PatchCount::Count(p) = self.patches {
             let least = self.features() * cp;
             require(
@@ -320,7 +319,13 @@ impl NetworkRegime {
             q,
             "3 to 16 (or 1, the linear negative control)",
         )?;
-        positive("network.relu_threshold", self.relu_threshold, 1e6)?;
+        let threshold = self.relu_threshold;
+        require(
+            (1e-6..=1e6).contains(&threshold),
+            "network.relu_threshold",
+            threshold,
+            "0.000001 to 1000000",
+        )?;
         positive("network.init_scale", self.init_scale, 1e3)
     }
 }

@@ -1,5 +1,6 @@
 //! Engines that train a network on a world by full-batch gradient descent.
 
+pub mod dense;
 pub mod multirate;
 pub mod overlap;
 pub mod reference;

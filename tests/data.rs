@@ -1,0 +1,444 @@
+//! Definition 3.1, property by property, and the refusal of everything outside it.
+
+mod small;
+
+use multiview::data::{DataSet, Kind, Sample, draw_sample};
+use multiview::objective::{Distillation, Form, SoftLabels};
+use multiview::regime::*;
+use proptest::prelude::*;
+use small::seed;
+use std::collections::BTreeMap;
+
+/// Any allowed data regime with few classes.
+fn regimes() -> impl Strategy<Value = DataRegime> {
+    let shape = (2..12usize, 1..=2usize, 1..4usize, 0..2usize);
+    let weights = (
+        1.0..3.0,
+        0.0..1.0,
+        0.0..0.4,
+        0.0..1.0,
+        0.01..0.99,
+        0.0..0.99,
+    );
+    let rest = (0.001..0.999, 0.0..1.0, 0.0..0.5, 0.0..2.0);
+    (shape, weights, rest).prop_map(
+        |(
+            (classes, views_per_class, patches_per_feature, spare),
+            (main, main_width, other, other_share, strong, weak_share),
+            (single_view_share, presence, feature_noise, noise_variance),
+        )| {
+            let all = classes * views_per_class * patches_per_feature;
+            DataRegime {
+                classes,
+                views_per_class,
+                samples: SampleCount::Count(1),
+                single_view_share,
+                sparsity: presence * classes as f64,
+                main_weight: [main, main + main_width],
+                other_weight: [other, other + other_share * (0.4 - other)],
+                weak_weight: weak_share * strong,
+                single_view_other_weight: strong,
+                patches_per_feature,
+                patches: match spare {
+                    0 => PatchCount::default(),
+                    _ => PatchCount::Count(all + 3),
+                },
+                feature_noise,
+                noise_variance,
+            }
+        },
+    )
+}
+
+/// Patches and total weight of every feature present.
+fn totals(sample: &Sample) -> BTreeMap<usize, (usize, f64)> {
+    let mut totals = BTreeMap::new();
+    for patch in &sample.patches {
+        if let Some(v) = patch.feature {
+            let entry = totals.entry(v as usize).or_insert((0, 0.0));
+            entry.0 += 1;
+            entry.1 += f64::from(patch.weight);
+        }
+    }
+    totals
+}
+
+/// Weights are stored in `f32`: its relative spacing times a few patches.
+const ROUNDING: f64 = 1e-6;
+
+fn within(x: f64, [lo, hi]: [f64; 2]) -> bool {
+    lo * (1.0 - ROUNDING) <= x && x <= hi * (1.0 + ROUNDING)
+}
+
+proptest! {
+    /// Steps 2 to 6 of the definition on single draws. Patches of different features are disjoint by type:
+    /// a patch names at most one.
+    #[test]
+    fn an_input_has_the_features_weights_and_patches_of_the_definition(
+        data in regimes(), world in any::<u64>(), pick in any::<prop::sample::Index>(),
+    ) {
+        data.validate().unwrap();
+        let label = pick.index(data.classes);
+        let views = data.views_per_class;
+        let mut rng = seed(world).rng(multiview::seed::Purpose::Data, 0);
+        let kinds = [Kind::MultiView, Kind::SingleView(0), Kind::SingleView(views as u8 - 1)];
+        for kind in kinds {
+            let sample = draw_sample(&data, label, kind, &mut rng);
+            prop_assert_eq!((sample.label, sample.kind), (label, kind));
+            let totals = totals(&sample);
+            for view in 0..views {
+                prop_assert!(totals.contains_key(&(label * views + view)), "a main view is absent");
+            }
+            for (v, (patches, total)) in &totals {
+                prop_assert!(*v < data.features());
+                prop_assert_eq!(*patches, data.patches_per_feature);
+                let own = data.class_of(*v) == label;
+                let allowed = match kind {
+                    Kind::MultiView if own => data.main_weight,
+                    Kind::MultiView => data.other_weight,
+                    Kind::SingleView(kept) if own && v % views == usize::from(kept) => data.main_weight,
+                    Kind::SingleView(_) if own => [data.weak_weight; 2],
+                    Kind::SingleView(_) => [data.single_view_other_weight; 2],
+                };
+                prop_assert!(within(*total, allowed), "{} of feature {}: {:?}", total, v, allowed);
+            }
+            let featured = totals.len() * data.patches_per_feature;
+            match data.patches {
+                PatchCount::Count(p) => prop_assert_eq!(sample.patches.len(), p),
+                PatchCount::Rule(_) => prop_assert_eq!(sample.patches.len(), featured),
+            }
+            for patch in &sample.patches {
+                prop_assert!(patch.weight >= 0.0);
+                prop_assert!(patch.feature.is_some() || patch.weight == 0.0);
+                prop_assert!(within(f64::from(patch.feature_noise), [0.0, data.feature_noise]));
+            }
+        }
+    }
+
+    /// `Σ_p z_p^q ≥ 1` for the main features of every regime that is accepted.
+    #[test]
+    fn accepted_main_features_have_power_sums_of_at_least_one(
+        data in regimes(), exponent in prop::sample::select(vec![1u32, 3, 4, 5]),
+    ) {
+        let mut regime = small::regime();
+        regime.data = data;
+        regime.network.relu_exponent = exponent;
+        let mut rng = seed(0).rng(multiview::seed::Purpose::Data, 0);
+        let sample = draw_sample(&regime.data, 0, Kind::MultiView, &mut rng);
+        let of = |v| sample.patches.iter().filter(move |p| p.feature == Some(v));
+        let power: f64 = of(0).map(|p| f64::from(p.weight).powi(exponent as i32)).sum();
+        if regime.validate().is_ok() {
+            prop_assert!(power >= 1.0 - 16.0 * ROUNDING, "Σ z^q = {}", power);
+        }
+    }
+}
+
+/// Whether `seen` successes out of `n` at probability `p` are within five standard deviations.
+fn plausible(seen: usize, n: usize, p: f64) -> bool {
+    let n = n as f64;
+    (seen as f64 - n * p).abs() <= 5.0 * (n * p * (1.0 - p)).sqrt()
+}
+
+#[test]
+fn frequencies_are_those_of_the_definition() {
+    let mut regime = small::regime().data;
+    regime.classes = 10;
+    regime.samples = SampleCount::Count(40_000);
+    regime.sparsity = 3.0;
+    let mut rng = seed(1).rng(multiview::seed::Purpose::Data, 0);
+    let samples = DataSet::draw(&regime, &mut rng).samples;
+    let n = samples.len();
+    let count = |which: &dyn Fn(&Sample) -> bool| samples.iter().filter(|s| which(s)).count();
+    for label in 0..10 {
+        assert!(plausible(count(&|s| s.label == label), n, 0.1));
+    }
+    for view in 0..2 {
+        let single = count(&|s| s.kind == Kind::SingleView(view));
+        assert!(plausible(single, n, 0.1), "μ/2 of each view: {single}");
+    }
+    for v in 0..20usize {
+        let others = count(&|s| s.label != v / 2);
+        let present = count(&|s| s.label != v / 2 && totals(s).contains_key(&v));
+        assert!(
+            plausible(present, others, 0.3),
+            "s/k: {present} of {others}"
+        );
+    }
+    // Presence of two features in one input is independent.
+    let pair = |s: &Sample| s.label > 1 && totals(s).contains_key(&0);
+    let both = count(&|s| pair(s) && totals(s).contains_key(&2));
+    assert!(plausible(both, count(&pair), 0.3));
+    // Weights fill their range evenly: mean (lo + hi)/2, deviation (hi − lo)/√12 over √n.
+    let multi = samples.iter().filter(|s| s.kind == Kind::MultiView);
+    let main: Vec<f64> = multi.map(|s| totals(s)[&(2 * s.label)].1).collect();
+    let mean = main.iter().sum::<f64>() / main.len() as f64;
+    assert!((mean - 1.1).abs() < 5.0 * 0.2 / (12.0 * main.len() as f64).sqrt());
+}
+
+#[test]
+fn the_training_set_has_the_stated_size() {
+    let mut regime = small::regime().data;
+    for (classes, mu) in [(2, 0.5), (10, 0.05), (50, 0.013)] {
+        regime.classes = classes;
+        regime.single_view_share = mu;
+        regime.samples = SampleCount::Rule(SampleRule::Paper);
+        let expected = ((classes as f64).powf(1.2) / mu).ceil() as usize;
+        assert_eq!(regime.sample_count(), expected);
+        let mut rng = seed(0).rng(multiview::seed::Purpose::Data, 0);
+        let data = DataSet::draw(&regime, &mut rng);
+        assert_eq!(data.samples.len(), expected);
+        let patches: usize = data.samples.iter().map(|s| s.patches.len()).sum();
+        assert_eq!(data.patch_count(), patches);
+    }
+}
+
+#[test]
+fn one_seed_gives_one_training_set() {
+    let regime = small::regime();
+    let draw = |world| small::data(&regime, seed(world));
+    assert_eq!(draw(0), draw(0));
+    assert_ne!(draw(0), draw(1));
+}
+
+/// Refuses the regime after `change`, naming the field and the value.
+fn refused(field: &str, value: &str, allowed: &str, change: impl Fn(&mut Regime)) {
+    let mut regime = small::regime();
+    regime.validate().expect("the unchanged regime is accepted");
+    change(&mut regime);
+    let error = regime
+        .validate()
+        .expect_err(&format!("{field} = {value} is accepted"));
+    assert_eq!((error.field.as_str(), error.value.as_str()), (field, value));
+    assert!(error.allowed.contains(allowed), "{error}");
+    let message = error.to_string();
+    for part in [field, value, allowed] {
+        assert!(message.contains(part), "{message}");
+    }
+}
+
+/// One field of a regime.
+type Field = fn(&mut Regime) -> &mut f64;
+
+/// Every field that is a number, with a part of its allowed range.
+const NUMBERS: [(&str, &str, Field); 9] = [
+    ("data.single_view_share", "inside (0, 1)", |r| {
+        &mut r.data.single_view_share
+    }),
+    ("data.sparsity", "(4)", |r| &mut r.data.sparsity),
+    ("data.weak_weight", "ρ < Γ", |r| &mut r.data.weak_weight),
+    ("data.single_view_other_weight", "inside (0, 1)", |r| {
+        &mut r.data.single_view_other_weight
+    }),
+    ("data.feature_noise", "0 to below 1", |r| {
+        &mut r.data.feature_noise
+    }),
+    ("data.noise_variance", "0 to 100", |r| {
+        &mut r.data.noise_variance
+    }),
+    ("network.relu_threshold", "1000000", |r| {
+        &mut r.network.relu_threshold
+    }),
+    ("network.init_scale", "above 0", |r| {
+        &mut r.network.init_scale
+    }),
+    ("training.learning_rate_per_class", "above 0", |r| {
+        &mut r.training.learning_rate_per_class
+    }),
+];
+
+/// Both ends of the fields that are ranges.
+const ENDS: [(&str, Field); 4] = [
+    ("data.main_weight", |r| &mut r.data.main_weight[0]),
+    ("data.main_weight", |r| &mut r.data.main_weight[1]),
+    ("data.other_weight", |r| &mut r.data.other_weight[0]),
+    ("data.other_weight", |r| &mut r.data.other_weight[1]),
+];
+
+#[test]
+fn numbers_that_are_not_finite_or_negative_are_refused() {
+    for bad in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, -0.5] {
+        for (name, allowed, field) in NUMBERS {
+            refused(name, &format!("{bad:?}"), allowed, |r| *field(r) = bad);
+        }
+        for (name, field) in ENDS {
+            let mut regime = small::regime();
+            *field(&mut regime) = bad;
+            let range = match name {
+                "data.main_weight" => regime.data.main_weight,
+                _ => regime.data.other_weight,
+            };
+            refused(name, &format!("{range:?}"), "low ≤ high", |r| {
+                *field(r) = bad
+            });
+        }
+    }
+}
+
+#[test]
+fn numbers_outside_their_range_are_refused() {
+    type Change = fn(&mut Regime);
+    let cases: [(&str, &str, &str, Change); 27] = [
+        ("data.classes", "0", "2 to", |r| r.data.classes = 0),
+        ("data.classes", "1", "2 to", |r| r.data.classes = 1),
+        ("data.classes", "5000", "4096", |r| r.data.classes = 5000),
+        ("data.views_per_class", "0", "1 or 2", |r| {
+            r.data.views_per_class = 0
+        }),
+        ("data.views_per_class", "3", "1 or 2", |r| {
+            r.data.views_per_class = 3
+        }),
+        ("data.samples", "0", "1 to", |r| {
+            r.data.samples = SampleCount::Count(0)
+        }),
+        ("data.samples", "20000000", "1 to", |r| {
+            r.data.samples = SampleCount::Count(20_000_000);
+        }),
+        ("data.single_view_share", "0.0", "(0, 1)", |r| {
+            r.data.single_view_share = 0.0
+        }),
+        ("data.single_view_share", "1.0", "(0, 1)", |r| {
+            r.data.single_view_share = 1.0
+        }),
+        ("data.sparsity", "4.5", "probability", |r| {
+            r.data.sparsity = 4.5
+        }),
+        ("data.main_weight", "[0.9, 1.2]", "1 ≤ low", |r| {
+            r.data.main_weight[0] = 0.9
+        }),
+        ("data.main_weight", "[1.0, 0.9]", "low ≤ high", |r| {
+            r.data.main_weight[1] = 0.9
+        }),
+        ("data.other_weight", "[0.3, 0.41]", "high ≤ 0.4", |r| {
+            r.data.other_weight[1] = 0.41
+        }),
+        ("data.other_weight", "[0.4, 0.3]", "low ≤ high", |r| {
+            r.data.other_weight = [0.4, 0.3];
+        }),
+        ("data.single_view_other_weight", "0.0", "(0, 1)", |r| {
+            r.data.single_view_other_weight = 0.0;
+        }),
+        ("data.single_view_other_weight", "1.0", "(0, 1)", |r| {
+            r.data.single_view_other_weight = 1.0;
+        }),
+        ("data.weak_weight", "0.25", "(0.25)", |r| {
+            r.data.weak_weight = 0.25
+        }),
+        ("data.weak_weight", "0.3", "(0.25)", |r| {
+            r.data.weak_weight = 0.3
+        }),
+        ("data.patches_per_feature", "0", "1 to", |r| {
+            r.data.patches_per_feature = 0
+        }),
+        // Sixteen patches would overlap in a P of 15: 2k = 8 features, two patches each.
+        ("data.patches", "15", "at least 16", |r| {
+            r.data.patches_per_feature = 2;
+            r.data.main_weight = [2.0, 2.0];
+            r.data.patches = PatchCount::Count(15);
+        }),
+        ("data.patches", "0", "at least 8", |r| {
+            r.data.patches = PatchCount::Count(0)
+        }),
+        ("data.main_weight", "[1.5, 2.0]", "C_p^(1−1/q)", |r| {
+            r.data.patches_per_feature = 2;
+            r.data.main_weight = [1.5, 2.0];
+        }),
+        ("network.neurons_per_class", "0", "1 to", |r| {
+            r.network.neurons_per_class = 0
+        }),
+        ("network.relu_exponent", "0", "3 to 16", |r| {
+            r.network.relu_exponent = 0
+        }),
+        ("network.relu_exponent", "2", "3 to 16", |r| {
+            r.network.relu_exponent = 2
+        }),
+        ("network.init_scale", "0.0", "above 0", |r| {
+            r.network.init_scale = 0.0
+        }),
+        ("training.steps", "0", "1 to", |r| r.training.steps = 0),
+    ];
+    for (field, value, allowed, change) in cases {
+        refused(field, value, allowed, change);
+    }
+}
+
+/// The edges that belong to the ranges are accepted.
+#[test]
+fn the_ends_of_closed_ranges_are_accepted() {
+    let cases: [fn(&mut Regime); 8] = [
+        |r| r.data.sparsity = 0.0,
+        |r| r.data.sparsity = 4.0,
+        |r| r.data.weak_weight = 0.0,
+        |r| r.data.main_weight = [1.0, 1.0],
+        |r| r.data.other_weight = [0.4, 0.4],
+        |r| r.data.noise_variance = 0.0,
+        |r| r.data.patches = PatchCount::Count(8),
+        |r| r.network.relu_exponent = 1,
+    ];
+    for change in cases {
+        let mut regime = small::regime();
+        change(&mut regime);
+        regime.validate().unwrap();
+    }
+}
+
+#[test]
+fn distillation_outside_its_ranges_is_refused() {
+    let good = Distillation {
+        temperature: 0.2,
+        teacher_scale: 30.0,
+        push_rate_per_class: 40.0,
+        form: Form::default(),
+        soft_labels: SoftLabels::default(),
+        warm_up_steps: 10,
+        steps: 10,
+    };
+    good.validate("student").unwrap();
+    type Field = fn(&mut Distillation) -> &mut f64;
+    let numbers: [(&str, Field); 3] = [
+        ("student.temperature", |d| &mut d.temperature),
+        ("student.teacher_scale", |d| &mut d.teacher_scale),
+        ("student.push_rate_per_class", |d| {
+            &mut d.push_rate_per_class
+        }),
+    ];
+    for (name, field) in numbers {
+        for bad in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, -1.0] {
+            let mut spec = good.clone();
+            *field(&mut spec) = bad;
+            let error = spec.validate("student").unwrap_err();
+            assert_eq!(error.field, name);
+            assert_eq!(error.value, format!("{bad:?}"));
+        }
+    }
+    let late = Distillation {
+        warm_up_steps: 11,
+        ..good.clone()
+    };
+    assert_eq!(
+        late.validate("student").unwrap_err().field,
+        "student.warm_up_steps"
+    );
+    let none = Distillation {
+        steps: 0,
+        warm_up_steps: 0,
+        ..good
+    };
+    assert_eq!(none.validate("student").unwrap_err().field, "student.steps");
+}
+
+/// A misspelt or missing field is an error, the rules for `N` and `P` are words, and defaults are filled in.
+#[test]
+fn regimes_read_from_toml_as_documented() {
+    let regime = small::regime();
+    let text = toml::to_string(&regime).unwrap();
+    assert_eq!(toml::from_str::<Regime>(&text).unwrap(), regime);
+    assert!(text.contains("patches = \"as-needed\""), "{text}");
+    let paper = text.replace("samples = 40", "samples = \"paper\"");
+    let read: Regime = toml::from_str(&paper).unwrap();
+    assert_eq!(read.data.samples, SampleCount::Rule(SampleRule::Paper));
+    let misspelt = text.replace("sparsity", "sparcity");
+    let error = toml::from_str::<Regime>(&misspelt).unwrap_err().to_string();
+    assert!(error.contains("sparcity"), "{error}");
+    let wrong = text.replace("samples = 40", "samples = \"papers\"");
+    assert!(toml::from_str::<Regime>(&wrong).is_err());
+}

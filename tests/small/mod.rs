@@ -1,0 +1,79 @@
+//! Regimes small enough to train in milliseconds, and comparisons of what comes out.
+#![allow(dead_code)]
+
+use multiview::data::DataSet;
+use multiview::engine::overlap::Layout;
+use multiview::regime::*;
+use multiview::seed::{Purpose, WorldSeed};
+
+/// Every field in the middle of its range; `k = 4`, `m = 3` (so that rows are padded), `N = 40`.
+pub fn regime() -> Regime {
+    Regime {
+        data: DataRegime {
+            classes: 4,
+            views_per_class: 2,
+            samples: SampleCount::Count(40),
+            single_view_share: 0.2,
+            sparsity: 1.0,
+            main_weight: [1.0, 1.2],
+            other_weight: [0.3, 0.4],
+            weak_weight: 0.1,
+            single_view_other_weight: 0.25,
+            patches_per_feature: 1,
+            patches: PatchCount::default(),
+            feature_noise: 0.0,
+            noise_variance: 0.25,
+        },
+        network: NetworkRegime {
+            neurons_per_class: 3,
+            relu_exponent: 3,
+            relu_threshold: 1.0,
+            init_scale: 0.05,
+        },
+        training: TrainingRegime {
+            learning_rate_per_class: 2.0,
+            steps: 100,
+            perfect_steps: 0,
+        },
+    }
+}
+
+/// World `world` of a fixed experiment.
+pub fn seed(world: u64) -> WorldSeed {
+    WorldSeed {
+        experiment: 20,
+        world,
+    }
+}
+
+/// The training set of a world.
+pub fn data(regime: &Regime, seed: WorldSeed) -> DataSet {
+    DataSet::draw(&regime.data, &mut seed.rng(Purpose::Data, 0))
+}
+
+/// `‖x − y‖ / ‖y‖`, entries that are infinite in both left out.
+pub fn relative_gap(x: &[f64], y: &[f64]) -> f64 {
+    assert_eq!(x.len(), y.len());
+    let pairs = || x.iter().zip(y).filter(|(x, y)| x != y || x.is_finite());
+    let gap: f64 = pairs().map(|(x, y)| (x - y).powi(2)).sum();
+    let size: f64 = pairs().map(|(_, y)| y * y).sum();
+    (gap / size).sqrt()
+}
+
+/// `max |x − y| / max |y|`.
+pub fn largest_gap(x: &[f64], y: &[f64]) -> f64 {
+    assert_eq!(x.len(), y.len());
+    let gap = x.iter().zip(y).map(|(x, y)| (x - y).abs());
+    let size = y.iter().map(|y| y.abs());
+    gap.fold(0.0, f64::max) / size.fold(f64::MIN_POSITIVE, f64::max)
+}
+
+/// Index of neuron `r` of class `i` in row `v` of an array `[…][k][stride]`.
+pub fn at(layout: Layout, v: usize, i: usize, r: usize) -> usize {
+    v * layout.row() + i * layout.stride + r
+}
+
+/// Widens to `f64`.
+pub fn wide(x: &[f32]) -> Vec<f64> {
+    x.iter().map(|x| f64::from(*x)).collect()
+}
