@@ -4,6 +4,7 @@ pub mod engine;
 pub mod evaluation;
 pub mod network;
 pub mod objective;
+pub mod random_features;
 pub mod real;
 pub mod regime;
 pub mod seed;
