@@ -5,6 +5,7 @@ pub mod evaluation;
 pub mod network;
 pub mod objective;
 pub mod procedure;
+pub mod random_features;
 pub mod real;
 pub mod record;
 pub mod regime;
