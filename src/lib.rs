@@ -6,6 +6,7 @@ pub mod network;
 mod normals;
 pub mod objective;
 pub mod procedure;
+pub mod random_features;
 pub mod real;
 pub mod record;
 pub mod regime;

@@ -77,6 +77,13 @@ impl Distillation {
             steps,
             "1 to 100000000",
         )?;
+        let odd = self.soft_labels == SoftLabels::LabelOnly && self.form == Form::TwoSided;
+        require(
+            !odd,
+            &format!("{path}.soft_labels"),
+            self.soft_labels,
+            "all, with form two-sided: matching both ways needs a whole distribution",
+        )?;
         let warm_up = self.warm_up_steps;
         require(
             warm_up <= steps,

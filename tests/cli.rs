@@ -28,7 +28,9 @@ fn file(folder: &TempDir, text: &str) -> String {
 
 fn verify(folder: &TempDir, text: &str, record: &str) -> Command {
     let mut command = multiview();
-    command.args(["verify", "--file", &file(folder, text), "--record"]).arg(folder.path().join(record));
+    command
+        .args(["verify", "--file", &file(folder, text), "--record"])
+        .arg(folder.path().join(record));
     command
 }
 
@@ -40,27 +42,51 @@ fn json(path: &Path) -> Value {
 fn list_names_every_theorem_file() {
     let mut assert = multiview().arg("list").assert().success();
     for entry in fs::read_dir("theorems").expect("theorem files") {
-        let name = entry.expect("an entry").path().file_stem().expect("a name").to_string_lossy().into_owned();
+        let name = entry
+            .expect("an entry")
+            .path()
+            .file_stem()
+            .expect("a name")
+            .to_string_lossy()
+            .into_owned();
         assert = assert.stdout(predicate::str::contains(name));
     }
-    multiview().args(["list", "--quantities"]).assert().success().stdout(predicate::str::contains("ROLE.test_error"));
+    multiview()
+        .args(["list", "--quantities"])
+        .assert()
+        .success()
+        .stdout(predicate::str::contains("ROLE.test_error"));
 }
 
 #[test]
 fn show_tells_what_would_refute() {
-    let shown = multiview().args(["show", "single-model"]).assert().success();
-    shown.stdout(predicate::str::contains("refuted if").and(predicate::str::contains("Negative controls")));
-    multiview().args(["show", "single-model", "--json"]).assert().success().stdout(predicate::function(|text: &str| {
-        serde_json::from_str::<Value>(text).is_ok()
-    }));
+    let shown = multiview()
+        .args(["show", "single-model"])
+        .assert()
+        .success();
+    shown.stdout(
+        predicate::str::contains("refuted if").and(predicate::str::contains("Negative controls")),
+    );
+    multiview()
+        .args(["show", "single-model", "--json"])
+        .assert()
+        .success()
+        .stdout(predicate::function(|text: &str| {
+            serde_json::from_str::<Value>(text).is_ok()
+        }));
 }
 
 #[test]
 fn unknown_theorem_is_refused_with_the_known_ones() {
     for command in ["show", "verify", "train"] {
-        multiview().args([command, "no-such"]).assert().code(2).stderr(
-            predicate::str::contains("\"no-such\"").and(predicate::str::contains("single-model")),
-        );
+        multiview()
+            .args([command, "no-such"])
+            .assert()
+            .code(2)
+            .stderr(
+                predicate::str::contains("\"no-such\"")
+                    .and(predicate::str::contains("single-model")),
+            );
     }
 }
 
@@ -76,7 +102,11 @@ fn bad_options_are_usage_errors() {
         vec!["train", "--every", "0"],
         vec!["nonsense"],
     ] {
-        multiview().args(&arguments).assert().code(2).stderr(predicate::str::is_empty().not());
+        multiview()
+            .args(&arguments)
+            .assert()
+            .code(2)
+            .stderr(predicate::str::is_empty().not());
     }
 }
 
@@ -86,39 +116,87 @@ fn bad_theorem_files_are_refused_with_line_and_field() {
         ("classes = 8", "clases = 8", &["clases"]),
         ("classes = 8\n", "", &["classes"]),
         ("classes = 8", "classes = \"eight\"", &[":7:", "usize"]),
-        ("classes = 8", "classes = 1", &[":7:", "regime.data.classes = 1", "2 to 4096"]),
-        ("weak_weight = 0.1", "weak_weight = 0.3", &[":13:", "weak_weight = 0.3", "ρ < Γ"]),
-        ("single_view_share = 0.1", "single_view_share = 1.5", &["single_view_share = 1.5", "inside (0, 1)"]),
-        ("noise_variance = 0.25", "noise_variance = nan", &["noise_variance = NaN"]),
+        (
+            "classes = 8",
+            "classes = 1",
+            &[":7:", "regime.data.classes = 1", "2 to 4096"],
+        ),
+        (
+            "weak_weight = 0.1",
+            "weak_weight = 0.3",
+            &[":13:", "weak_weight = 0.3", "ρ < Γ"],
+        ),
+        (
+            "single_view_share = 0.1",
+            "single_view_share = 1.5",
+            &["single_view_share = 1.5", "inside (0, 1)"],
+        ),
+        (
+            "noise_variance = 0.25",
+            "noise_variance = nan",
+            &["noise_variance = NaN"],
+        ),
         ("members = 2", "members = 0", &["procedure.members = 0"]),
-        ("single.single_view_error", "single.no_such", &["claims.quantity", "single.no_such"]),
+        (
+            "single.single_view_error",
+            "single.no_such",
+            &["claims.quantity", "single.no_such"],
+        ),
         ("band = { upper = 1.0 }", "band = { }", &["claims.band"]),
-        ("refutes = [\"fitted\"]", "refutes = [\"other\"]", &["controls.refutes", "other"]),
-        ("\"regime.training.steps\" = 1", "\"regime.training.stepz\" = 1", &["stepz"]),
-        ("confidence = 0.9,", "confidence = 1.0,", &["profiles.quick.confidence"]),
+        (
+            "refutes = [\"fitted\"]",
+            "refutes = [\"other\"]",
+            &["controls.refutes", "other"],
+        ),
+        (
+            "\"regime.training.steps\" = 1",
+            "\"regime.training.stepz\" = 1",
+            &["stepz"],
+        ),
+        (
+            "confidence = 0.9,",
+            "confidence = 1.0,",
+            &["profiles.quick.confidence"],
+        ),
         ("name = \"small\"", "name = \"small", &[":1:"]),
     ];
     for (from, to, expected) in cases {
         assert!(SMALL.contains(from), "{from}");
         let folder = folder();
-        let output = verify(&folder, &SMALL.replacen(from, to, 1), "record").assert().code(2).get_output().clone();
+        let output = verify(&folder, &SMALL.replacen(from, to, 1), "record")
+            .assert()
+            .code(2)
+            .get_output()
+            .clone();
         let error = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(error.contains("theorem.toml"), "{to}: {error}");
         for word in *expected {
             assert!(error.contains(word), "{to}: no {word:?} in {error}");
         }
-        assert!(!folder.path().join("record").exists(), "{to}: bad input left a record");
+        assert!(
+            !folder.path().join("record").exists(),
+            "{to}: bad input left a record"
+        );
     }
 }
 
 #[test]
 fn exit_codes_follow_the_verdict() {
     let folder = folder();
-    verify(&folder, SMALL, "confirmed").assert().code(0).stdout(predicate::str::contains("refuted, as it must be"));
+    verify(&folder, SMALL, "confirmed")
+        .assert()
+        .code(0)
+        .stdout(predicate::str::contains("refuted, as it must be"));
     let refuted = SMALL.replace("band = { lower = 0.0 }", "band = { upper = -1.0 }");
-    verify(&folder, &refuted, "refuted").assert().code(1).stdout(predicate::str::contains("(!)"));
+    verify(&folder, &refuted, "refuted")
+        .assert()
+        .code(1)
+        .stdout(predicate::str::contains("(!)"));
     let undecided = SMALL.replace("worlds = 24", "worlds = 2");
-    verify(&folder, &undecided, "undecided").assert().code(3).stdout(predicate::str::contains("undecided"));
+    verify(&folder, &undecided, "undecided")
+        .assert()
+        .code(3)
+        .stdout(predicate::str::contains("undecided"));
 }
 
 #[test]
@@ -127,7 +205,11 @@ fn the_report_does_not_depend_on_threads() {
     let mut reports = Vec::new();
     for threads in ["1", "2", "3"] {
         let path = folder.path().join(threads);
-        verify(&folder, SMALL, &format!("record-{threads}")).args(["--threads", threads, "--json"]).arg(&path).assert().code(0);
+        verify(&folder, SMALL, &format!("record-{threads}"))
+            .args(["--threads", threads, "--json"])
+            .arg(&path)
+            .assert()
+            .code(0);
         reports.push(fs::read(&path).expect("a report"));
     }
     assert_eq!(reports[0], reports[1]);
@@ -140,7 +222,11 @@ fn another_seed_means_other_worlds() {
     let mut means = BTreeSet::new();
     for seed in ["1", "2"] {
         let path = folder.path().join(seed);
-        verify(&folder, SMALL, &format!("record-{seed}")).args(["--seed", seed, "--json"]).arg(&path).assert().code(0);
+        verify(&folder, SMALL, &format!("record-{seed}"))
+            .args(["--seed", seed, "--json"])
+            .arg(&path)
+            .assert()
+            .code(0);
         means.insert(json(&path)["findings"][0]["estimate"]["mean"].to_string());
     }
     assert_eq!(means.len(), 2);
@@ -151,7 +237,11 @@ fn another_seed_means_other_worlds() {
 fn killing_and_resuming_loses_and_repeats_no_world() {
     let folder = folder();
     let whole = folder.path().join("whole.json");
-    verify(&folder, SMALL, "whole").args(["--threads", "2", "--json"]).arg(&whole).assert().code(0);
+    verify(&folder, SMALL, "whole")
+        .args(["--threads", "2", "--json"])
+        .arg(&whole)
+        .assert()
+        .code(0);
 
     let record = folder.path().join("killed");
     let killed = folder.path().join("killed.json");
@@ -164,10 +254,16 @@ fn killing_and_resuming_loses_and_repeats_no_world() {
         if started {
             command.arg("--resume").arg(&record);
         } else {
-            command.args(["--file", &file(&folder, SMALL), "--record"]).arg(&record);
+            command
+                .args(["--file", &file(&folder, SMALL), "--record"])
+                .arg(&record);
         }
         command.args(["--threads", "2", "--json"]).arg(&killed);
-        let mut child = command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn().expect("a child");
+        let mut child = command
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .expect("a child");
         if kills < 10 {
             // Moments spread over the start, the middle of a world and the writing of its line.
             std::thread::sleep(Duration::from_millis(5 + (attempt * 37) % 90));
@@ -189,7 +285,12 @@ fn killing_and_resuming_loses_and_repeats_no_world() {
     let worlds: Vec<(String, u64)> = text
         .lines()
         .map(|line| serde_json::from_str::<Value>(line).expect("a whole line"))
-        .map(|v| (v["experiment"].to_string(), v["world"].as_u64().expect("a world")))
+        .map(|v| {
+            (
+                v["experiment"].to_string(),
+                v["world"].as_u64().expect("a world"),
+            )
+        })
         .collect();
     let distinct: BTreeSet<_> = worlds.iter().collect();
     assert_eq!(distinct.len(), worlds.len(), "a world was repeated");
@@ -216,8 +317,16 @@ fn a_torn_last_line_is_dropped_with_a_warning() {
 fn records_are_neither_overwritten_nor_invented() {
     let folder = folder();
     verify(&folder, SMALL, "record").assert().code(0);
-    verify(&folder, SMALL, "record").assert().code(2).stderr(predicate::str::contains("--resume"));
-    multiview().args(["verify", "--resume"]).arg(folder.path().join("none")).assert().code(2).stderr(predicate::str::contains("none"));
+    verify(&folder, SMALL, "record")
+        .assert()
+        .code(2)
+        .stderr(predicate::str::contains("--resume"));
+    multiview()
+        .args(["verify", "--resume"])
+        .arg(folder.path().join("none"))
+        .assert()
+        .code(2)
+        .stderr(predicate::str::contains("none"));
     let path = folder.path().join("record/worlds.jsonl");
     let text = fs::read_to_string(&path).expect("the record");
     fs::write(&path, format!("nonsense\n{text}")).expect("the record");
@@ -233,11 +342,23 @@ fn records_are_neither_overwritten_nor_invented() {
 fn train_prints_and_saves_the_trajectory() {
     let folder = folder();
     let theorem = file(&folder, SMALL);
-    let header = predicate::str::starts_with("step,training_errors,loss,class,view,largest_overlap");
-    multiview().args(["train", &theorem, "--steps", "20", "--every", "10"]).assert().success().stdout(header);
+    let header =
+        predicate::str::starts_with("step,training_errors,loss,class,view,largest_overlap");
+    multiview()
+        .args(["train", &theorem, "--steps", "20", "--every", "10"])
+        .assert()
+        .success()
+        .stdout(header);
     let out = folder.path().join("trajectory.json");
-    multiview().args(["train", &theorem, "--steps", "20", "--every", "10", "--out"]).arg(&out).assert().success();
+    multiview()
+        .args(["train", &theorem, "--steps", "20", "--every", "10", "--out"])
+        .arg(&out)
+        .assert()
+        .success();
     let rows = json(&out);
     assert_eq!(rows.as_array().map(Vec::len), Some(2));
-    assert_eq!(rows[0]["largest_overlaps"].as_array().map(Vec::len), Some(8));
+    assert_eq!(
+        rows[0]["largest_overlaps"].as_array().map(Vec::len),
+        Some(8)
+    );
 }

@@ -260,9 +260,6 @@ impl<R: Real> NullaryFnOnce for Run<'_, R> {
                     features: &padded(weights.rows.subcols(0, features), layout, R::zero()),
                 });
             }
-            if stop.reached(errors) {
-                break;
-            }
             for (w, g) in weights.rows.col_iter_mut().zip(gradient.col_iter()) {
                 let w = w.try_as_col_major_mut().expect("a column").as_slice_mut();
                 let g = g.try_as_col_major().expect("a column").as_slice();
@@ -271,6 +268,9 @@ impl<R: Real> NullaryFnOnce for Run<'_, R> {
                 }
             }
             taken += 1;
+            if stop.reached(errors) {
+                break;
+            }
         }
         let training_logits = world.logits(regime, &weights);
         let training_errors = samples

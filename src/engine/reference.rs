@@ -150,14 +150,14 @@ impl<R: Real, const CUBIC: bool, const NOISY: bool> NullaryFnOnce for Run<'_, R,
                     features: &state.features,
                 });
             }
-            if stop.reached(errors) {
-                break;
-            }
             for (a, g) in state.features.iter_mut().zip(&gradient) {
                 *a += rate * *g;
             }
             common.apply(&mut state.features, rate);
             taken += 1;
+            if stop.reached(errors) {
+                break;
+            }
         }
         finish::<R, CUBIC, NOISY>(regime, data, state, taken)
     }

@@ -1,0 +1,226 @@
+//! The measured quantities of one world.
+
+use super::regime::RandomFeatureRegime;
+use super::test_set::Score;
+use super::world::{Inputs, Model, RandomFeatureError, Sets, average};
+use crate::seed::WorldSeed;
+use std::collections::BTreeMap;
+use std::slice::from_ref;
+
+/// The models of a world, in the order of their quantities: (name, what it is).
+pub const MODELS: [(&str, &str); 6] = [
+    (
+        "single",
+        "one member, trained on the labels (mean over members)",
+    ),
+    ("ensemble", "average of the members' outputs"),
+    (
+        "student",
+        "fresh features, trained on the ensemble's outputs (mean over students)",
+    ),
+    (
+        "relabelled",
+        "the students' features, trained on the labels instead (mean over students)",
+    ),
+    (
+        "joint",
+        "all members' features in one read-out, trained on the labels: training the average",
+    ),
+    (
+        "control",
+        "all members' features in one read-out, trained on the ensemble's outputs",
+    ),
+];
+
+/// Quantities measured of every model; the name of the model follows, as in `err_single`.
+pub const MODEL_QUANTITIES: [(&str, &str); 8] = [
+    ("err", "test error over D"),
+    ("err_multi_view", "test error over D_m"),
+    ("err_single_view", "test error over D_s"),
+    (
+        "acc_view_1",
+        "accuracy on single-view inputs that keep view 1",
+    ),
+    (
+        "acc_view_2",
+        "accuracy on single-view inputs that keep view 2 (absent with one view)",
+    ),
+    (
+        "classes_both",
+        "share of classes of which both views are known: most single-view inputs are right",
+    ),
+    (
+        "classes_one",
+        "share of classes of which exactly one view is known",
+    ),
+    ("classes_none", "share of classes of which no view is known"),
+];
+
+/// Quantities of the solves behind every model but the ensemble; the name of the model follows.
+pub const SOLVER_QUANTITIES: [(&str, &str); 4] = [
+    (
+        "lambda_log10",
+        "log10 of the chosen strength (mean over models)",
+    ),
+    (
+        "condition",
+        "2-norm condition number of the system solved (largest over models)",
+    ),
+    (
+        "optimiser_steps",
+        "steps of L-BFGS (largest over models); 0 for ridge",
+    ),
+    (
+        "optimiser_gradient",
+        "largest gradient entry at the end, over models; 0 for ridge",
+    ),
+];
+
+/// Quantities that compare the models.
+pub const WORLD_QUANTITIES: [(&str, &str); 7] = [
+    ("gain_ratio", "err_ensemble / err_single"),
+    ("joint_less_ensemble", "err_joint − err_ensemble"),
+    (
+        "recovered_share",
+        "(err_relabelled − err_student) / (err_relabelled − err_ensemble): paired",
+    ),
+    (
+        "recovered_share_unpaired",
+        "(err_single − err_student) / (err_single − err_ensemble)",
+    ),
+    (
+        "recovered_share_control",
+        "(err_single − err_control) / (err_single − err_ensemble)",
+    ),
+    (
+        "err_single_spread",
+        "standard deviation of err_single between the members",
+    ),
+    (
+        "features_dropped",
+        "features without variance on the training set (mean over members)",
+    ),
+];
+
+/// Runs one world and measures the quantities of [`MODEL_QUANTITIES`] and [`SOLVER_QUANTITIES`] for the
+/// [`MODELS`], and [`WORLD_QUANTITIES`]. Ratios with denominator 0 are NaN: nothing to recover.
+///
+/// The recovered share is paired: each student is compared with a read-out over the *same* features trained
+/// on the labels. The luck of a draw of features then enters both alike; unpaired, it is most of the spread.
+///
+/// # Errors
+/// A parameter outside its range, or a system that could not be solved.
+pub fn run_world(
+    regime: &RandomFeatureRegime,
+    seed: WorldSeed,
+) -> Result<BTreeMap<String, f64>, RandomFeatureError> {
+    regime.validate()?;
+    let inputs = Inputs::draw(regime, seed);
+    let teacher_sets = inputs.all_features(0..regime.members);
+    let fresh = inputs.all_features(regime.members..regime.members + regime.students);
+    let grid = &regime.strengths;
+
+    let members = inputs.train_all(&teacher_sets, &inputs.labels, grid)?;
+    let ensemble = average(members.iter().map(|m| &m.test_outputs));
+    let ensemble = inputs.test.score(&ensemble);
+    let taught = inputs.distilled(&members);
+    let students = inputs.train_all(&fresh, &taught, grid)?;
+    let relabelled = inputs.train_all(&fresh, &inputs.labels, grid)?;
+    drop(fresh);
+    let all = Sets::concatenated(&teacher_sets);
+    let joint = inputs.train(&all, &inputs.labels, grid)?;
+    let control = inputs.train(&all, &taught, grid)?;
+
+    let mut found = BTreeMap::new();
+    describe(&mut found, "ensemble", &[&ensemble]);
+    for (name, models) in [
+        ("single", members.as_slice()),
+        ("student", &students),
+        ("relabelled", &relabelled),
+        ("joint", from_ref(&joint)),
+        ("control", from_ref(&control)),
+    ] {
+        let scores: Vec<&Score> = models.iter().map(|m| &m.score).collect();
+        describe(&mut found, name, &scores);
+        describe_solves(&mut found, name, models);
+    }
+    compare(&mut found, &members);
+    Ok(found)
+}
+
+fn describe(found: &mut BTreeMap<String, f64>, model: &str, scores: &[&Score]) {
+    let mut put = |name: &str, of: &dyn Fn(&Score) -> f64| {
+        found.insert(
+            format!("{name}_{model}"),
+            mean(scores.iter().map(|s| of(s))),
+        );
+    };
+    let views = scores[0].views();
+    put("err", &Score::error);
+    put("err_multi_view", &Score::multi_view_error);
+    put("err_single_view", &Score::single_view_error);
+    for view in 0..views {
+        put(&format!("acc_view_{}", view + 1), &|s| {
+            s.view_accuracy(view)
+        });
+    }
+    put("classes_both", &|s| {
+        if views == 2 {
+            s.classes_knowing(2)
+        } else {
+            0.0
+        }
+    });
+    put("classes_one", &|s| s.classes_knowing(1));
+    put("classes_none", &|s| s.classes_knowing(0));
+}
+
+fn describe_solves(found: &mut BTreeMap<String, f64>, model: &str, models: &[Model]) {
+    let largest = |of: fn(&Model) -> f64| models.iter().map(of).fold(0.0, f64::max);
+    let lambda = mean(models.iter().map(|m| m.chosen.strength.log10()));
+    for (name, value) in [
+        ("lambda_log10", lambda),
+        ("condition", largest(|m| m.chosen.fit.condition)),
+        ("optimiser_steps", largest(|m| m.chosen.fit.steps as f64)),
+        ("optimiser_gradient", largest(|m| m.chosen.fit.gradient)),
+    ] {
+        found.insert(format!("{name}_{model}"), value);
+    }
+}
+
+fn compare(found: &mut BTreeMap<String, f64>, members: &[Model]) {
+    let err = |model: &str| found[&format!("err_{model}")];
+    let recovered = |from: &str, by: &str| {
+        let gain = err(from) - err("ensemble");
+        if gain == 0.0 {
+            f64::NAN
+        } else {
+            (err(from) - err(by)) / gain
+        }
+    };
+    let spread: f64 = members
+        .iter()
+        .map(|m| (m.score.error() - err("single")).powi(2))
+        .sum();
+    let values = [
+        ("gain_ratio", err("ensemble") / err("single")),
+        ("joint_less_ensemble", err("joint") - err("ensemble")),
+        ("recovered_share", recovered("relabelled", "student")),
+        ("recovered_share_unpaired", recovered("single", "student")),
+        ("recovered_share_control", recovered("single", "control")),
+        (
+            "err_single_spread",
+            (spread / (members.len() as f64 - 1.0)).sqrt(),
+        ),
+        (
+            "features_dropped",
+            mean(members.iter().map(|m| m.dropped as f64)),
+        ),
+    ];
+    found.extend(values.map(|(name, value)| (name.to_owned(), value)));
+}
+
+pub(super) fn mean(values: impl ExactSizeIterator<Item = f64>) -> f64 {
+    let count = values.len() as f64;
+    values.sum::<f64>() / count
+}

@@ -1,0 +1,117 @@
+//! What decides a random-feature world.
+
+use crate::evaluation::Draws;
+use crate::network::SmoothedRelu;
+use crate::regime::{DataRegime, NetworkRegime, RegimeError, positive, require};
+use serde::{Deserialize, Serialize};
+
+/// Every parameter of a random-feature world.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RandomFeatureRegime {
+    /// The distribution `D` of Definition 3.1.
+    pub data: DataRegime,
+    /// Which fixed features the read-out sees.
+    pub kind: FeatureKind,
+    /// Random neurons of one model: in all for [`FeatureKind::Activation`], `m` for each class for
+    /// [`FeatureKind::Tangent`].
+    pub neurons: usize,
+    /// `q`: exponent of the smoothed ReLU, at least 3, or 1 for the plain ReLU.
+    #[serde(default = "three")]
+    pub relu_exponent: u32,
+    /// `ϱ`: threshold at which the smoothed ReLU becomes linear.
+    pub relu_threshold: f64,
+    /// `σ_0`: standard deviation of each random weight.
+    pub init_scale: f64,
+    /// How the read-out is trained.
+    pub readout: ReadoutKind,
+    /// `K`: members of the ensemble.
+    pub members: usize,
+    /// Students distilled from the ensemble, each with fresh features.
+    pub students: usize,
+    /// The grid from which the regularisation strength `λ` is chosen, in units of the mean squared
+    /// norm of a standardised feature vector.
+    pub strengths: Vec<f64>,
+    /// Fresh inputs of `D` on which `λ` is chosen.
+    pub held_out: usize,
+    /// Fresh inputs for each cell of the test set.
+    #[serde(default)]
+    pub draws: Draws,
+}
+
+/// Fixed random features of an input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FeatureKind {
+    /// `f_r(X) = Σ_p φ(⟨w_r, x_p⟩)`, one feature for each neuron, shared by all classes.
+    Activation,
+    /// `ψ_{i,r}(X) = Σ_p φ'(⟨w_{i,r}, x_p⟩) x_p`: class `i` reads the gradient of `F_i` at its own
+    /// initialisation (the neural tangent kernel; the constant `F_i` at initialisation is left out).
+    Tangent,
+}
+
+/// The convex problem that trains a read-out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ReadoutKind {
+    /// Squared error against centred one-hot targets.
+    Ridge,
+    /// Multinomial cross-entropy.
+    Logistic,
+}
+
+fn three() -> u32 {
+    3
+}
+
+impl RandomFeatureRegime {
+    /// Checks every field.
+    ///
+    /// # Errors
+    /// The first field outside its range, with its value and the range.
+    pub fn validate(&self) -> Result<(), RegimeError> {
+        self.data.validate()?;
+        between("neurons", self.neurons, 1, 65_536)?;
+        let q = self.relu_exponent;
+        require(
+            q == 1 || (3..=16).contains(&q),
+            "relu_exponent",
+            q,
+            "3 to 16 (or 1, the plain ReLU)",
+        )?;
+        positive("relu_threshold", self.relu_threshold, 1e6)?;
+        positive("init_scale", self.init_scale, 1e3)?;
+        between("members", self.members, 2, 1024)?;
+        between("students", self.students, 1, 1024)?;
+        require(
+            !self.strengths.is_empty()
+                && self.strengths.windows(2).all(|w| w[0] < w[1])
+                && self.strengths.iter().all(|s| (1e-12..=1e6).contains(s)),
+            "strengths",
+            &self.strengths,
+            "a list in increasing order, each from 1e-12 to 1e6",
+        )?;
+        between("held_out", self.held_out, 1, 10_000_000)?;
+        between("draws.single_view", self.draws.single_view, 1, 1_000_000)?;
+        between("draws.multi_view", self.draws.multi_view, 1, 1_000_000)
+    }
+
+    /// The smoothed ReLU `φ`.
+    pub(super) fn activation(&self) -> SmoothedRelu<f64> {
+        SmoothedRelu::new(&NetworkRegime {
+            neurons_per_class: self.neurons,
+            relu_exponent: self.relu_exponent,
+            relu_threshold: self.relu_threshold,
+            init_scale: self.init_scale,
+        })
+    }
+}
+
+fn between(field: &str, value: usize, least: usize, most: usize) -> Result<(), RegimeError> {
+    require(
+        (least..=most).contains(&value),
+        field,
+        value,
+        format!("{least} to {most}"),
+    )
+}

@@ -1,0 +1,172 @@
+//! What happens as the number of random neurons grows.
+//!
+//! At a fixed `λ` and data set a read-out over `M` standardised features is a function of their sample
+//! kernel, a mean of `M` independent terms. About its limit it therefore fluctuates by `O(M^{-1/2})`: the
+//! variance of a model's output over draws of the features falls as `1/M`. By the ambiguity decomposition
+//! (Krogh and Vedelsby 1995) the squared loss of a single model exceeds that of an ensemble of `K` by
+//! exactly `(1 − 1/K)` times that variance, so the gain of the ensemble, and with it the gap a student
+//! could close, falls as `1/M` as well. The law is an asymptotic one: with fewer neurons than the `2k`
+//! features of the data, a model cannot represent what it should learn and its variance saturates.
+
+use super::logistic::cross_entropy;
+use super::measure::mean;
+use super::regime::{RandomFeatureRegime, ReadoutKind};
+use super::world::{Inputs, Model, RandomFeatureError, Sets, average};
+use crate::regime::require;
+use crate::seed::WorldSeed;
+use faer::Mat;
+use serde::{Deserialize, Serialize};
+
+/// The exponent of every fitted power law that ridge theory predicts.
+pub const PREDICTED_EXPONENT: f64 = -1.0;
+
+/// One number of neurons.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SweepPoint {
+    /// [`RandomFeatureRegime::neurons`].
+    pub neurons: usize,
+    /// `err(D)`, mean over members.
+    pub err_single: f64,
+    /// `err(D)` of the ensemble.
+    pub err_ensemble: f64,
+    /// `err(D)`, mean over students.
+    pub err_student: f64,
+    /// Variance of a model's output over draws of its features, summed over classes, mean over `D`.
+    pub feature_variance: f64,
+    /// Loss (ridge: squared error, logistic: cross-entropy) of a single model less the ensemble's.
+    pub loss_gain: f64,
+    /// Loss of a student less the ensemble's: what distillation leaves on the table.
+    pub loss_gap: f64,
+}
+
+/// The numbers of one world, and the power laws fitted to its points with at least
+/// [`fitted_from`](Self::fitted_from) neurons.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Sweep {
+    /// In the order given.
+    pub points: Vec<SweepPoint>,
+    /// `λ`, chosen for one model with the most neurons and used throughout.
+    pub strength: f64,
+    /// The fewest neurons (of one block) that can represent every feature of the data: `2k` for
+    /// activation features; tangent features have `2k` coordinates for each neuron, so 1.
+    pub fitted_from: usize,
+    /// Exponent of [`SweepPoint::feature_variance`] in the number of neurons; NaN with fewer than two points.
+    pub variance_exponent: f64,
+    /// Exponent of [`SweepPoint::loss_gain`].
+    pub gain_exponent: f64,
+    /// Exponent of [`SweepPoint::loss_gap`].
+    pub gap_exponent: f64,
+}
+
+/// Runs one world at each number of neurons.
+///
+/// # Errors
+/// A parameter outside its range, or a system that could not be solved.
+pub fn sweep(
+    regime: &RandomFeatureRegime,
+    seed: WorldSeed,
+    neurons: &[usize],
+) -> Result<Sweep, RandomFeatureError> {
+    let most = neurons.iter().copied().max().unwrap_or(0);
+    require(most > 0, "neurons", neurons, "at least one number above 0")?;
+    let with = |neurons| RandomFeatureRegime {
+        neurons,
+        ..regime.clone()
+    };
+    let regimes: Vec<_> = neurons.iter().map(|m| with(*m)).collect();
+    for regime in &regimes {
+        regime.validate()?;
+    }
+    let largest = with(most);
+    let inputs = Inputs::draw(&largest, seed);
+    let strength = inputs
+        .train(&inputs.features(0), &inputs.labels, &regime.strengths)?
+        .chosen
+        .strength;
+    let points = regimes
+        .iter()
+        .map(|regime| point(regime, seed, strength))
+        .collect::<Result<Vec<_>, _>>()?;
+    let fitted_from = match regime.kind {
+        super::FeatureKind::Activation => regime.data.features(),
+        super::FeatureKind::Tangent => 1,
+    };
+    let exponent = |quantity: fn(&SweepPoint) -> f64| {
+        let fitted = points.iter().filter(|p| p.neurons >= fitted_from);
+        slope(fitted.map(|p| ((p.neurons as f64).ln(), quantity(p).ln())))
+    };
+    Ok(Sweep {
+        strength,
+        fitted_from,
+        variance_exponent: exponent(|p| p.feature_variance),
+        gain_exponent: exponent(|p| p.loss_gain),
+        gap_exponent: exponent(|p| p.loss_gap),
+        points,
+    })
+}
+
+fn point(
+    regime: &RandomFeatureRegime,
+    seed: WorldSeed,
+    strength: f64,
+) -> Result<SweepPoint, RandomFeatureError> {
+    let inputs = Inputs::draw(regime, seed);
+    let members = inputs.train_all(
+        &inputs.all_features(0..regime.members),
+        &inputs.labels,
+        &[strength],
+    )?;
+    let fresh: Vec<Sets> = inputs.all_features(regime.members..regime.members + regime.students);
+    let students = inputs.train_all(&fresh, &inputs.distilled(&members), &[strength])?;
+    let ensemble = average(members.iter().map(|m| &m.test_outputs));
+    let error = |models: &[Model]| mean(models.iter().map(|m| m.score.error()));
+    let loss = |models: &[Model]| mean(models.iter().map(|m| test_loss(&inputs, &m.test_outputs)));
+    let ensemble_loss = test_loss(&inputs, &ensemble);
+    Ok(SweepPoint {
+        neurons: regime.neurons,
+        err_single: error(&members),
+        err_ensemble: inputs.test.score(&ensemble).error(),
+        err_student: error(&students),
+        feature_variance: variance(&inputs, &members, &ensemble),
+        loss_gain: loss(&members) - ensemble_loss,
+        loss_gap: loss(&students) - ensemble_loss,
+    })
+}
+
+/// Unbiased variance over members of the test outputs, summed over classes, mean over `D`.
+fn variance(inputs: &Inputs, members: &[Model], ensemble: &Mat<f64>) -> f64 {
+    let weights = inputs.test.weights(inputs.regime);
+    let spread = |m: &Model| {
+        let away = &m.test_outputs - ensemble;
+        (weights.iter().enumerate())
+            .map(|(n, w)| w * away.row(n).squared_norm_l2())
+            .sum::<f64>()
+    };
+    members.iter().map(spread).sum::<f64>() / (members.len() as f64 - 1.0)
+}
+
+/// Mean loss over `D` against the labels.
+fn test_loss(inputs: &Inputs, outputs: &Mat<f64>) -> f64 {
+    let targets = &inputs.test_labels;
+    let loss = |n: usize| match inputs.regime.readout {
+        ReadoutKind::Ridge => (outputs.row(n) - targets.row(n)).squared_norm_l2(),
+        ReadoutKind::Logistic => {
+            let row = |m: &Mat<f64>| m.as_ref().subrows(n, 1).to_owned();
+            cross_entropy(&row(outputs), &row(targets)).0
+        }
+    };
+    (inputs.test.weights(inputs.regime).iter().enumerate())
+        .map(|(n, w)| w * loss(n))
+        .sum()
+}
+
+/// Least-squares slope.
+fn slope(points: impl Iterator<Item = (f64, f64)>) -> f64 {
+    let points: Vec<_> = points.collect();
+    let count = points.len() as f64;
+    let x0 = points.iter().map(|p| p.0).sum::<f64>() / count;
+    let y0 = points.iter().map(|p| p.1).sum::<f64>() / count;
+    let xy: f64 = points.iter().map(|(x, y)| (x - x0) * (y - y0)).sum();
+    let xx: f64 = points.iter().map(|(x, _)| (x - x0).powi(2)).sum();
+    xy / xx
+}
