@@ -5,11 +5,14 @@
 //! would waste nearly all of them.
 
 use crate::data::{Kind, Sample, draw_sample};
-use crate::engine::overlap::Trained;
+use crate::engine::overlap::{LANES, Trained};
 use crate::network::SmoothedRelu;
+use crate::normals::Normals;
+use crate::real::each;
 use crate::regime::Regime;
+use pulp::NullaryFnOnce;
 use rand::Rng;
-use rand_distr::{Distribution, StandardNormal};
+
 use serde::{Deserialize, Serialize};
 
 /// How many fresh inputs are drawn for each cell.
@@ -55,44 +58,15 @@ impl TestSet {
     }
 
     /// The logits of a trained network, `[inputs][k]`. Fresh Gaussian noise enters a pre-activation as an
-    /// independent `N(0, σ_0² ν²)`; blocks whose features stay under `8 σ_0` are left without it,
-    /// since there it moves a logit by less than `m φ(14 σ_0)`.
+    /// independent `N(0, σ_0² ν²)`; blocks whose features stay under `8 σ_0` (and under `ϱ`) are left without
+    /// it, since there it moves a logit by less than `m φ(14 σ_0)`.
     pub fn logits(&self, regime: &Regime, network: &Trained<f32>, rng: &mut impl Rng) -> Vec<f32> {
-        let layout = network.layout;
-        let (k, row, stride) = (layout.classes, layout.row(), layout.stride);
-        let activation = SmoothedRelu::<f32>::new(&regime.network);
-        let noise = (regime.network.init_scale * regime.data.noise_variance.sqrt()) as f32;
-        let awake = 8.0 * regime.network.init_scale as f32;
-        let common = common(regime, network);
-        let peaks: Vec<f32> = network
-            .features
-            .chunks_exact(stride)
-            .map(|block| block.iter().copied().fold(0.0, f32::max))
-            .collect();
-        let mut logits = vec![0.0f32; self.samples.len() * k];
-        for (sample, f) in self.samples.iter().zip(logits.chunks_exact_mut(k)) {
-            for patch in &sample.patches {
-                let v = patch.feature.unwrap_or(0) as usize;
-                let a = &network.features[v * row..][..row];
-                for i in 0..k {
-                    let block = &a[i * stride..][..stride];
-                    let shift = common.as_ref().map(|c| &c[i * stride..][..stride]);
-                    let silent = patch.weight * peaks[v * k + i] <= awake && shift.is_none();
-                    for r in 0..layout.neurons {
-                        let mut s = patch.weight * block[r];
-                        if let Some(shift) = shift {
-                            s += patch.feature_noise * shift[r];
-                        }
-                        if !silent {
-                            let fresh: f32 = StandardNormal.sample(rng);
-                            s += noise * fresh;
-                        }
-                        f[i] += activation.value_and_slope(s).0;
-                    }
-                }
-            }
-        }
-        logits
+        pulp::Arch::new().dispatch(Logits {
+            samples: &self.samples,
+            regime,
+            network,
+            normals: Normals::new(rng),
+        })
     }
 
     /// Scores logits `[inputs][k]`: an input is an error unless its label's logit is the strict maximum.
@@ -115,6 +89,75 @@ impl TestSet {
             single,
             multi,
         }
+    }
+}
+
+/// The forward pass of a test set.
+struct Logits<'a> {
+    samples: &'a [Sample],
+    regime: &'a Regime,
+    network: &'a Trained<f32>,
+    normals: Normals,
+}
+
+impl NullaryFnOnce for Logits<'_> {
+    type Output = Vec<f32>;
+
+    #[inline(always)]
+    fn call(mut self) -> Vec<f32> {
+        let (regime, network) = (self.regime, self.network);
+        let layout = network.layout;
+        let (k, row, stride) = (layout.classes, layout.row(), layout.stride);
+        let activation = SmoothedRelu::<f32>::new(&regime.network);
+        let noise = (regime.network.init_scale * regime.data.noise_variance.sqrt()) as f32;
+        let awake = (8.0 * regime.network.init_scale).min(regime.network.relu_threshold) as f32;
+        let common = common(regime, network);
+        let blocks = network.features.chunks_exact(stride);
+        let peaks: Vec<f32> = blocks
+            .clone()
+            .map(|block| block.iter().copied().fold(0.0, f32::max))
+            .collect();
+        // Below ϱ, φ(z a) = z^q φ(a) if φ's first branch is taken throughout.
+        let silent: Vec<f32> = blocks
+            .map(|block| block.iter().map(|a| activation.first_branch(*a)).sum())
+            .collect();
+        let mut logits = vec![0.0f32; self.samples.len() * k];
+        for (sample, f) in self.samples.iter().zip(logits.chunks_exact_mut(k)) {
+            for patch in &sample.patches {
+                let v = patch.feature.unwrap_or(0) as usize;
+                let z = patch.weight;
+                if common.is_none() {
+                    let power = z.powi(regime.network.relu_exponent as i32);
+                    let rows = silent[v * k..][..k].iter().zip(&peaks[v * k..][..k]);
+                    for (f, (value, peak)) in f.iter_mut().zip(rows) {
+                        *f += if z * *peak <= awake {
+                            power * *value
+                        } else {
+                            0.0
+                        };
+                    }
+                }
+                for (i, f) in f.iter_mut().enumerate() {
+                    let shift = common.as_ref().map(|c| &c[i * stride..][..stride]);
+                    if z * peaks[v * k + i] <= awake && shift.is_none() {
+                        continue;
+                    }
+                    let block = &network.features[v * row + i * stride..][..stride];
+                    for (c, a) in block.as_chunks::<LANES>().0.iter().enumerate() {
+                        let fresh = self.normals.next_lanes();
+                        let mut s = each(|l| z * a[l] + noise * fresh[l]);
+                        if let Some(shift) = shift {
+                            let shift = &shift[c * LANES..][..LANES];
+                            s = each(|l| s[l] + patch.feature_noise * shift[l]);
+                        }
+                        let values = each(|l| activation.value_and_slope(s[l]).0);
+                        let used = (layout.neurons - c * LANES).min(LANES);
+                        *f += values[..used].iter().sum::<f32>();
+                    }
+                }
+            }
+        }
+        logits
     }
 }
 

@@ -31,6 +31,14 @@ impl<R: Real> SmoothedRelu<R> {
         }
     }
 
+    /// `z^q / (q ϱ^{q-1})` for `z ≥ 0`, however large, and 0 below: what `φ` is up to `ϱ`.
+    pub(crate) fn first_branch(&self, z: R) -> R {
+        let zero = R::zero();
+        let positive = if z > zero { z } else { zero };
+        let t = positive * self.inverse_threshold;
+        t.powi(self.exponent as i32) * self.threshold_over_exponent
+    }
+
     /// `(φ(z), φ'(z))`. With `t = clamp(z/ϱ, 0, 1)` both branches are one expression:
     /// `φ' = t^{q-1}` and `φ = ϱ t^q / q + (z − ϱ)^+`.
     #[inline(always)]

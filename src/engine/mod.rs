@@ -7,9 +7,9 @@ pub mod reference;
 
 use crate::data::DataSet;
 use crate::objective::Objective;
-use crate::real::Real;
+use crate::real::{Lanes, Real, across};
 use crate::regime::Regime;
-use overlap::{LANES, Overlaps, StepView, Trained};
+use overlap::{Overlaps, StepView, Trained};
 
 /// Trains a network in the limit `d → ∞`, at two rates where that is sound and step by step elsewhere.
 pub fn train<'a, R: Real>(
@@ -79,6 +79,6 @@ pub(crate) fn is_correct<R: Real>(logits: &[R], label: usize) -> bool {
 
 /// Sums lanes in a fixed order.
 #[inline(always)]
-fn lane_sum<R: Real>(x: [R; LANES]) -> R {
-    ((x[0] + x[4]) + (x[2] + x[6])) + ((x[1] + x[5]) + (x[3] + x[7]))
+fn lane_sum<R: Real>(x: Lanes<R>) -> R {
+    across(x, |a, b| a + b)
 }

@@ -477,7 +477,7 @@ impl<R: Real, const CUBIC: bool, const VECTORS: usize> NullaryFnOnce
                 engine.promote_pairs();
             }
         }
-        engine.finish(taken)
+        engine.finish::<CUBIC>(taken)
     }
 }
 
@@ -593,7 +593,7 @@ impl<R: Real> Engine<'_, R> {
 
     /// Gives the fast blocks back and evaluates the whole network.
     #[inline(always)]
-    fn finish(mut self, taken: usize) -> Trained<R> {
+    fn finish<const CUBIC: bool>(mut self, taken: usize) -> Trained<R> {
         let Layout {
             classes: k, stride, ..
         } = self.layout;
@@ -607,7 +607,7 @@ impl<R: Real> Engine<'_, R> {
                     .copy_from_slice(b);
             }
         }
-        reference::finish(self.regime, self.data, self.state, taken)
+        reference::finish::<R, CUBIC, false>(self.regime, self.data, self.state, taken)
     }
 }
 

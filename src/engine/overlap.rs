@@ -11,10 +11,11 @@
 //! ```
 
 use crate::data::DataSet;
-use crate::real::Real;
+use crate::normals::Normals;
+use crate::real::{Real, each};
 use crate::regime::Regime;
 use crate::seed::{Purpose, WorldSeed};
-use rand_distr::{Distribution, StandardNormal};
+use pulp::NullaryFnOnce;
 
 /// Lanes a row of neurons is padded to.
 pub const LANES: usize = 8;
@@ -58,24 +59,22 @@ pub struct Overlaps<R> {
     pub noise: Vec<R>,
 }
 
-impl<R: Real> Overlaps<R>
-where
-    StandardNormal: Distribution<R>,
-{
+impl<R: Real> Overlaps<R> {
     /// The initialisation of network `index` of a world: `A ~ N(0, σ_0²)`, `B ~ N(0, σ_0² ν²)`, independent.
     pub fn draw(regime: &Regime, data: &DataSet, seed: WorldSeed, index: u64) -> Self {
         let layout = Layout::of(regime);
         let scale = regime.network.init_scale;
         let noise_scale = R::of(scale * regime.data.noise_variance.sqrt());
         let fill = |rows: usize, scale: R, padding: R, purpose| {
-            let mut rng = seed.rng(purpose, index);
-            let mut values = vec![padding; rows * layout.row()];
-            for block in values.chunks_exact_mut(layout.stride) {
-                for x in &mut block[..layout.neurons] {
-                    let standard: R = StandardNormal.sample(&mut rng);
-                    *x = scale * standard;
-                }
-            }
+            let mut values = vec![R::zero(); rows * layout.row()];
+            let normals = Normals::new(&mut seed.rng(purpose, index));
+            pulp::Arch::new().dispatch(Fill {
+                values: &mut values,
+                layout,
+                scale,
+                padding,
+                normals,
+            });
             values
         };
         Self {
@@ -92,6 +91,43 @@ where
                 R::neg_infinity(),
                 Purpose::Noise,
             ),
+        }
+    }
+}
+
+/// Fills the neurons in use with scaled normals and the others with the padding.
+struct Fill<'a, R> {
+    values: &'a mut [R],
+    layout: Layout,
+    scale: R,
+    padding: R,
+    normals: Normals,
+}
+
+impl<R: Real> NullaryFnOnce for Fill<'_, R> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(mut self) {
+        let scaled = |x: f32| self.scale * R::of(x.into());
+        let (pairs, rest) = self.values.as_chunks_mut::<{ 2 * LANES }>();
+        for pair in pairs {
+            let [first, second] = self.normals.next();
+            let (start, end) = pair.split_at_mut(LANES);
+            start.copy_from_slice(&each(|l| scaled(first[l])));
+            end.copy_from_slice(&each(|l| scaled(second[l])));
+        }
+        let [last, _] = self.normals.next();
+        for (x, normal) in rest.iter_mut().zip(last) {
+            *x = scaled(normal);
+        }
+        let Layout {
+            neurons, stride, ..
+        } = self.layout;
+        if neurons < stride {
+            for row in self.values.chunks_exact_mut(stride) {
+                row[neurons..].fill(self.padding);
+            }
         }
     }
 }
