@@ -1,9 +1,97 @@
 //! Proof-check the multi-view theory of ensembles and distillation by running it.
+//!
+//! Allen-Zhu and Li ([arXiv 2012.09816](https://arxiv.org/abs/2012.09816)) explain why an ensemble of
+//! independently initialised networks beats each of its members, why that can be distilled into one
+//! network, and why self-distillation helps: data have several *views*, each network learns one view of
+//! each class by a lottery at initialisation, and soft labels carry the views it missed. Their bounds hold "for sufficiently large
+//! `k`". This crate trains the networks the theory speaks of, at finite size, over many independent
+//! *worlds* (a data set and its initialisations), and says of each bound whether it is **confirmed**, **refuted** or **undecided**.
+//!
+//! # A tour
+//!
+//! A [`Regime`](regime::Regime) holds every parameter of a world, under its usual name; the paper's symbol stands in
+//! its documentation. Theorem files are the usual source of one:
+//!
+//! ```
+//! use multiview::theorem::Theorem;
+//!
+//! let theorem = Theorem::embedded("single-model").expect("shipped with the crate");
+//! let mut regime = theorem.regime;
+//! regime.data.classes = 12;
+//! regime.data.single_view_share = 0.1;
+//! regime.validate()?;
+//! assert_eq!(regime.data.sample_count(), 198); // N = ⌈k^1.2 / μ⌉
+//!
+//! regime.data.weak_weight = 0.9; // ρ must stay below Γ
+//! let refused = regime.validate().unwrap_err();
+//! assert_eq!(refused.field, "data.weak_weight");
+//! # Ok::<(), multiview::regime::RegimeError>(())
+//! ```
+//!
+//! Training a network draws the data and the initialisation from a seed, and ends in a
+//! [`Trained`](engine::overlap::Trained) network:
+//!
+//! ```
+//! use multiview::engine::train;
+//! use multiview::evaluation::largest_overlaps;
+//! use multiview::objective::Objective;
+//! use multiview::procedure::World;
+//! use multiview::seed::WorldSeed;
+//! # use multiview::theorem::Theorem;
+//! # let theorem = Theorem::embedded("single-model").unwrap();
+//! # let (mut regime, procedure) = (theorem.regime, theorem.procedure);
+//! # regime.data.classes = 12;
+//! # regime.data.single_view_share = 0.1;
+//! # regime.network.init_scale = 0.01 * regime.network.relu_threshold;
+//!
+//! let world = World::new(&regime, &procedure, WorldSeed { experiment: 1, world: 0 });
+//! let objective = Objective::cross_entropy(regime.data.classes);
+//! let network = train(&regime, &world.data, world.initial(0), &objective, 2_000, None);
+//!
+//! // Each class has learned one of its two views far better than the other: the lottery.
+//! let overlaps = largest_overlaps(&regime, network.layout.stride, &network.features);
+//! let lopsided = overlaps.chunks(2).filter(|view| view[0].min(view[1]) < 0.5 * view[0].max(view[1]));
+//! assert!(lopsided.count() > 6);
+//! ```
+//!
+//! A claim is watched world by world with time-uniform confidence, so that looking after each costs nothing:
+//!
+//! ```
+//! use multiview::statistics::{Band, Method, Sequence, Verdict};
+//!
+//! let claim = Band { lower: Some(0.49), upper: Some(0.51) };
+//! let method = Method::Asymptotic { scale: 0.003, minimum_worlds: 10 };
+//! let mut sequence = Sequence::new(method, claim, 0.05, 60)?;
+//! for world in 0..20 {
+//!     sequence.observe(0.497 + 0.002 * f64::from(world % 3))?; // one world's test error / μ
+//! }
+//! assert_eq!(sequence.verdict(), Verdict::Confirmed);
+//! # Ok::<(), multiview::statistics::StatisticsError>(())
+//! ```
+//!
+//! [`verify::Plan`] does all of this for theorem files, keeps the record and makes the report; the program `multiview` is
+//! its command line.
+//!
+//! # Where things are
+//!
+//! Data flow one way, and each module is one box:
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`regime`] | every parameter, its symbol, its allowed range |
+//! | [`data`] | the distribution `D` (Definition 3.1) and the training set `Z` |
+//! | [`network`], [`objective`] | smoothed ReLU; cross-entropy and the distillation pushes |
+//! | [`engine`] | gradient descent: [`dense`](engine::dense) in `R^d`; its limit `d → ∞`, at one rate ([`reference`](engine::reference)) and two ([`multirate`](engine::multirate)) |
+//! | [`evaluation`] | test error by (class, view) with its Monte-Carlo error |
+//! | [`procedure`] | what a world trains: single models, ensemble, students |
+//! | [`random_features`] | read-outs over features that are never trained |
+//! | [`statistics`] | intervals, confidence sequences, verdicts, the error budget |
+//! | [`theorem`], [`record`], [`verify`] | theorem files, the append-only record, and deciding |
+
 pub mod data;
 pub mod engine;
 pub mod evaluation;
 pub mod network;
-mod normals;
 pub mod objective;
 pub mod procedure;
 pub mod random_features;

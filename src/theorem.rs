@@ -16,7 +16,15 @@ macro_rules! embedded {
             &[$(($name, include_str!(concat!("../theorems/", $name, ".toml")))),*];
     };
 }
-embedded!["single-model"];
+embedded![
+    "single-model",
+    "ensemble",
+    "ensemble-distillation",
+    "self-distillation",
+    "lottery",
+    "training-the-average",
+    "dark-knowledge",
+];
 
 /// A theorem with the regime and the claims by which it is tested.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
