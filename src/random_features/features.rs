@@ -68,6 +68,11 @@ impl RandomNeurons {
         }
     }
 
+    /// `⟨w, v⟩`, `[k][neurons][2k]`; for activation features `[neurons][2k]`.
+    pub fn overlaps(&self) -> &[f64] {
+        &self.overlaps
+    }
+
     /// The features of `samples`; `rng` draws `⟨w, ξ⟩` for their patches.
     pub fn features(&self, samples: &[Sample], rng: &mut impl Rng) -> Features {
         match self.kind {

@@ -5,12 +5,14 @@
 //! variance of a model's output over draws of the features falls as `1/M`. By the ambiguity decomposition
 //! (Krogh and Vedelsby 1995) the squared loss of a single model exceeds that of an ensemble of `K` by
 //! exactly `(1 − 1/K)` times that variance, so the gain of the ensemble, and with it the gap a student
-//! could close, falls as `1/M` as well. The law is an asymptotic one: with fewer neurons than the `2k`
-//! features of the data, a model cannot represent what it should learn and its variance saturates.
+//! could close, falls as `1/M` as well. The law is an asymptotic one: with about as many neurons as the `2k`
+//! features of the data, or fewer, a model cannot represent what it should learn and its variance saturates.
+//! The next order, `V = c/(M + M_0)`, is fitted to all but the largest number of neurons, where it is put to
+//! the test; a fitted exponent comes near −1 only well beyond `M_0`.
 
 use super::logistic::cross_entropy;
 use super::measure::mean;
-use super::regime::{RandomFeatureRegime, ReadoutKind};
+use super::regime::{FeatureKind, RandomFeatureRegime, ReadoutKind};
 use super::world::{Inputs, Model, RandomFeatureError, Sets, average};
 use crate::regime::require;
 use crate::seed::WorldSeed;
@@ -47,9 +49,12 @@ pub struct Sweep {
     pub points: Vec<SweepPoint>,
     /// `λ`, chosen for one model with the most neurons and used throughout.
     pub strength: f64,
-    /// The fewest neurons (of one block) that can represent every feature of the data: `2k` for
-    /// activation features; tangent features have `2k` coordinates for each neuron, so 1.
+    /// Twice the fewest neurons that can represent every feature of the data: `4k` for activation
+    /// features; a tangent neuron has all `2k` coordinates, so 2.
     pub fitted_from: usize,
+    /// [`SweepPoint::feature_variance`] at the most neurons, measured over predicted by `c/(M + M_0)`
+    /// from the fitted points before it; NaN with fewer than two of these.
+    pub variance_over_prediction: f64,
     /// Exponent of [`SweepPoint::feature_variance`] in the number of neurons; NaN with fewer than two points.
     pub variance_exponent: f64,
     /// Exponent of [`SweepPoint::loss_gain`].
@@ -88,16 +93,24 @@ pub fn sweep(
         .map(|regime| point(regime, seed, strength))
         .collect::<Result<Vec<_>, _>>()?;
     let fitted_from = match regime.kind {
-        super::FeatureKind::Activation => regime.data.features(),
-        super::FeatureKind::Tangent => 1,
+        FeatureKind::Activation => 2 * regime.data.features(),
+        FeatureKind::Tangent => 2,
     };
     let exponent = |quantity: fn(&SweepPoint) -> f64| {
         let fitted = points.iter().filter(|p| p.neurons >= fitted_from);
-        slope(fitted.map(|p| ((p.neurons as f64).ln(), quantity(p).ln())))
+        line(fitted.map(|p| ((p.neurons as f64).ln(), quantity(p).ln()))).0
     };
+    let (rate, level) = line(
+        (points.iter())
+            .filter(|p| (fitted_from..most).contains(&p.neurons))
+            .map(|p| (p.neurons as f64, 1.0 / p.feature_variance)),
+    );
+    let last = points.iter().find(|p| p.neurons == most);
+    let last = last.expect("the largest number is one of them");
     Ok(Sweep {
         strength,
         fitted_from,
+        variance_over_prediction: last.feature_variance * (rate * most as f64 + level),
         variance_exponent: exponent(|p| p.feature_variance),
         gain_exponent: exponent(|p| p.loss_gain),
         gap_exponent: exponent(|p| p.loss_gap),
@@ -160,13 +173,13 @@ fn test_loss(inputs: &Inputs, outputs: &Mat<f64>) -> f64 {
         .sum()
 }
 
-/// Least-squares slope.
-fn slope(points: impl Iterator<Item = (f64, f64)>) -> f64 {
+/// Slope and intercept of the least-squares line.
+fn line(points: impl Iterator<Item = (f64, f64)>) -> (f64, f64) {
     let points: Vec<_> = points.collect();
     let count = points.len() as f64;
     let x0 = points.iter().map(|p| p.0).sum::<f64>() / count;
     let y0 = points.iter().map(|p| p.1).sum::<f64>() / count;
     let xy: f64 = points.iter().map(|(x, y)| (x - x0) * (y - y0)).sum();
     let xx: f64 = points.iter().map(|(x, _)| (x - x0).powi(2)).sum();
-    xy / xx
+    (xy / xx, y0 - xy / xx * x0)
 }
