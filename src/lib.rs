@@ -92,6 +92,7 @@ pub mod data;
 pub mod engine;
 pub mod evaluation;
 pub mod network;
+mod normals;
 pub mod objective;
 pub mod procedure;
 pub mod random_features;
