@@ -61,7 +61,7 @@ impl<R: Real> SmoothedRelu<R> {
         } else {
             let mut power = t;
             for _ in 2..self.exponent {
-                power = power * t;
+                power *= t;
             }
             power
         };

@@ -123,7 +123,7 @@ pub fn softmax_in_place<R: Real>(out: &mut [R]) -> R {
     }
     let scale = R::one() / lanes(out, R::zero(), |a, b| a + b);
     for o in out.iter_mut() {
-        *o = *o * scale;
+        *o *= scale;
     }
     top
 }

@@ -22,8 +22,6 @@ embedded![
     "ensemble-distillation",
     "self-distillation",
     "lottery",
-    "training-the-average",
-    "dark-knowledge",
 ];
 
 /// A theorem with the regime and the claims by which it is tested.
