@@ -1,0 +1,172 @@
+//! The two-rate engine against the reference loop, on the same worlds.
+
+use multiview::data::DataSet;
+use multiview::engine::overlap::{Overlaps, Trained};
+use multiview::engine::{multirate, reference};
+use multiview::evaluation::largest_overlaps;
+use multiview::objective::{Distillation, Form, Objective, SoftLabels};
+use multiview::regime::{
+    DataRegime, NetworkRegime, PatchCount, Regime, SampleCount, TrainingRegime,
+};
+use multiview::seed::{Purpose, WorldSeed};
+
+/// Final overlaps agree within this share of the largest one: what `f32` sums in different orders, and the
+/// stated errors, come to once they have been amplified while overlaps grow from `σ_0` to `ϱ`. (A faster
+/// push makes classes race for wrong features, and then amplifies without bound.)
+const TOLERANCE: f32 = 1e-4;
+
+fn regime(classes: usize, neurons: usize) -> Regime {
+    Regime {
+        data: DataRegime {
+            classes,
+            views_per_class: 2,
+            samples: SampleCount::Count(25 * classes),
+            single_view_share: 0.1,
+            sparsity: 4.0,
+            main_weight: [1.0, 1.05],
+            other_weight: [0.3, 0.4],
+            weak_weight: 0.1,
+            single_view_other_weight: 0.25,
+            patches_per_feature: 1,
+            patches: PatchCount::default(),
+            feature_noise: 0.0,
+            noise_variance: 0.25,
+        },
+        network: NetworkRegime {
+            neurons_per_class: neurons,
+            relu_exponent: 3,
+            relu_threshold: 1.0,
+            init_scale: 1e-3,
+        },
+        training: TrainingRegime {
+            learning_rate_per_class: 4.0,
+            steps: 700,
+            perfect_steps: 0,
+        },
+    }
+}
+
+struct Case {
+    regime: Regime,
+    data: DataSet,
+    seed: WorldSeed,
+}
+
+impl Case {
+    fn new(regime: Regime) -> Self {
+        let seed = WorldSeed {
+            experiment: 5,
+            world: 0,
+        };
+        let data = DataSet::draw(&regime.data, &mut seed.rng(Purpose::Data, 0));
+        Self { regime, data, seed }
+    }
+
+    fn both(&self, objective: &Objective<f32>, steps: usize, index: u64) -> [Trained<f32>; 2] {
+        let start = Overlaps::draw(&self.regime, &self.data, self.seed, index);
+        let rates = multirate::Rates::of(&self.regime);
+        let (regime, data) = (&self.regime, &self.data);
+        [
+            reference::train(regime, data, start.clone(), objective, steps, None),
+            multirate::train(regime, rates, data, start, objective, steps, None),
+        ]
+    }
+
+    /// Checks agreement and returns how many classes know at least one and both of their views.
+    fn check(&self, what: &str, [slow, fast]: &[Trained<f32>; 2]) -> [usize; 2] {
+        let largest = |xs: &[f32]| xs.iter().copied().fold(0.0, f32::max);
+        let differences = |a: &[f32], b: &[f32]| {
+            let gaps: Vec<f32> = a.iter().zip(b).map(|(a, b)| (a - b).abs()).collect();
+            largest(&gaps)
+        };
+        let overlap = differences(&slow.features, &fast.features) / largest(&slow.features);
+        let logit = differences(&slow.training_logits, &fast.training_logits)
+            / largest(&slow.training_logits);
+        println!("{what}: overlaps differ by {overlap:.1e} of the largest, logits by {logit:.1e}");
+        assert!(overlap < TOLERANCE, "{what}: overlaps differ by {overlap}");
+        assert!(logit < TOLERANCE, "{what}: logits differ by {logit}");
+        assert_eq!(slow.training_errors, fast.training_errors, "{what}");
+        let learned = [slow, fast].map(|t| {
+            largest_overlaps(&self.regime, t.layout.stride, &t.features)
+                .into_iter()
+                .map(|x| f64::from(x) > self.regime.network.relu_threshold / 2.0)
+                .collect::<Vec<_>>()
+        });
+        assert_eq!(learned[0], learned[1], "{what}: other views were learned");
+        let views = learned[0].chunks(2);
+        let known = |both: bool| {
+            views
+                .clone()
+                .filter(|v| if both { v[0] && v[1] } else { v[0] || v[1] })
+                .count()
+        };
+        [known(false), known(true)]
+    }
+}
+
+#[test]
+fn single_models_agree() {
+    for (classes, neurons, exponent) in [(20, 8, 3), (24, 5, 3), (12, 20, 3), (12, 16, 4)] {
+        let mut regime = regime(classes, neurons);
+        regime.network.relu_exponent = exponent;
+        if exponent == 4 {
+            regime.network.init_scale = 2e-2;
+        }
+        let case = Case::new(regime);
+        let pair = case.both(
+            &Objective::cross_entropy(classes),
+            case.regime.training.steps,
+            0,
+        );
+        let [any, both] = case.check(
+            &format!("k = {classes}, m = {neurons}, q = {exponent}"),
+            &pair,
+        );
+        assert!(
+            any == classes && both < classes / 2,
+            "the case should be one of single views: {any} of {classes} learned, {both} both"
+        );
+    }
+}
+
+#[test]
+fn students_agree() {
+    for (form, push) in [(Form::OneSidedGated, 10.0), (Form::TwoSided, 4.0)] {
+        let case = Case::new(regime(24, 8));
+        let steps = 500;
+        let cross_entropy = Objective::cross_entropy(24);
+        let teachers: Vec<_> = (0..4)
+            .map(|i| {
+                case.both(&cross_entropy, steps, i)[1]
+                    .training_logits
+                    .clone()
+            })
+            .collect();
+        let teacher: Vec<f32> = (0..teachers[0].len())
+            .map(|j| teachers.iter().map(|t| t[j]).sum::<f32>() / 4.0)
+            .collect();
+        let spec = Distillation {
+            temperature: 0.2,
+            teacher_scale: 100.0,
+            push_rate_per_class: push,
+            form,
+            soft_labels: SoftLabels::All,
+            warm_up_steps: 100,
+            steps,
+        };
+        let labels = case.data.samples.iter().map(|s| s.label);
+        let objective = Objective::distillation(24, &spec, 4.0, &teacher, labels);
+        let pair = case.both(&objective, steps, 9);
+        let [any, both] = case.check(&format!("{form:?}"), &pair);
+        println!("{any} classes learned, {both} with both views");
+        assert_eq!(any, 24);
+        if form == Form::OneSidedGated {
+            let alone = case.both(&cross_entropy, steps, 9);
+            let [_, before] = case.check("the same network without the push", &alone);
+            assert!(
+                both > before,
+                "the push should teach second views: {both}, {before} without"
+            );
+        }
+    }
+}
