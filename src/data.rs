@@ -2,7 +2,7 @@
 //! (or none) with a weight. Noise vectors are the engines' affair: the dense engine draws them in
 //! `R^d`, the overlap engine draws their overlaps with the weights.
 
-use crate::regime::{DataRegime, PatchCount};
+use crate::regime::DataRegime;
 use rand::{Rng, RngExt};
 
 /// One patch `x_p = z_p v + α_p Σ_{v'} v' + ξ_p`.
@@ -107,7 +107,7 @@ pub fn draw_sample(regime: &DataRegime, label: usize, kind: Kind, rng: &mut impl
             add(Some(feature), total, regime.patches_per_feature, rng);
         }
     }
-    if let PatchCount::Count(total) = regime.patches {
+    if let Some(total) = regime.patch_count() {
         for _ in patches.len()..total {
             let feature_noise = uniform([0.0, regime.feature_noise], rng) as f32;
             patches.push(Patch {

@@ -1,8 +1,8 @@
 //! What is trained in a world: single models, their ensemble, and the students distilled from them.
 
 use crate::data::DataSet;
-use crate::engine::overlap::{Overlaps, Trained};
-use crate::engine::train;
+use crate::engine::overlap::{Layout, Trained};
+use crate::engine::{Start, train};
 use crate::evaluation::{Draws, Evaluation, TestSet, largest_overlaps};
 use crate::objective::{Distillation, Objective};
 use crate::regime::{Regime, RegimeError, require};
@@ -219,14 +219,8 @@ pub fn run_world(regime: &Regime, procedure: &Procedure, seed: WorldSeed) -> Wor
             index
         });
         let prediction = predicted_views(regime, &world.data, &start);
-        let network = train(
-            regime,
-            &world.data,
-            start,
-            &objective,
-            regime.training.steps,
-            None,
-        );
+        let steps = regime.training.steps;
+        let network = train(regime, &world.data, seed, start, &objective, steps, None);
         let logits = world.test_logits(regime, &network, index);
         let evaluation = world.test.score(regime, &logits);
         outcome.lottery(regime, &network, &evaluation, &prediction);
@@ -239,15 +233,9 @@ pub fn run_world(regime: &Regime, procedure: &Procedure, seed: WorldSeed) -> Wor
     if procedure.joint_networks > 0 {
         let mut wide = regime.clone();
         wide.network.neurons_per_class *= procedure.joint_networks;
-        let start = Overlaps::draw(&wide, &world.data, seed, network_index::JOINT);
-        let network = train(
-            &wide,
-            &world.data,
-            start,
-            &objective,
-            wide.training.steps,
-            None,
-        );
+        let start = Start::draw(&wide, &world.data, seed, network_index::JOINT);
+        let steps = wide.training.steps;
+        let network = train(&wide, &world.data, seed, start, &objective, steps, None);
         let logits = world.test_logits(&wide, &network, network_index::JOINT);
         outcome.model("joint", &network, &world.test.score(regime, &logits));
     }
@@ -313,8 +301,8 @@ impl World {
     }
 
     /// The initialisation of network `index`.
-    pub fn initial(&self, index: u64) -> Overlaps<f32> {
-        Overlaps::draw(&self.regime, &self.data, self.seed, index)
+    pub fn initial(&self, index: u64) -> Start<f32> {
+        Start::draw(&self.regime, &self.data, self.seed, index)
     }
 
     fn test_logits(&self, regime: &Regime, network: &Trained<f32>, index: u64) -> Vec<f32> {
@@ -348,12 +336,14 @@ impl World {
         );
         let mut start = self.initial(index);
         if swap_views {
-            start.swap_views();
+            start.swap_views(&self.regime);
         }
         // A student is fitted long before it has learned its teacher's views: only the budget ends it.
         let mut regime = regime.clone();
         regime.training.perfect_steps = 0;
-        let network = train(&regime, &self.data, start, &objective, spec.steps, None);
+        let network = train(
+            &regime, &self.data, self.seed, start, &objective, spec.steps, None,
+        );
         let stream = 10 * network_index::DISTILLED + 2 * index + u64::from(swap_views);
         let logits = self.test_logits(&regime, &network, stream);
         let evaluation = self.test.score(&regime, &logits);
@@ -363,14 +353,9 @@ impl World {
 
 /// For each class, the view that the initialisation favours: the larger
 /// `S_{i,ℓ}^{1/(q−2)} max_r ⟨w_{i,r}, v_{i,ℓ}⟩`, with `S_{i,ℓ} = Σ z_p^q` over the training samples of class `i`
-/// (at finite `N` the few single-view ones tell: **choice**). `None` for classes with a single view, or a linear activation.
-pub fn predicted_views(
-    regime: &Regime,
-    data: &DataSet,
-    start: &Overlaps<f32>,
-) -> Vec<Option<usize>> {
-    let q = regime.network.relu_exponent;
-    if regime.data.views_per_class != 2 || q < 3 {
+/// (at finite `N` the few single-view ones tell: **choice**). `None` for classes with a single view.
+pub fn predicted_views(regime: &Regime, data: &DataSet, start: &Start<f32>) -> Vec<Option<usize>> {
+    if regime.data.views_per_class != 2 {
         return vec![None; regime.data.classes];
     }
     lottery_scores(regime, data, start)
@@ -379,8 +364,9 @@ pub fn predicted_views(
         .collect()
 }
 
-/// The two views' scores of each class: `S_{i,ℓ}^{1/(q−2)} max_r ⟨w_{i,r}, v_{i,ℓ}⟩` at the start.
-pub fn lottery_scores(regime: &Regime, data: &DataSet, start: &Overlaps<f32>) -> Vec<[f64; 2]> {
+/// The two views' scores of each class: `S_{i,ℓ}^{1/(q−2)} max_r ⟨w_{i,r}, v_{i,ℓ}⟩` at the start (with exponent 1 for
+/// the linear activation, which has no lottery to predict).
+pub fn lottery_scores(regime: &Regime, data: &DataSet, start: &Start<f32>) -> Vec<[f64; 2]> {
     let q = regime.network.relu_exponent as i32;
     let mut strength = vec![0.0f64; regime.data.features()];
     for sample in &data.samples {
@@ -392,8 +378,9 @@ pub fn lottery_scores(regime: &Regime, data: &DataSet, start: &Overlaps<f32>) ->
             }
         }
     }
-    let overlaps = largest_overlaps(regime, start.layout.stride, &start.features);
-    let score = |v: usize| strength[v].powf(1.0 / f64::from(q - 2)) * f64::from(overlaps[v]);
+    let overlaps = largest_overlaps(regime, Layout::of(regime).stride, &start.features(regime));
+    let power = 1.0 / f64::from((q - 2).max(1));
+    let score = |v: usize| strength[v].powf(power) * f64::from(overlaps[v]);
     (0..regime.data.classes)
         .map(|i| [score(2 * i), score(2 * i + 1)])
         .collect()

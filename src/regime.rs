@@ -52,6 +52,9 @@ pub struct DataRegime {
     pub feature_noise: f64,
     /// `ν² = σ_p² d`: expected squared norm of a patch's Gaussian noise.
     pub noise_variance: f64,
+    /// `d`, at least as large as the number of features; the overlap engines take `d → ∞`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dimension: Option<usize>,
 }
 
 /// The network `F_i(X) = Σ_r Σ_p φ(⟨w_{i,r}, x_p⟩)` and its initialisation.
@@ -80,6 +83,28 @@ pub struct TrainingRegime {
     /// Stop once training error 0 has held for this many consecutive steps; 0 never stops early.
     #[serde(default)]
     pub perfect_steps: usize,
+    /// What trains the network.
+    #[serde(default, skip_serializing_if = "EngineKind::is_default")]
+    pub engine: EngineKind,
+}
+
+/// The engines; see [`engine`](crate::engine).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EngineKind {
+    /// The limit `d → ∞`, at two rates where that is sound.
+    #[default]
+    Overlap,
+    /// The limit `d → ∞`, every neuron in every step.
+    OverlapReference,
+    /// Vectors in `R^d`; needs `data.dimension`.
+    Dense,
+}
+
+impl EngineKind {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// `N`, or the paper's relation for it.
@@ -122,6 +147,8 @@ pub enum PatchCount {
 pub enum PatchRule {
     /// `C_p` for each feature present and none besides.
     AsNeeded,
+    /// `P = k²`.
+    Paper,
 }
 
 impl Default for PatchCount {
@@ -178,6 +205,13 @@ impl Regime {
         self.data.validate()?;
         self.network.validate()?;
         self.training.validate()?;
+        let dense = self.training.engine == EngineKind::Dense;
+        require(
+            !dense || self.data.dimension.is_some(),
+            "data.dimension",
+            self.data.dimension,
+            "given, since training.engine = \"dense\" needs it",
+        )?;
         // Equal shares give Σ z_p^q = total^q / C_p^{q−1}, which Definition 3.1 wants to be at least 1.
         let q = f64::from(self.network.relu_exponent);
         let least = (self.data.patches_per_feature as f64).powf(1.0 - 1.0 / q);
@@ -203,6 +237,15 @@ impl DataRegime {
             SampleCount::Rule(SampleRule::Paper) => {
                 ((self.classes as f64).powf(1.2) / self.single_view_share).ceil() as usize
             }
+        }
+    }
+
+    /// `P`, where it is fixed.
+    pub fn patch_count(&self) -> Option<usize> {
+        match self.patches {
+            PatchCount::Count(p) => Some(p),
+            PatchCount::Rule(PatchRule::Paper) => Some(self.classes * self.classes),
+            PatchCount::Rule(PatchRule::AsNeeded) => None,
         }
     }
 
@@ -276,7 +319,7 @@ impl DataRegime {
             cp,
             "1 to 64",
         )?;
-        if let PatchCount::Count(p) = self.patches {
+        if let Some(p) = self.patch_count() {
             let least = self.features() * cp;
             require(
                 p >= least && p <= 1 << 20,
@@ -286,6 +329,15 @@ impl DataRegime {
                     "at least {least} (every feature may be present, on {cp} patches of its own) and at most {}, or \"as-needed\"",
                     1 << 20
                 ),
+            )?;
+        }
+        if let Some(d) = self.dimension {
+            let least = self.features();
+            require(
+                (least..=1 << 20).contains(&d),
+                "data.dimension",
+                d,
+                format!("{least} (as many orthonormal features) to {}", 1 << 20),
             )?;
         }
         require(

@@ -217,6 +217,39 @@ fn the_report_does_not_depend_on_threads() {
 }
 
 #[test]
+fn every_engine_runs_from_a_theorem_file() {
+    let folder = folder();
+    for engine in ["overlap", "overlap-reference", "dense"] {
+        let text = SMALL
+            .replace(
+                "perfect_steps = 20",
+                &format!("perfect_steps = 20\nengine = \"{engine}\""),
+            )
+            .replace(
+                "noise_variance = 0.25",
+                "noise_variance = 0.25\ndimension = 256",
+            );
+        verify(&folder, &text, engine).assert().code(0);
+    }
+    let homeless = SMALL.replace(
+        "perfect_steps = 20",
+        "perfect_steps = 20\nengine = \"dense\"",
+    );
+    verify(&folder, &homeless, "none")
+        .assert()
+        .code(2)
+        .stderr(predicate::str::contains("data.dimension"));
+    let cramped = SMALL.replace(
+        "noise_variance = 0.25",
+        "noise_variance = 0.25\ndimension = 15",
+    );
+    verify(&folder, &cramped, "none")
+        .assert()
+        .code(2)
+        .stderr(predicate::str::contains("data.dimension = 15"));
+}
+
+#[test]
 fn another_seed_means_other_worlds() {
     let folder = folder();
     let mut means = BTreeSet::new();

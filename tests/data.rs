@@ -45,6 +45,7 @@ fn regimes() -> impl Strategy<Value = DataRegime> {
                 },
                 feature_noise,
                 noise_variance,
+                dimension: None,
             }
         },
     )

@@ -6,7 +6,7 @@ use multiview::engine::{multirate, reference};
 use multiview::evaluation::largest_overlaps;
 use multiview::objective::{Distillation, Form, Objective, SoftLabels};
 use multiview::regime::{
-    DataRegime, NetworkRegime, PatchCount, Regime, SampleCount, TrainingRegime,
+    DataRegime, EngineKind, NetworkRegime, PatchCount, Regime, SampleCount, TrainingRegime,
 };
 use multiview::seed::{Purpose, WorldSeed};
 
@@ -31,6 +31,7 @@ fn regime(classes: usize, neurons: usize) -> Regime {
             patches: PatchCount::default(),
             feature_noise: 0.0,
             noise_variance: 0.25,
+            dimension: None,
         },
         network: NetworkRegime {
             neurons_per_class: neurons,
@@ -42,6 +43,7 @@ fn regime(classes: usize, neurons: usize) -> Regime {
             learning_rate_per_class: 4.0,
             steps: 700,
             perfect_steps: 0,
+            engine: EngineKind::Overlap,
         },
     }
 }

@@ -4,14 +4,20 @@ use assert_cmd::Command;
 use serde_json::Value;
 
 fn multiview(arguments: &[&str]) -> String {
-    let output = Command::cargo_bin("multiview").expect("the program is built").args(arguments).output().expect("it runs");
+    let output = Command::cargo_bin("multiview")
+        .expect("the program is built")
+        .args(arguments)
+        .output()
+        .expect("it runs");
     String::from_utf8(output.stdout).expect("UTF-8")
 }
 
 /// Keeps three significant digits: more is not reproducible between processors.
 fn rounded(value: Value) -> Value {
     match value {
-        Value::Number(n) if n.is_f64() => n.as_f64().map_or(Value::Null, |x| format!("{x:.2e}").parse::<f64>().unwrap_or(x).into()),
+        Value::Number(n) if n.is_f64() => n.as_f64().map_or(Value::Null, |x| {
+            format!("{x:.2e}").parse::<f64>().unwrap_or(x).into()
+        }),
         Value::Array(items) => items.into_iter().map(rounded).collect(),
         Value::Object(fields) => fields.into_iter().map(|(k, v)| (k, rounded(v))).collect(),
         other => other,
@@ -37,7 +43,15 @@ fn show() {
 fn report() {
     let folder = tempfile::tempdir().expect("a folder");
     let record = folder.path().join("record").display().to_string();
-    let text = multiview(&["verify", "--file", "tests/fixtures/small.toml", "--record", &record, "--json", "-"]);
+    let text = multiview(&[
+        "verify",
+        "--file",
+        "tests/fixtures/small.toml",
+        "--record",
+        &record,
+        "--json",
+        "-",
+    ]);
     let mut report = rounded(serde_json::from_str(&text).expect("JSON"));
     report["plan"] = report["plan"]["seed"].take();
     insta::assert_json_snapshot!(report);

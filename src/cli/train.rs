@@ -1,6 +1,7 @@
 //! `multiview train`.
 
 use super::{Failure, theorem, write};
+use multiview::engine::overlap::Layout;
 use multiview::engine::{Observer, train};
 use multiview::evaluation::largest_overlaps;
 use multiview::objective::Objective;
@@ -49,16 +50,13 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     let theorem = theorem(&args.theorem)?;
     let regime = &theorem.regime;
     let views = regime.data.views_per_class;
-    let world = World::new(
-        regime,
-        &theorem.procedure,
-        WorldSeed {
-            experiment: args.seed,
-            world: args.world,
-        },
-    );
+    let seed = WorldSeed {
+        experiment: args.seed,
+        world: args.world,
+    };
+    let world = World::new(regime, &theorem.procedure, seed);
     let start = world.initial(0);
-    let stride = start.layout.stride;
+    let stride = Layout::of(regime).stride;
     let objective = Objective::cross_entropy(regime.data.classes);
     let mut rows = Vec::new();
     let mut observe = |step: multiview::engine::overlap::StepView<f32>| {
@@ -90,6 +88,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     let network = train(
         regime,
         &world.data,
+        seed,
         start,
         &objective,
         steps,

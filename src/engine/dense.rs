@@ -75,6 +75,25 @@ pub struct Weights<R> {
     pub rows: Mat<R>,
 }
 
+impl<R: Real> Weights<R> {
+    /// `A`, the overlaps with the features, `[features][k][stride]`.
+    pub fn features(&self, regime: &Regime) -> Vec<R> {
+        let own = self.rows.as_ref().subcols(0, regime.data.features());
+        padded(own, Layout::of(regime), R::zero())
+    }
+
+    /// Exchanges the two views of every class.
+    pub fn swap_views(&mut self, regime: &Regime) {
+        for first in (0..regime.data.features()).step_by(2) {
+            for row in 0..self.rows.nrows() {
+                let kept = self.rows[(row, first)];
+                self.rows[(row, first)] = self.rows[(row, first + 1)];
+                self.rows[(row, first + 1)] = kept;
+            }
+        }
+    }
+}
+
 impl<'a, R: Real> World<'a, R>
 where
     StandardNormal: Distribution<R>,

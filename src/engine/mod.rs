@@ -8,30 +8,102 @@ pub mod reference;
 use crate::data::DataSet;
 use crate::objective::Objective;
 use crate::real::{Lanes, Real, across};
-use crate::regime::Regime;
+use crate::regime::{EngineKind, Regime};
+use crate::seed::WorldSeed;
 use overlap::{Overlaps, StepView, Trained};
+use rand_distr::{Distribution, StandardNormal};
 
-/// Trains a network in the limit `d → ∞`, at two rates where that is sound and step by step elsewhere.
+/// A network at its start.
+#[derive(Clone, Debug)]
+pub enum Start<R: Real> {
+    /// For the engines of the limit `d → ∞`.
+    Overlaps(Overlaps<R>),
+    /// For the dense engine.
+    Weights(dense::Weights<R>),
+}
+
+impl<R: Real> Start<R>
+where
+    StandardNormal: Distribution<R>,
+{
+    /// The initialisation of network `index` of a world, for the engine of a valid regime.
+    pub fn draw(regime: &Regime, data: &DataSet, seed: WorldSeed, index: u64) -> Self {
+        match regime.training.engine {
+            EngineKind::Dense => {
+                Self::Weights(dense_world(regime, data, seed).initialise(regime, seed, index))
+            }
+            _ => Self::Overlaps(Overlaps::draw(regime, data, seed, index)),
+        }
+    }
+}
+
+impl<R: Real> Start<R> {
+    /// Exchanges the two views of every class: the antithetic initialisation, of the same law.
+    pub fn swap_views(&mut self, regime: &Regime) {
+        match self {
+            Self::Overlaps(overlaps) => overlaps.swap_views(),
+            Self::Weights(weights) => weights.swap_views(regime),
+        }
+    }
+
+    /// `A` at the start, `[features][k][stride]`.
+    pub fn features(&self, regime: &Regime) -> Vec<R> {
+        match self {
+            Self::Overlaps(overlaps) => overlaps.features.clone(),
+            Self::Weights(weights) => weights.features(regime),
+        }
+    }
+}
+
+fn dense_world<'a, R: Real>(
+    regime: &Regime,
+    data: &'a DataSet,
+    seed: WorldSeed,
+) -> dense::World<'a, R>
+where
+    StandardNormal: Distribution<R>,
+{
+    let dimension = regime.data.dimension.unwrap_or_default();
+    dense::World::draw(regime, data, dimension, seed)
+        .unwrap_or_else(|e| unreachable!("a valid regime has the dimension its engine needs: {e}"))
+}
+
+/// Trains a network of a world with the engine of a valid regime, for at most `steps` steps.
 pub fn train<'a, R: Real>(
     regime: &'a Regime,
     data: &'a DataSet,
-    start: Overlaps<R>,
+    seed: WorldSeed,
+    start: Start<R>,
     objective: &'a Objective<R>,
     steps: usize,
     observer: Option<Observer<'a, R>>,
-) -> Trained<R> {
-    if multirate::applies(regime) {
-        multirate::train(
-            regime,
-            multirate::Rates::of(regime),
-            data,
-            start,
-            objective,
-            steps,
-            observer,
-        )
+) -> Trained<R>
+where
+    StandardNormal: Distribution<R>,
+{
+    let state = match start {
+        Start::Overlaps(state) => state,
+        Start::Weights(weights) => {
+            let world = dense_world(regime, data, seed);
+            let mut observer = observer;
+            let every = observer.as_ref().map(|o| o.every);
+            let mut call = |view: StepView<R>| {
+                if let Some(observer) = &mut observer {
+                    (observer.call)(view);
+                }
+            };
+            let observer = every.map(|every| Observer {
+                every,
+                call: &mut call,
+            });
+            return dense::train(regime, &world, weights, objective, steps, observer).1;
+        }
+    };
+    if regime.training.engine == EngineKind::Overlap && multirate::applies(regime) {
+        let rates = multirate::Rates::of(regime);
+        multirate::train(regime, rates, data, state, objective, steps, observer)
     } else {
-        reference::train(regime, data, start, objective, steps, observer)
+        reference::train(regime, data, state, objective, steps, observer)
     }
 }
 

@@ -23,6 +23,7 @@ pub fn regime() -> Regime {
             patches: PatchCount::default(),
             feature_noise: 0.0,
             noise_variance: 0.25,
+            dimension: None,
         },
         network: NetworkRegime {
             neurons_per_class: 3,
@@ -34,6 +35,7 @@ pub fn regime() -> Regime {
             learning_rate_per_class: 2.0,
             steps: 100,
             perfect_steps: 0,
+            engine: EngineKind::Overlap,
         },
     }
 }
