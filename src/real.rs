@@ -23,7 +23,12 @@ pub(crate) fn across<R: Copy>(x: Lanes<R>, fold: impl Fn(R, R) -> R) -> R {
 
 /// A real number.
 pub trait Real:
-    faer::traits::RealField + num_traits::Float + std::ops::AddAssign + std::ops::MulAssign + Default + 'static
+    faer::traits::RealField
+    + num_traits::Float
+    + std::ops::AddAssign
+    + std::ops::MulAssign
+    + Default
+    + 'static
 {
     /// `e^x`; in `f32` a polynomial that vectorises.
     fn exp_fast(self) -> Self;
