@@ -1,0 +1,132 @@
+//! What the benches share: one family of regimes, worlds drawn from it, and timing.
+#![allow(dead_code)]
+
+use multiview::data::DataSet;
+use multiview::engine::overlap::{Overlaps, Trained};
+use multiview::engine::{multirate, reference};
+use multiview::objective::Objective;
+use multiview::regime::{
+    DataRegime, NetworkRegime, PatchCount, Regime, SampleCount, TrainingRegime,
+};
+use multiview::seed::{Purpose, WorldSeed};
+use std::time::Instant;
+
+/// The seed of everything that is timed.
+pub const SEED: WorldSeed = WorldSeed {
+    experiment: 1,
+    world: 0,
+};
+
+/// A regime in which single models learn one view of each class; `samples` of `None` is the paper's
+/// `N = k^1.2/μ`.
+pub fn regime(classes: usize, neurons: usize, samples: Option<usize>) -> Regime {
+    Regime {
+        data: DataRegime {
+            classes,
+            views_per_class: 2,
+            samples: samples.map_or_else(SampleCount::default, SampleCount::Count),
+            single_view_share: 0.05,
+            sparsity: 5.0,
+            main_weight: [1.0, 1.05],
+            other_weight: [0.38, 0.4],
+            weak_weight: 0.1,
+            single_view_other_weight: 0.25,
+            patches_per_feature: 1,
+            patches: PatchCount::default(),
+            feature_noise: 0.0,
+            noise_variance: 0.25,
+        },
+        network: NetworkRegime {
+            neurons_per_class: neurons,
+            relu_exponent: 3,
+            relu_threshold: 2.0,
+            init_scale: 6e-4,
+        },
+        training: TrainingRegime {
+            learning_rate_per_class: 5.0,
+            steps: 3000,
+            perfect_steps: 200,
+        },
+    }
+}
+
+/// A world and a network to train in it.
+pub struct Case {
+    pub regime: Regime,
+    pub data: DataSet,
+    pub start: Overlaps<f32>,
+    pub objective: Objective<f32>,
+}
+
+/// Which engine.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Engine {
+    Reference,
+    TwoRate,
+}
+
+impl Case {
+    pub fn new(regime: Regime) -> Self {
+        let data = DataSet::draw(&regime.data, &mut SEED.rng(Purpose::Data, 0));
+        let start = Overlaps::draw(&regime, &data, SEED, 0);
+        let objective = Objective::cross_entropy(regime.data.classes);
+        Self {
+            regime,
+            data,
+            start,
+            objective,
+        }
+    }
+
+    /// Updates of one (sample, patch, neuron) in a step.
+    pub fn updates(&self) -> usize {
+        let network = &self.regime.network;
+        self.data.patch_count() * self.regime.data.classes * network.neurons_per_class
+    }
+
+    pub fn train(&self, engine: Engine, steps: usize) -> Trained<f32> {
+        self.train_from(self.start.clone(), engine, steps)
+    }
+
+    pub fn train_from(&self, start: Overlaps<f32>, engine: Engine, steps: usize) -> Trained<f32> {
+        let (regime, data, objective) = (&self.regime, &self.data, &self.objective);
+        let rates = multirate::Rates::of(regime);
+        match engine {
+            Engine::Reference => reference::train(regime, data, start, objective, steps, None),
+            Engine::TwoRate => multirate::train(regime, rates, data, start, objective, steps, None),
+        }
+    }
+
+    /// Seconds of a run of `steps` steps, its copy of the start apart.
+    pub fn seconds(&self, engine: Engine, steps: usize) -> f64 {
+        let start = self.start.clone();
+        let clock = Instant::now();
+        std::hint::black_box(self.train_from(start, engine, steps));
+        clock.elapsed().as_secs_f64()
+    }
+
+    /// Seconds of a step: a run of `steps + 1` less a run of 1, so that what a run costs once does not count.
+    pub fn seconds_per_step(&self, engine: Engine, steps: usize) -> f64 {
+        let once = self.seconds(engine, 1);
+        (self.seconds(engine, steps + 1) - once).max(0.0) / steps as f64
+    }
+}
+
+/// Median.
+pub fn median(values: &mut [f64]) -> f64 {
+    values.sort_by(f64::total_cmp);
+    let middle = values.len() / 2;
+    if values.len() % 2 == 1 {
+        values[middle]
+    } else {
+        f64::midpoint(values[middle - 1], values[middle])
+    }
+}
+
+/// The value of `--name VALUE` on the command line.
+pub fn option(name: &str) -> Option<String> {
+    let arguments: Vec<String> = std::env::args().collect();
+    let flag = format!("--{name}");
+    let place = arguments.iter().position(|a| *a == flag)?;
+    arguments.get(place + 1).cloned()
+}

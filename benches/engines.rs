@@ -1,0 +1,91 @@
+//! Time of a gradient step with either engine, and of what surrounds training.
+
+mod common;
+
+use common::{Case, Engine, SEED, regime};
+use criterion::{Criterion, criterion_group, criterion_main};
+use multiview::data::DataSet;
+use multiview::engine::overlap::Overlaps;
+use multiview::evaluation::{Draws, TestSet};
+use multiview::seed::Purpose;
+use std::hint::black_box;
+use std::time::Duration;
+
+const SIZES: [(usize, usize); 2] = [(50, 8), (80, 16)];
+
+fn steps(c: &mut Criterion) {
+    for (k, m) in SIZES {
+        let case = Case::new(regime(k, m, None));
+        let mut group = c.benchmark_group(format!("one gradient step, k={k} m={m}"));
+        group.sample_size(10);
+        for (name, engine, steps) in [
+            ("reference loop", Engine::Reference, 5),
+            ("two rates", Engine::TwoRate, 150),
+        ] {
+            group.bench_function(name, |b| {
+                b.iter_custom(|iterations| {
+                    let total: f64 = (0..iterations)
+                        .map(|_| case.seconds_per_step(engine, steps))
+                        .sum();
+                    Duration::from_secs_f64(total)
+                });
+            });
+        }
+        group.finish();
+    }
+}
+
+fn whole_run(c: &mut Criterion) {
+    let case = Case::new(regime(50, 8, None));
+    let mut group = c.benchmark_group("training to error 0 for 200 steps, k=50 m=8");
+    group.sample_size(10);
+    group.bench_function("two rates", |b| {
+        b.iter(|| case.train(Engine::TwoRate, case.regime.training.steps));
+    });
+    group.finish();
+}
+
+fn surroundings(c: &mut Criterion) {
+    for (k, m) in SIZES {
+        let case = Case::new(regime(k, m, None));
+        let mut group = c.benchmark_group(format!("around training, k={k} m={m}"));
+        group.sample_size(10);
+        group.bench_function("draw the training set", |b| {
+            b.iter(|| DataSet::draw(&case.regime.data, &mut SEED.rng(Purpose::Data, 0)));
+        });
+        group.bench_function("draw initial overlaps", |b| {
+            b.iter(|| Overlaps::<f32>::draw(&case.regime, &case.data, SEED, 0));
+        });
+        let trained = case.train(Engine::TwoRate, 100);
+        let test = TestSet::draw(
+            &case.regime,
+            Draws::default(),
+            &mut SEED.rng(Purpose::Evaluation, 0),
+        );
+        group.bench_function("evaluate on fresh inputs", |b| {
+            b.iter(|| {
+                test.logits(
+                    &case.regime,
+                    &trained,
+                    &mut SEED.rng(Purpose::Evaluation, 1),
+                )
+            });
+        });
+        group.bench_function("residuals of all samples, k logits each", |b| {
+            let logits = &trained.training_logits;
+            let (mut residual, mut scratch) = (vec![0.0; k], vec![0.0; k]);
+            b.iter(|| {
+                for (n, sample) in case.data.samples.iter().enumerate() {
+                    let own = &logits[n * k..][..k];
+                    case.objective
+                        .residual(0, n, sample.label, own, &mut residual, &mut scratch);
+                    black_box(&residual);
+                }
+            });
+        });
+        group.finish();
+    }
+}
+
+criterion_group!(benches, steps, whole_run, surroundings);
+criterion_main!(benches);
