@@ -14,6 +14,9 @@ use std::sync::{Arc, LazyLock};
 /// Not a seed that any regime was chosen with.
 const SEED: u64 = 201_216;
 
+/// Theorems that the quick profile's budget has not been seen to settle; `cargo test -- --ignored` runs them.
+const OPEN: &[&str] = &[];
+
 type Decided =
     Arc<LazyLock<Result<Report, String>, Box<dyn FnOnce() -> Result<Report, String> + Send>>>;
 
@@ -40,7 +43,8 @@ fn main() {
 }
 
 fn trial(theorem: String, control: Option<String>, decided: Decided) -> Trial {
-    Trial::test(test_name(&theorem, control.as_deref()), move || {
+    let open = OPEN.contains(&theorem.as_str());
+    let trial = Trial::test(test_name(&theorem, control.as_deref()), move || {
         let report = decided
             .as_ref()
             .as_ref()
@@ -55,7 +59,8 @@ fn trial(theorem: String, control: Option<String>, decided: Decided) -> Trial {
         } else {
             Err(wrong.join("\n").into())
         }
-    })
+    });
+    trial.with_ignored_flag(open)
 }
 
 fn decide(theorems: Vec<Theorem>) -> Result<Report, String> {
@@ -102,6 +107,10 @@ fn names(theorem: &Theorem) -> impl Iterator<Item = String> {
 }
 
 fn is_selected(arguments: &Arguments, name: &str) -> bool {
+    let theorem = name.split("::").next().unwrap_or(name);
+    if OPEN.contains(&theorem) && !arguments.ignored && !arguments.include_ignored {
+        return false;
+    }
     let matches = |pattern: &String| {
         if arguments.exact {
             name == pattern

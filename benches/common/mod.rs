@@ -6,7 +6,7 @@ use multiview::engine::overlap::{Overlaps, Trained};
 use multiview::engine::{multirate, reference};
 use multiview::objective::Objective;
 use multiview::regime::{
-    DataRegime, NetworkRegime, PatchCount, Regime, SampleCount, TrainingRegime,
+    DataRegime, EngineKind, NetworkRegime, PatchCount, Regime, SampleCount, TrainingRegime,
 };
 use multiview::seed::{Purpose, WorldSeed};
 use std::time::Instant;
@@ -35,6 +35,7 @@ pub fn regime(classes: usize, neurons: usize, samples: Option<usize>) -> Regime 
             patches: PatchCount::default(),
             feature_noise: 0.0,
             noise_variance: 0.25,
+            dimension: None,
         },
         network: NetworkRegime {
             neurons_per_class: neurons,
@@ -46,6 +47,7 @@ pub fn regime(classes: usize, neurons: usize, samples: Option<usize>) -> Regime 
             learning_rate_per_class: 5.0,
             steps: 3000,
             perfect_steps: 200,
+            engine: EngineKind::Overlap,
         },
     }
 }
