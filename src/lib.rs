@@ -44,9 +44,10 @@
 //! # regime.data.single_view_share = 0.1;
 //! # regime.network.init_scale = 0.01 * regime.network.relu_threshold;
 //!
-//! let world = World::new(&regime, &procedure, WorldSeed { experiment: 1, world: 0 });
+//! let seed = WorldSeed { experiment: 1, world: 0 };
+//! let world = World::new(&regime, &procedure, seed);
 //! let objective = Objective::cross_entropy(regime.data.classes);
-//! let network = train(&regime, &world.data, world.initial(0), &objective, 2_000, None);
+//! let network = train(&regime, &world.data, seed, world.initial(0), &objective, 2_000, None);
 //!
 //! // Each class has learned one of its two views far better than the other: the lottery.
 //! let overlaps = largest_overlaps(&regime, network.layout.stride, &network.features);
