@@ -14,8 +14,8 @@ use std::sync::{Arc, LazyLock};
 /// Not a seed that any regime was chosen with.
 const SEED: u64 = 201_216;
 
-/// Theorems that the quick profile's budget has not been seen to settle; `cargo test -- --ignored` runs them.
-const OPEN: &[&str] = &[];
+/// Theorems that the quick profile does not confirm yet; the program says so. `cargo test -- --ignored` runs them.
+const OPEN: &[&str] = &["lottery"];
 
 type Decided =
     Arc<LazyLock<Result<Report, String>, Box<dyn FnOnce() -> Result<Report, String> + Send>>>;
