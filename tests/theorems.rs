@@ -11,7 +11,8 @@ use multiview::verify::{Finding, Plan, Report};
 use std::path::Path;
 use std::sync::{Arc, LazyLock};
 
-/// Not a seed that any regime was chosen with.
+/// The seed of `reports/quick-201216`. The regime of Theorem 1 and the lottery was chosen after seeing two others fail on it,
+/// so for those two a pass here is a regression test, not evidence on a fresh seed.
 const SEED: u64 = 201_216;
 
 /// Theorems that the quick profile does not confirm yet; the program says so. `cargo test -- --ignored` runs them.
