@@ -5,6 +5,9 @@ use crate::engine::overlap::{Layout, Trained};
 use crate::engine::{Start, train};
 use crate::evaluation::{Draws, Evaluation, TestSet, largest_overlaps};
 use crate::objective::{Distillation, Objective};
+use crate::random_features::{
+    self, RandomFeatureError, RandomFeatureRegime, RandomFeatures, sweep,
+};
 use crate::regime::{Regime, RegimeError, require};
 use crate::seed::{Purpose, WorldSeed};
 use serde::{Deserialize, Serialize};
@@ -21,7 +24,8 @@ mod network_index {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Procedure {
-    /// `K`: models trained alone, from independent initialisations on the same data.
+    /// `K`: models trained alone, from independent initialisations on the same data; 0 only where random
+    /// features are all that is measured.
     pub members: usize,
     /// Negative control: all members start from one initialisation.
     #[serde(default)]
@@ -32,6 +36,10 @@ pub struct Procedure {
     /// Distils the ensemble of the members into one network.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub distillation: Option<Distillation>,
+    /// Distils the ensemble a second time, from the same initialisation, for what the soft labels carry: with
+    /// `soft_labels = "label-only"` the student is denied the teacher's mass on other classes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label_distillation: Option<Distillation>,
     /// Distils member 0 into a network of the same size.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub self_distillation: Option<Distillation>,
@@ -42,6 +50,9 @@ pub struct Procedure {
     /// Negative control: the self-distilled student starts from its teacher's initialisation.
     #[serde(default)]
     pub student_starts_as_teacher: bool,
+    /// Random-feature models of the same data: one, their ensemble, its students, and all trained jointly.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub random_features: Option<RandomFeatures>,
     /// Fresh test inputs for each cell.
     #[serde(default)]
     pub test_draws: Draws,
@@ -54,21 +65,23 @@ impl Procedure {
     /// The first field outside its range.
     pub fn validate(&self, regime: &Regime) -> Result<(), RegimeError> {
         let members = self.members;
+        let trained = self.students().any(|(_, spec)| spec.is_some());
+        let least = usize::from(self.random_features.is_none() || trained);
         require(
-            (1..=1000).contains(&members),
+            (least..=1000).contains(&members),
             "procedure.members",
             members,
-            "1 to 1000",
+            format!("{least} to 1000"),
         )?;
         let joint = self.joint_networks;
         require(joint <= 64, "procedure.joint_networks", joint, "0 to 64")?;
-        for (path, spec) in [
-            ("procedure.distillation", &self.distillation),
-            ("procedure.self_distillation", &self.self_distillation),
-        ] {
+        for (name, spec) in self.students() {
             if let Some(spec) = spec {
-                spec.validate(path)?;
+                spec.validate(&format!("procedure.{name}"))?;
             }
+        }
+        if let Some(model) = &self.random_features {
+            model.validate("procedure.random_features")?;
         }
         let antithetic = self.antithetic;
         require(
@@ -93,6 +106,15 @@ impl Procedure {
 }
 
 impl Procedure {
+    fn students(&self) -> impl Iterator<Item = (&'static str, &Option<Distillation>)> {
+        [
+            ("distillation", &self.distillation),
+            ("label_distillation", &self.label_distillation),
+            ("self_distillation", &self.self_distillation),
+        ]
+        .into_iter()
+    }
+
     /// The procedure whose worlds serve both this and `other`, if there is one.
     pub(crate) fn merged(&self, other: &Self) -> Option<Self> {
         fn merge<T: Clone + PartialEq>(a: &Option<T>, b: &Option<T>) -> Option<Option<T>> {
@@ -100,11 +122,15 @@ impl Procedure {
             one.then(|| a.clone().or_else(|| b.clone()))
         }
         let distillation = merge(&self.distillation, &other.distillation)?;
+        let label_distillation = merge(&self.label_distillation, &other.label_distillation)?;
         let self_distillation = merge(&self.self_distillation, &other.self_distillation)?;
+        let random_features = merge(&self.random_features, &other.random_features)?;
         let joint_networks = self.joint_networks.max(other.joint_networks);
         let merged = Self {
             distillation,
+            label_distillation,
             self_distillation,
+            random_features,
             joint_networks,
             antithetic: self.antithetic || other.antithetic,
             ..self.clone()
@@ -123,7 +149,7 @@ impl Procedure {
 }
 
 /// Everything measured in one world.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct WorldOutcome {
     /// What claims are made of, by name (see [`QUANTITIES`]).
     pub quantities: BTreeMap<String, f64>,
@@ -134,7 +160,7 @@ pub struct WorldOutcome {
 /// One model of a world.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ModelRow {
-    /// `single`, `ensemble`, `distilled`, `self_distilled` or `joint`.
+    /// `single`, `ensemble`, `distilled`, `label_distilled`, `self_distilled` or `joint`.
     pub role: String,
     /// Gradient steps taken (0 for an ensemble).
     pub steps: usize,
@@ -151,7 +177,9 @@ pub struct ModelRow {
 }
 
 /// The quantities a claim may name, with their meaning. `ROLE` is one of `single`, `ensemble`, `distilled`,
-/// `self_distilled`, `joint`; where a role has several models the value is their mean.
+/// `label_distilled`, `self_distilled`, `joint`; where a role has several models the value is their mean. The
+/// names after `random_features.` are those of [`random_features`]: a quantity and a model, as in
+/// `err_single`, or a comparison.
 pub const QUANTITIES: &[(&str, &str)] = &[
     (
         "ROLE.test_error",
@@ -183,6 +211,10 @@ pub const QUANTITIES: &[(&str, &str)] = &[
         "lottery.both_views_share",
         "share of classes that learned both views (ties)",
     ),
+    (
+        "random_features.NAME",
+        "of random-feature models: err_MODEL (test error over D), acc_view_1_MODEL, gain_ratio, recovered_share, …",
+    ),
 ];
 
 /// Whether a quantity of this name is measured by `procedure`.
@@ -191,10 +223,19 @@ pub fn measures(procedure: &Procedure, quantity: &str) -> bool {
         return false;
     };
     let trained = match role {
-        "single" | "ensemble" => true,
+        "single" | "ensemble" => procedure.members > 0,
         "distilled" => procedure.distillation.is_some(),
         "self_distilled" => procedure.self_distillation.is_some(),
+        "label_distilled" => procedure.label_distillation.is_some(),
         "joint" => procedure.joint_networks > 0,
+        "random_features" => {
+            let growth = |m: &RandomFeatures| !m.growth.is_empty();
+            return procedure.random_features.as_ref().is_some_and(|model| {
+                random_features::measures(measure)
+                    || (growth(model) && sweep::measures(measure, &model.growth))
+            });
+        }
+        "lottery" if procedure.members == 0 => false,
         "lottery" => return QUANTITIES.iter().any(|(name, _)| *name == quantity),
         _ => false,
     };
@@ -205,7 +246,37 @@ pub fn measures(procedure: &Procedure, quantity: &str) -> bool {
 }
 
 /// Trains and evaluates one world.
-pub fn run_world(regime: &Regime, procedure: &Procedure, seed: WorldSeed) -> WorldOutcome {
+///
+/// # Errors
+/// If a read-out over random features cannot be solved.
+pub fn run_world(
+    regime: &Regime,
+    procedure: &Procedure,
+    seed: WorldSeed,
+) -> Result<WorldOutcome, RandomFeatureError> {
+    let mut outcome = trained_networks(regime, procedure, seed);
+    if let Some(model) = &procedure.random_features {
+        let regime = RandomFeatureRegime {
+            data: regime.data.clone(),
+            model: model.clone(),
+        };
+        let mut found = random_features::run_world(&regime, seed)?;
+        if !model.growth.is_empty() {
+            found.extend(sweep::sweep(&regime, seed, &model.growth)?.quantities());
+        }
+        // A ratio without a denominator is not a measurement: it is left out, and a claim on it is refused.
+        let measured = found.into_iter().filter(|(_, value)| value.is_finite());
+        outcome
+            .quantities
+            .extend(measured.map(|(name, value)| (format!("random_features.{name}"), value)));
+    }
+    Ok(outcome)
+}
+
+fn trained_networks(regime: &Regime, procedure: &Procedure, seed: WorldSeed) -> WorldOutcome {
+    if procedure.members == 0 {
+        return WorldOutcome::default();
+    }
     let world = World::new(regime, procedure, seed);
     let mut outcome = Outcome::default();
     let objective = Objective::cross_entropy(regime.data.classes);
@@ -239,16 +310,15 @@ pub fn run_world(regime: &Regime, procedure: &Procedure, seed: WorldSeed) -> Wor
         let logits = world.test_logits(&wide, &network, network_index::JOINT);
         outcome.model("joint", &network, &world.test.score(regime, &logits));
     }
-    if let Some(spec) = &procedure.distillation {
-        outcome.student(
-            "distilled",
-            &world,
-            regime,
-            spec,
-            &members,
-            network_index::DISTILLED,
-            false,
-        );
+    for (role, spec) in [
+        ("distilled", &procedure.distillation),
+        ("label_distilled", &procedure.label_distillation),
+    ] {
+        if let Some(spec) = spec {
+            let (student, evaluation) =
+                world.distil(spec, &members, network_index::DISTILLED, false);
+            outcome.model(role, &student, &evaluation);
+        }
     }
     if let Some(spec) = &procedure.self_distillation {
         let index = if procedure.student_starts_as_teacher {
@@ -260,15 +330,8 @@ pub fn run_world(regime: &Regime, procedure: &Procedure, seed: WorldSeed) -> Wor
             .into_iter()
             .take(1 + usize::from(procedure.antithetic))
         {
-            outcome.student(
-                "self_distilled",
-                &world,
-                regime,
-                spec,
-                &members[..1],
-                index,
-                swap,
-            );
+            let (student, evaluation) = world.distil(spec, &members[..1], index, swap);
+            outcome.model("self_distilled", &student, &evaluation);
         }
     }
     outcome.finish()
@@ -458,22 +521,6 @@ impl Outcome {
         self.push("ensemble", 0, errors, &world.test.score(regime, sum));
     }
 
-    #[allow(clippy::too_many_arguments)]
-    fn student(
-        &mut self,
-        role: &str,
-        world: &World,
-        regime: &Regime,
-        spec: &Distillation,
-        teachers: &[Trained<f32>],
-        index: u64,
-        swap: bool,
-    ) {
-        debug_assert_eq!(regime, &world.regime);
-        let (network, evaluation) = world.distil(spec, teachers, index, swap);
-        self.model(role, &network, &evaluation);
-    }
-
     fn finish(self) -> WorldOutcome {
         let mut quantities = BTreeMap::new();
         let mean = |xs: &[f64]| xs.iter().sum::<f64>() / xs.len() as f64;
@@ -486,7 +533,14 @@ impl Outcome {
         };
         let single = mean(&of("single", |m| m.test_error));
         let ensemble_gain = single - mean(&of("ensemble", |m| m.test_error));
-        for role in ["single", "ensemble", "distilled", "self_distilled", "joint"] {
+        for role in [
+            "single",
+            "ensemble",
+            "distilled",
+            "label_distilled",
+            "self_distilled",
+            "joint",
+        ] {
             let errors = of(role, |m| m.test_error);
             if errors.is_empty() {
                 continue;

@@ -5,6 +5,7 @@
 //! the number of threads; an experiment stops when all its claims are settled or its budget is spent.
 
 use crate::procedure::{Procedure, WorldOutcome, run_world};
+use crate::random_features::RandomFeatureError;
 use crate::record::{Kept, Record, RecordError, WorldRecord};
 use crate::regime::{Regime, RegimeError};
 use crate::seed::WorldSeed;
@@ -46,6 +47,9 @@ pub enum VerifyError {
     /// The record cannot be written.
     #[error(transparent)]
     Record(#[from] RecordError),
+    /// A read-out over random features cannot be solved.
+    #[error(transparent)]
+    RandomFeatures(#[from] RandomFeatureError),
     /// A claim names something its world did not measure.
     #[error("world {world} of {theorem} has no quantity {quantity}")]
     Unmeasured {
@@ -325,19 +329,17 @@ impl Plan {
                 let (experiments, record, failure) = &mut *guard;
                 let experiment = &mut experiments[index];
                 experiment.in_flight -= 1;
-                let line = WorldRecord {
-                    experiment: experiment.key.clone(),
-                    world,
-                    outcome,
+                let keep = || {
+                    let line = WorldRecord {
+                        experiment: experiment.key.clone(),
+                        world,
+                        outcome: outcome?,
+                    };
+                    record.append(&line)?;
+                    experiment.outcomes.insert(world, line.outcome);
+                    experiment.observe()
                 };
-                let kept = record
-                    .append(&line)
-                    .map_err(VerifyError::from)
-                    .and_then(|()| {
-                        experiment.outcomes.insert(world, line.outcome);
-                        experiment.observe()
-                    });
-                match kept {
+                match keep() {
                     Ok(()) => listen(Event::Finished { experiment, world }),
                     Err(error) => *failure = Some(error),
                 }

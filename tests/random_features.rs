@@ -6,6 +6,7 @@ use multiview::data::{Kind, draw_sample};
 use multiview::network::SmoothedRelu;
 use multiview::random_features::features::{Features, RandomNeurons};
 use multiview::random_features::standardise::Standardiser;
+use multiview::random_features::sweep::{PREDICTED_EXPONENT, sweep};
 use multiview::random_features::*;
 use multiview::random_features::{logistic, ridge};
 use multiview::regime::{NetworkRegime, SampleCount};
@@ -14,6 +15,7 @@ use rand_distr::{Distribution, StandardNormal};
 use rand_pcg::Pcg64;
 
 const REGIME: &str = r#"
+[model]
 kind = "activation"
 neurons = 20
 relu_threshold = 1.0
@@ -45,14 +47,14 @@ fn small(kind: FeatureKind, readout: ReadoutKind) -> RandomFeatureRegime {
     regime.data.classes = 6;
     regime.data.sparsity = 2.0;
     regime.data.samples = SampleCount::Count(300);
-    regime.held_out = 200;
-    regime.neurons = match kind {
+    regime.model.held_out = 200;
+    regime.model.neurons = match kind {
         FeatureKind::Activation => 6,
         FeatureKind::Tangent => 1,
     };
-    (regime.members, regime.students) = (4, 4);
-    regime.strengths = vec![1e-5, 1e-4, 1e-3, 1e-2];
-    (regime.kind, regime.readout) = (kind, readout);
+    (regime.model.members, regime.model.students) = (4, 4);
+    regime.model.strengths = vec![1e-5, 1e-4, 1e-3, 1e-2];
+    (regime.model.kind, regime.model.readout) = (kind, readout);
     regime
 }
 
@@ -333,8 +335,8 @@ fn tangent_setting() -> (RandomFeatureRegime, impl Fn(f64) -> f64) {
     let activation = SmoothedRelu::<f64>::new(&NetworkRegime {
         neurons_per_class: 1,
         relu_exponent: 3,
-        relu_threshold: regime.relu_threshold,
-        init_scale: regime.init_scale,
+        relu_threshold: regime.model.relu_threshold,
+        init_scale: regime.model.init_scale,
     });
     (regime, move |z| activation.value_and_slope(z).1)
 }
@@ -359,7 +361,7 @@ fn tangent_kernel_is_the_dense_one() {
     };
 
     // Without Gaussian noise the features span everything: exact, with d = 2k.
-    (regime.data.noise_variance, regime.neurons) = (0.0, 4);
+    (regime.data.noise_variance, regime.model.neurons) = (0.0, 4);
     let neurons = RandomNeurons::draw(&regime, &mut rng(1));
     let found = neurons.features(&samples, &mut rng(2));
     let weights: Vec<Vec<f64>> = (neurons.overlaps().chunks(features).skip(4).take(4))
@@ -373,7 +375,7 @@ fn tangent_kernel_is_the_dense_one() {
     }
 
     // With it: the mean over many neurons, in a high dimension.
-    (regime.data.noise_variance, regime.neurons) = (0.25, 6000);
+    (regime.data.noise_variance, regime.model.neurons) = (0.25, 6000);
     let (d, dense_neurons) = (1500, 6000);
     let found = RandomNeurons::draw(&regime, &mut rng(3)).features(&samples, &mut rng(4));
     let mut noise = rng(5);
@@ -480,7 +482,11 @@ fn the_ensemble_gains_and_its_distillation_does_not() {
 fn in_the_kernel_limit_there_is_nothing_to_gain() {
     // Error from classes that two inputs each cannot teach, not from too few features.
     let mut regime = regime();
-    (regime.neurons, regime.members, regime.students) = (500, 3, 1);
+    (
+        regime.model.neurons,
+        regime.model.members,
+        regime.model.students,
+    ) = (500, 3, 1);
     regime.data.samples = SampleCount::Count(40);
     let found = run_world(&regime, seed(0)).unwrap();
     assert!(
@@ -512,13 +518,15 @@ fn a_bad_regime_is_refused_by_name() {
     type Spoil = fn(&mut RandomFeatureRegime);
     let spoilers: [(&str, Spoil); 8] = [
         ("data.classes", |r| r.data.classes = 1),
-        ("neurons", |r| r.neurons = 0),
-        ("relu_exponent", |r| r.relu_exponent = 2),
-        ("init_scale", |r| r.init_scale = 0.0),
-        ("members", |r| r.members = 1),
-        ("strengths", |r| r.strengths = vec![]),
-        ("strengths", |r| r.strengths = vec![1.0, f64::NAN]),
-        ("held_out", |r| r.held_out = 0),
+        ("model.neurons", |r| r.model.neurons = 0),
+        ("model.relu_exponent", |r| r.model.relu_exponent = 2),
+        ("model.init_scale", |r| r.model.init_scale = 0.0),
+        ("model.members", |r| r.model.members = 1),
+        ("model.strengths", |r| r.model.strengths = vec![]),
+        ("model.strengths", |r| {
+            r.model.strengths = vec![1.0, f64::NAN]
+        }),
+        ("model.held_out", |r| r.model.held_out = 0),
     ];
     for (field, spoil) in spoilers {
         let mut bad = regime();
@@ -537,5 +545,5 @@ fn a_regime_survives_toml_and_refuses_unknown_fields() {
         toml::from_str::<RandomFeatureRegime>(&text).unwrap(),
         regime()
     );
-    assert!(toml::from_str::<RandomFeatureRegime>(&format!("neuron = 3\n{REGIME}")).is_err());
+    assert!(toml::from_str::<RandomFeatureRegime>(&REGIME.replace("neurons", "neuron")).is_err());
 }

@@ -49,19 +49,19 @@ impl RandomNeurons {
     /// Draws `w ~ N(0, σ_0² I)` for every neuron.
     pub fn draw(regime: &RandomFeatureRegime, rng: &mut impl Rng) -> Self {
         let features = regime.data.features();
-        let blocks = match regime.kind {
+        let blocks = match regime.model.kind {
             FeatureKind::Activation => 1,
             FeatureKind::Tangent => regime.data.classes,
         };
-        let overlaps = (0..blocks * regime.neurons * features)
-            .map(|_| regime.init_scale * normal(rng))
+        let overlaps = (0..blocks * regime.model.neurons * features)
+            .map(|_| regime.model.init_scale * normal(rng))
             .collect();
         Self {
-            kind: regime.kind,
-            activation: regime.activation(),
-            noise: regime.init_scale * regime.data.noise_variance.sqrt(),
+            kind: regime.model.kind,
+            activation: regime.model.activation(),
+            noise: regime.model.init_scale * regime.data.noise_variance.sqrt(),
             noise_variance: regime.data.noise_variance,
-            neurons: regime.neurons,
+            neurons: regime.model.neurons,
             blocks,
             features,
             overlaps,

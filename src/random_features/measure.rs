@@ -102,6 +102,21 @@ pub const WORLD_QUANTITIES: [(&str, &str); 7] = [
     ),
 ];
 
+/// Whether [`run_world`] measures a quantity of this name.
+pub fn measures(quantity: &str) -> bool {
+    let of_a_model = |table: &[(&str, &str)]| {
+        table.iter().any(|(name, _)| {
+            let model = quantity
+                .strip_prefix(name)
+                .and_then(|rest| rest.strip_prefix('_'));
+            model.is_some_and(|model| MODELS.iter().any(|(known, _)| *known == model))
+        })
+    };
+    WORLD_QUANTITIES.iter().any(|(name, _)| *name == quantity)
+        || of_a_model(&MODEL_QUANTITIES)
+        || of_a_model(&SOLVER_QUANTITIES)
+}
+
 /// Runs one world and measures the quantities of [`MODEL_QUANTITIES`] and [`SOLVER_QUANTITIES`] for the
 /// [`MODELS`], and [`WORLD_QUANTITIES`]. Ratios with denominator 0 are NaN: nothing to recover.
 ///
@@ -116,9 +131,10 @@ pub fn run_world(
 ) -> Result<BTreeMap<String, f64>, RandomFeatureError> {
     regime.validate()?;
     let inputs = Inputs::draw(regime, seed);
-    let teacher_sets = inputs.all_features(0..regime.members);
-    let fresh = inputs.all_features(regime.members..regime.members + regime.students);
-    let grid = &regime.strengths;
+    let teacher_sets = inputs.all_features(0..regime.model.members);
+    let fresh =
+        inputs.all_features(regime.model.members..regime.model.members + regime.model.students);
+    let grid = &regime.model.strengths;
 
     let members = inputs.train_all(&teacher_sets, &inputs.labels, grid)?;
     let ensemble = average(members.iter().map(|m| &m.test_outputs));

@@ -18,7 +18,7 @@
 //!   whose solutions include the ensemble's. (A trained network's joint training has one lottery, and gains nothing.)
 //!
 //! The contrast lives where the number of random features is of the order of the number `2k` of views or
-//! below: beyond, one model expresses the task and nothing is left to gain ([`sweep()`]).
+//! below: beyond, one model expresses the task and nothing is left to gain ([`sweep`]).
 //!
 //! Everything works in the limit `d → ∞` ([`features`]); no cost grows with `d`. [`run_world`] measures
 //! one world; its table of quantities is in [`MODELS`], [`MODEL_QUANTITIES`], [`SOLVER_QUANTITIES`] and
@@ -33,11 +33,12 @@ pub mod regime;
 pub mod ridge;
 pub mod standardise;
 pub mod strength;
-mod sweep;
+pub mod sweep;
 pub mod test_set;
 mod world;
 
-pub use measure::{MODEL_QUANTITIES, MODELS, SOLVER_QUANTITIES, WORLD_QUANTITIES, run_world};
-pub use regime::{FeatureKind, RandomFeatureRegime, ReadoutKind};
-pub use sweep::{PREDICTED_EXPONENT, Sweep, SweepPoint, sweep};
+pub use measure::{
+    MODEL_QUANTITIES, MODELS, SOLVER_QUANTITIES, WORLD_QUANTITIES, measures, run_world,
+};
+pub use regime::{FeatureKind, RandomFeatureRegime, RandomFeatures, ReadoutKind};
 pub use world::RandomFeatureError;

@@ -11,6 +11,14 @@ use serde::{Deserialize, Serialize};
 pub struct RandomFeatureRegime {
     /// The distribution `D` of Definition 3.1.
     pub data: DataRegime,
+    /// The features and their read-outs.
+    pub model: RandomFeatures,
+}
+
+/// Random features, and how read-outs over them are trained, averaged and distilled.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RandomFeatures {
     /// Which fixed features the read-out sees.
     pub kind: FeatureKind,
     /// Random neurons of one model: in all for [`FeatureKind::Activation`], `m` for each class for
@@ -37,6 +45,10 @@ pub struct RandomFeatureRegime {
     /// Fresh inputs for each cell of the test set.
     #[serde(default)]
     pub draws: Draws,
+    /// Numbers of neurons at which the gain and the gap are measured as well ([`sweep`](super::sweep));
+    /// none by default.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub growth: Vec<usize>,
 }
 
 /// Fixed random features of an input.
@@ -71,29 +83,51 @@ impl RandomFeatureRegime {
     /// The first field outside its range, with its value and the range.
     pub fn validate(&self) -> Result<(), RegimeError> {
         self.data.validate()?;
-        between("neurons", self.neurons, 1, 65_536)?;
+        self.model.validate("model")
+    }
+}
+
+impl RandomFeatures {
+    /// Checks every field; `path` prefixes the field names.
+    ///
+    /// # Errors
+    /// The first field outside its range, with its value and the range.
+    pub fn validate(&self, path: &str) -> Result<(), RegimeError> {
+        let field = |name: &str| format!("{path}.{name}");
+        let within = |name: &str, value: usize, least: usize, most: usize| {
+            require(
+                (least..=most).contains(&value),
+                &field(name),
+                value,
+                format!("{least} to {most}"),
+            )
+        };
+        within("neurons", self.neurons, 1, 65_536)?;
+        for neurons in &self.growth {
+            within("growth", *neurons, 1, 65_536)?;
+        }
         let q = self.relu_exponent;
         require(
             q == 1 || (3..=16).contains(&q),
-            "relu_exponent",
+            &field("relu_exponent"),
             q,
             "3 to 16 (or 1, the plain ReLU)",
         )?;
-        positive("relu_threshold", self.relu_threshold, 1e6)?;
-        positive("init_scale", self.init_scale, 1e3)?;
-        between("members", self.members, 2, 1024)?;
-        between("students", self.students, 1, 1024)?;
+        positive(&field("relu_threshold"), self.relu_threshold, 1e6)?;
+        positive(&field("init_scale"), self.init_scale, 1e3)?;
+        within("members", self.members, 2, 1024)?;
+        within("students", self.students, 1, 1024)?;
         require(
             !self.strengths.is_empty()
                 && self.strengths.windows(2).all(|w| w[0] < w[1])
                 && self.strengths.iter().all(|s| (1e-12..=1e6).contains(s)),
-            "strengths",
+            &field("strengths"),
             &self.strengths,
             "a list in increasing order, each from 1e-12 to 1e6",
         )?;
-        between("held_out", self.held_out, 1, 10_000_000)?;
-        between("draws.single_view", self.draws.single_view, 1, 1_000_000)?;
-        between("draws.multi_view", self.draws.multi_view, 1, 1_000_000)
+        within("held_out", self.held_out, 1, 10_000_000)?;
+        within("draws.single_view", self.draws.single_view, 1, 1_000_000)?;
+        within("draws.multi_view", self.draws.multi_view, 1, 1_000_000)
     }
 
     /// The smoothed ReLU `φ`.
@@ -105,13 +139,4 @@ impl RandomFeatureRegime {
             init_scale: self.init_scale,
         })
     }
-}
-
-fn between(field: &str, value: usize, least: usize, most: usize) -> Result<(), RegimeError> {
-    require(
-        (least..=most).contains(&value),
-        field,
-        value,
-        format!("{least} to {most}"),
-    )
 }

@@ -25,7 +25,7 @@ pub const PREDICTED_EXPONENT: f64 = -1.0;
 /// One number of neurons.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SweepPoint {
-    /// [`RandomFeatureRegime::neurons`].
+    /// [`RandomFeatures::neurons`](super::RandomFeatures::neurons).
     pub neurons: usize,
     /// `err(D)`, mean over members.
     pub err_single: f64,
@@ -63,6 +63,45 @@ pub struct Sweep {
     pub gap_exponent: f64,
 }
 
+/// What a world's sweep says as a whole, by name.
+const LAWS: [(&str, fn(&Sweep) -> f64); 4] = [
+    ("variance_over_prediction", |s| s.variance_over_prediction),
+    ("variance_exponent", |s| s.variance_exponent),
+    ("gain_exponent", |s| s.gain_exponent),
+    ("gap_exponent", |s| s.gap_exponent),
+];
+
+/// What it says at each number of neurons, by name; the number follows, as in `loss_gain_at_80`.
+const AT_EACH: [(&str, fn(&SweepPoint) -> f64); 6] = [
+    ("err_single", |p| p.err_single),
+    ("err_ensemble", |p| p.err_ensemble),
+    ("err_student", |p| p.err_student),
+    ("feature_variance", |p| p.feature_variance),
+    ("loss_gain", |p| p.loss_gain),
+    ("loss_gap", |p| p.loss_gap),
+];
+
+/// Whether a sweep over these numbers of neurons measures a quantity of this name.
+pub fn measures(quantity: &str, neurons: &[usize]) -> bool {
+    LAWS.iter().any(|(name, _)| *name == quantity)
+        || AT_EACH
+            .iter()
+            .any(|(name, _)| neurons.iter().any(|m| format!("{name}_at_{m}") == quantity))
+}
+
+impl Sweep {
+    /// Every number of the sweep, by name.
+    pub fn quantities(&self) -> impl Iterator<Item = (String, f64)> + '_ {
+        let laws = LAWS.iter().map(|(name, of)| (name.to_string(), of(self)));
+        let points = self.points.iter().flat_map(|point| {
+            AT_EACH
+                .iter()
+                .map(move |(name, of)| (format!("{name}_at_{}", point.neurons), of(point)))
+        });
+        laws.chain(points)
+    }
+}
+
 /// Runs one world at each number of neurons.
 ///
 /// # Errors
@@ -74,9 +113,10 @@ pub fn sweep(
 ) -> Result<Sweep, RandomFeatureError> {
     let most = neurons.iter().copied().max().unwrap_or(0);
     require(most > 0, "neurons", neurons, "at least one number above 0")?;
-    let with = |neurons| RandomFeatureRegime {
-        neurons,
-        ..regime.clone()
+    let with = |neurons| {
+        let mut with = regime.clone();
+        with.model.neurons = neurons;
+        with
     };
     let regimes: Vec<_> = neurons.iter().map(|m| with(*m)).collect();
     for regime in &regimes {
@@ -85,14 +125,14 @@ pub fn sweep(
     let largest = with(most);
     let inputs = Inputs::draw(&largest, seed);
     let strength = inputs
-        .train(&inputs.features(0), &inputs.labels, &regime.strengths)?
+        .train(&inputs.features(0), &inputs.labels, &regime.model.strengths)?
         .chosen
         .strength;
     let points = regimes
         .iter()
         .map(|regime| point(regime, seed, strength))
         .collect::<Result<Vec<_>, _>>()?;
-    let fitted_from = match regime.kind {
+    let fitted_from = match regime.model.kind {
         FeatureKind::Activation => 2 * regime.data.features(),
         FeatureKind::Tangent => 2,
     };
@@ -125,18 +165,19 @@ fn point(
 ) -> Result<SweepPoint, RandomFeatureError> {
     let inputs = Inputs::draw(regime, seed);
     let members = inputs.train_all(
-        &inputs.all_features(0..regime.members),
+        &inputs.all_features(0..regime.model.members),
         &inputs.labels,
         &[strength],
     )?;
-    let fresh: Vec<Sets> = inputs.all_features(regime.members..regime.members + regime.students);
+    let fresh: Vec<Sets> =
+        inputs.all_features(regime.model.members..regime.model.members + regime.model.students);
     let students = inputs.train_all(&fresh, &inputs.distilled(&members), &[strength])?;
     let ensemble = average(members.iter().map(|m| &m.test_outputs));
     let error = |models: &[Model]| mean(models.iter().map(|m| m.score.error()));
     let loss = |models: &[Model]| mean(models.iter().map(|m| test_loss(&inputs, &m.test_outputs)));
     let ensemble_loss = test_loss(&inputs, &ensemble);
     Ok(SweepPoint {
-        neurons: regime.neurons,
+        neurons: regime.model.neurons,
         err_single: error(&members),
         err_ensemble: inputs.test.score(&ensemble).error(),
         err_student: error(&students),
@@ -161,7 +202,7 @@ fn variance(inputs: &Inputs, members: &[Model], ensemble: &Mat<f64>) -> f64 {
 /// Mean loss over `D` against the labels.
 fn test_loss(inputs: &Inputs, outputs: &Mat<f64>) -> f64 {
     let targets = &inputs.test_labels;
-    let loss = |n: usize| match inputs.regime.readout {
+    let loss = |n: usize| match inputs.regime.model.readout {
         ReadoutKind::Ridge => (outputs.row(n) - targets.row(n)).squared_norm_l2(),
         ReadoutKind::Logistic => {
             let row = |m: &Mat<f64>| m.as_ref().subrows(n, 1).to_owned();

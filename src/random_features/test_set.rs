@@ -39,9 +39,9 @@ impl TestSet {
                 samples.extend((0..draws).map(|_| draw_sample(data, label, kind, rng)));
             };
             for view in 0..data.views_per_class {
-                cell(Kind::SingleView(view as u8), regime.draws.single_view);
+                cell(Kind::SingleView(view as u8), regime.model.draws.single_view);
             }
-            cell(Kind::MultiView, regime.draws.multi_view);
+            cell(Kind::MultiView, regime.model.draws.multi_view);
         }
         Self {
             samples,
@@ -53,8 +53,8 @@ impl TestSet {
     /// Weight of each input that makes a mean over the set a mean over `D`.
     pub fn weights(&self, regime: &RandomFeatureRegime) -> Vec<f64> {
         let k = regime.data.classes as f64;
-        let single = k * (self.views * regime.draws.single_view) as f64;
-        let multi = k * regime.draws.multi_view as f64;
+        let single = k * (self.views * regime.model.draws.single_view) as f64;
+        let multi = k * regime.model.draws.multi_view as f64;
         let mu = self.single_view_share;
         (self.samples.iter())
             .map(|s| match s.kind {

@@ -67,7 +67,7 @@ impl<'a> Inputs<'a> {
     pub(super) fn draw(regime: &'a RandomFeatureRegime, seed: WorldSeed) -> Self {
         let training = DataSet::draw(&regime.data, &mut seed.rng(Purpose::Data, 0)).samples;
         let fresh = DataRegime {
-            samples: SampleCount::Count(regime.held_out),
+            samples: SampleCount::Count(regime.model.held_out),
             ..regime.data.clone()
         };
         let held_out = DataSet::draw(&fresh, &mut seed.rng(Purpose::Validation, 0)).samples;
@@ -115,10 +115,10 @@ impl<'a> Inputs<'a> {
         targets: &Targets,
         strengths: &[f64],
     ) -> Result<Model, SolveError> {
-        let standardiser = Standardiser::fit(self.regime.kind, &sets.training);
+        let standardiser = Standardiser::fit(self.regime.model.kind, &sets.training);
         let held_out = standardiser.apply(&sets.held_out);
         let chosen = strength::choose(
-            self.regime.readout,
+            self.regime.model.readout,
             strengths,
             Supervised {
                 features: &standardiser.apply(&sets.training),
@@ -155,7 +155,7 @@ impl<'a> Inputs<'a> {
     /// What a student of the average of `members` is to reproduce: their mean outputs (ridge), or the
     /// softmax of their mean logits.
     pub(super) fn distilled(&self, members: &[Model]) -> Targets {
-        let soften = |outputs: Mat<f64>| match self.regime.readout {
+        let soften = |outputs: Mat<f64>| match self.regime.model.readout {
             ReadoutKind::Ridge => outputs,
             ReadoutKind::Logistic => softmax(&outputs),
         };
@@ -192,7 +192,7 @@ pub(super) fn average<'a>(mut outputs: impl ExactSizeIterator<Item = &'a Mat<f64
 /// One-hot labels; for ridge centred by their mean `1/k`.
 fn one_hot(regime: &RandomFeatureRegime, samples: &[Sample]) -> Mat<f64> {
     let k = regime.data.classes;
-    let centre = match regime.readout {
+    let centre = match regime.model.readout {
         ReadoutKind::Ridge => 1.0 / k as f64,
         ReadoutKind::Logistic => 0.0,
     };
