@@ -24,8 +24,8 @@ mod network_index {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Procedure {
-    /// `K`: models trained alone, from independent initialisations on the same data; 0 only where random
-    /// features are all that is measured.
+    /// `K`: models trained alone, from independent initialisations on the same data. With 0, allowed beside random
+    /// features, no network is trained, and none distilled.
     pub members: usize,
     /// Negative control: all members start from one initialisation.
     #[serde(default)]
@@ -65,8 +65,7 @@ impl Procedure {
     /// The first field outside its range.
     pub fn validate(&self, regime: &Regime) -> Result<(), RegimeError> {
         let members = self.members;
-        let trained = self.students().any(|(_, spec)| spec.is_some());
-        let least = usize::from(self.random_features.is_none() || trained);
+        let least = usize::from(self.random_features.is_none());
         require(
             (least..=1000).contains(&members),
             "procedure.members",
@@ -223,7 +222,7 @@ pub fn measures(procedure: &Procedure, quantity: &str) -> bool {
         return false;
     };
     let trained = match role {
-        "single" | "ensemble" => procedure.members > 0,
+        "single" | "ensemble" => true,
         "distilled" => procedure.distillation.is_some(),
         "self_distilled" => procedure.self_distillation.is_some(),
         "label_distilled" => procedure.label_distillation.is_some(),
@@ -235,11 +234,13 @@ pub fn measures(procedure: &Procedure, quantity: &str) -> bool {
                     || (growth(model) && sweep::measures(measure, &model.growth))
             });
         }
-        "lottery" if procedure.members == 0 => false,
-        "lottery" => return QUANTITIES.iter().any(|(name, _)| *name == quantity),
+        "lottery" => {
+            return procedure.members > 0 && QUANTITIES.iter().any(|(name, _)| *name == quantity);
+        }
         _ => false,
     };
     trained
+        && procedure.members > 0
         && QUANTITIES
             .iter()
             .any(|(name, _)| *name == format!("ROLE.{measure}"))

@@ -179,6 +179,17 @@ pub struct RegimeError {
     pub allowed: String,
 }
 
+impl RegimeError {
+    /// The same error, of a field within `parent`.
+    pub(crate) fn of(self, parent: &str) -> Self {
+        let field = match self.field.as_str() {
+            "" => parent.into(),
+            field => format!("{parent}.{field}"),
+        };
+        Self { field, ..self }
+    }
+}
+
 /// Refuses `value` for `field` unless `ok`.
 pub(crate) fn require(
     ok: bool,

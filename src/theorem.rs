@@ -3,7 +3,7 @@
 
 use crate::procedure::{Procedure, measures};
 use crate::regime::{Regime, RegimeError, require};
-use crate::statistics::Band;
+use crate::statistics::{Band, Moment};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -22,6 +22,11 @@ embedded![
     "ensemble-distillation",
     "self-distillation",
     "lottery",
+    "concentration",
+    "training-the-average",
+    "dark-knowledge",
+    "random-features",
+    "random-feature-growth",
 ];
 
 /// A theorem with the regime and the claims by which it is tested.
@@ -40,6 +45,9 @@ pub struct Theorem {
     pub regime: Regime,
     /// What is trained in each world.
     pub procedure: Procedure,
+    /// The values of one parameter at which worlds are trained, for claims on how a quantity changes with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sweep: Option<ParameterSweep>,
     /// What must hold over worlds.
     pub claims: Vec<Claim>,
     /// How many worlds, and with what confidence.
@@ -47,6 +55,16 @@ pub struct Theorem {
     /// Changes of regime or procedure under which named claims must be refuted.
     #[serde(default)]
     pub controls: Vec<Control>,
+}
+
+/// The values of one parameter of a regime or procedure.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ParameterSweep {
+    /// Dotted path of the parameter (`"regime.data.classes"`).
+    pub path: String,
+    /// Its values, numbers above 0; at least three.
+    pub values: Vec<toml::Value>,
 }
 
 /// One bound on one quantity.
@@ -83,10 +101,27 @@ pub enum Statistic {
     /// Its mean over worlds lies in the band (asymptotic confidence sequence).
     #[default]
     Mean,
+    /// Its mean over worlds, for a quantity within [0, 1], lies in the band (betting sequence, exact for every law).
+    BoundedMean,
     /// The share of worlds in which it lies in `event` is in the band (exact sequence).
     Share,
     /// It lies in the band in every world trained: no inference, one world outside refutes.
     EveryWorld,
+    /// Its mean over worlds follows a power of the swept parameter whose exponent lies in the band.
+    MeanExponent,
+    /// Its standard deviation over worlds follows such a power.
+    SpreadExponent,
+}
+
+impl Statistic {
+    /// What follows a power law, for the two statistics of a sweep.
+    pub fn moment(self) -> Option<Moment> {
+        match self {
+            Self::MeanExponent => Some(Moment::Mean),
+            Self::SpreadExponent => Some(Moment::Spread),
+            _ => None,
+        }
+    }
 }
 
 /// Budget and confidence of the two profiles.
@@ -137,6 +172,56 @@ pub struct Control {
     pub worlds: Option<u64>,
 }
 
+/// A regime and a procedure: what a world is, and what is trained in it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Setting {
+    /// How the world is drawn and its networks are trained.
+    pub regime: Regime,
+    /// Which networks are trained.
+    pub procedure: Procedure,
+}
+
+impl Setting {
+    /// The same with other values, by dotted path into `regime` or `procedure`.
+    ///
+    /// # Errors
+    /// A path that does not exist, a value of the wrong type or one out of range.
+    pub fn with<'a>(
+        &self,
+        values: impl IntoIterator<Item = (&'a String, &'a toml::Value)>,
+    ) -> Result<Self, RegimeError> {
+        let refuse = |field: &str, value: String, allowed: &str| RegimeError {
+            field: field.into(),
+            value,
+            allowed: allowed.into(),
+        };
+        let mut tree = toml::Value::try_from(self)
+            .map_err(|e| refuse("regime", e.to_string(), "representable as TOML"))?;
+        for (path, value) in values {
+            let (parents, leaf) = path.rsplit_once('.').unwrap_or(("", path));
+            let mut table = Some(&mut tree);
+            for part in parents.split('.') {
+                table = table.and_then(|t| t.get_mut(part));
+            }
+            let table = table.and_then(toml::Value::as_table_mut).ok_or_else(|| {
+                refuse(
+                    path,
+                    value.to_string(),
+                    "a path into `regime` or `procedure`",
+                )
+            })?;
+            table.insert(leaf.into(), value.clone());
+        }
+        let setting: Self = tree.try_into().map_err(|e: toml::de::Error| {
+            refuse("", e.message().into(), "values of the right name and type")
+        })?;
+        setting.regime.validate().map_err(|e| e.of("regime"))?;
+        setting.procedure.validate(&setting.regime)?;
+        Ok(setting)
+    }
+}
+
 /// A theorem file that cannot be used.
 #[derive(Clone, Debug, PartialEq, Error)]
 #[error("{file}:{line}: {message}")]
@@ -167,7 +252,17 @@ impl Theorem {
         };
         theorem.validate().map_err(located)?;
         for control in &theorem.controls {
-            theorem.under(control).map_err(located)?;
+            let procedure = theorem.under(control).map_err(located)?.procedure;
+            let claims = theorem.claims.iter();
+            for claim in claims.filter(|c| control.refutes.contains(&c.name)) {
+                require(
+                    measures(&procedure, &claim.quantity),
+                    &format!("controls.{}.refutes", control.name),
+                    &claim.name,
+                    "a claim whose quantity is still measured in the control",
+                )
+                .map_err(located)?;
+            }
         }
         Ok(theorem)
     }
@@ -200,41 +295,18 @@ impl Theorem {
     ///
     /// # Errors
     /// A path that does not exist or a value out of range.
-    pub fn under(&self, control: &Control) -> Result<(Regime, Procedure), RegimeError> {
-        #[derive(Serialize, Deserialize)]
-        struct Setting {
-            regime: Regime,
-            procedure: Procedure,
-        }
-        let field = format!("controls.{}.set", control.name);
-        let refuse = |value: String, allowed: &str| RegimeError {
-            field: field.clone(),
-            value,
-            allowed: allowed.into(),
-        };
-        let setting = Setting {
+    pub fn under(&self, control: &Control) -> Result<Setting, RegimeError> {
+        self.setting()
+            .with(&control.set)
+            .map_err(|e| e.of(&format!("controls.{}.set", control.name)))
+    }
+
+    /// The theorem's own regime and procedure.
+    pub fn setting(&self) -> Setting {
+        Setting {
             regime: self.regime.clone(),
             procedure: self.procedure.clone(),
-        };
-        let mut tree =
-            toml::Value::try_from(&setting).map_err(|e| refuse(e.to_string(), "a regime"))?;
-        for (path, value) in &control.set {
-            let (parents, leaf) = path.rsplit_once('.').unwrap_or(("", path));
-            let mut table = Some(&mut tree);
-            for part in parents.split('.') {
-                table = table.and_then(|t| t.get_mut(part));
-            }
-            let table = table
-                .and_then(toml::Value::as_table_mut)
-                .ok_or_else(|| refuse(path.clone(), "a path into `regime` or `procedure`"))?;
-            table.insert(leaf.into(), value.clone());
         }
-        let setting: Setting = tree.try_into().map_err(|e: toml::de::Error| {
-            refuse(e.message().into(), "values of the right name and type")
-        })?;
-        setting.regime.validate()?;
-        setting.procedure.validate(&setting.regime)?;
-        Ok((setting.regime, setting.procedure))
     }
 
     /// The budget of a profile.
@@ -243,6 +315,31 @@ impl Theorem {
             Profile::Quick => self.profiles.quick,
             Profile::Full => self.profiles.full,
         }
+    }
+
+    /// The swept parameter's values, each with what it sets; a single empty one without a sweep.
+    ///
+    /// # Errors
+    /// A value that is not a number above 0, or not one for this parameter.
+    pub fn points(&self) -> Result<Vec<SweptValue>, RegimeError> {
+        let Some(sweep) = &self.sweep else {
+            return Ok(vec![SweptValue::default()]);
+        };
+        require(
+            sweep.values.len() >= 3,
+            "sweep.values",
+            &sweep.values,
+            "at least three, to fit a power law",
+        )?;
+        let point = |value: &toml::Value| {
+            let number = value.as_float().or(value.as_integer().map(|i| i as f64));
+            let at = number.filter(|x| *x > 0.0 && x.is_finite());
+            require(at.is_some(), "sweep.values", value, "numbers above 0")?;
+            let set = BTreeMap::from([(sweep.path.clone(), value.clone())]);
+            self.setting().with(&set).map_err(|e| e.of("sweep"))?;
+            Ok(SweptValue { at, set })
+        };
+        sweep.values.iter().map(point).collect()
     }
 
     fn validate(&self) -> Result<(), RegimeError> {
@@ -257,11 +354,9 @@ impl Theorem {
             &self.name,
             "lower-case words joined by hyphens",
         )?;
-        self.regime.validate().map_err(|e| RegimeError {
-            field: format!("regime.{}", e.field),
-            ..e
-        })?;
+        self.regime.validate().map_err(|e| e.of("regime"))?;
         self.procedure.validate(&self.regime)?;
+        self.points()?;
         require(
             !self.claims.is_empty(),
             "claims",
@@ -310,6 +405,12 @@ impl Theorem {
                 "claims.confidence",
                 own,
                 "inside (0, 1)",
+            )?;
+            require(
+                claim.statistic.moment().is_some() == self.sweep.is_some(),
+                "claims.statistic",
+                claim.statistic,
+                "mean-exponent or spread-exponent where the theorem has a sweep, and only there",
             )?;
             let needs_event = claim.statistic == Statistic::Share;
             require(
@@ -368,6 +469,15 @@ impl Theorem {
         }
         Ok(())
     }
+}
+
+/// One value of a swept parameter.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SweptValue {
+    /// The number, where there is a sweep.
+    pub at: Option<f64>,
+    /// What it sets, by dotted path.
+    pub set: BTreeMap<String, toml::Value>,
 }
 
 impl Claim {

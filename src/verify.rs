@@ -10,9 +10,10 @@ use crate::record::{Kept, Record, RecordError, WorldRecord};
 use crate::regime::{Regime, RegimeError};
 use crate::seed::WorldSeed;
 use crate::statistics::{
-    Band, ErrorBudget, Estimate, Interval, Method, Sequence, StatisticsError, Summary, Verdict,
+    Band, ErrorBudget, Estimate, Interval, Method, PowerLaw, Sequence, StatisticsError, Summary,
+    Verdict, decide, exponent,
 };
-use crate::theorem::{Claim, Control, Profile, Statistic, Theorem};
+use crate::theorem::{Claim, Control, Profile, Setting, Statistic, Theorem};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -85,8 +86,11 @@ pub struct Finding {
     pub estimate: Estimate,
     /// What the theory expects: confirmed, or refuted for a negative control.
     pub expected: Verdict,
-    /// Key of the experiment in the record.
-    pub experiment: String,
+    /// For an exponent: the points and the fitted power law, once every world of the sweep is there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub power_law: Option<PowerLaw>,
+    /// Keys of the experiments in the record: one, or one for each value of a sweep.
+    pub experiments: Vec<String>,
 }
 
 impl Finding {
@@ -171,6 +175,8 @@ struct Watch {
     control: Option<String>,
     claim: Claim,
     alpha: f64,
+    /// The value of the swept parameter, for an exponent.
+    at: Option<f64>,
     process: Process,
 }
 
@@ -183,68 +189,50 @@ enum Process {
         range: Option<Interval>,
         broken_after: Option<u64>,
     },
+    /// One point of a power law: decided with the others, when all worlds are there.
+    Point(Vec<f64>),
 }
 
 impl Plan {
     /// The experiments of a run, and the error budget spread over their claims.
     fn experiments(&self) -> Result<Vec<Experiment>, VerifyError> {
         let mut experiments: Vec<Experiment> = Vec::new();
+        let alphas = self.alphas()?;
         let mut order = 0;
-        let inferences = self
-            .claims()
-            .filter(|c| c.statistic != Statistic::EveryWorld && c.confidence.is_none())
-            .count();
-        let alpha = ErrorBudget::equal(1.0 - self.confidence, inferences.max(1))?.alphas()[0];
         for theorem in &self.theorems {
-            let worlds = theorem.budget(self.profile).worlds;
-            let mut settings = vec![(
-                None,
-                theorem.regime.clone(),
-                theorem.procedure.clone(),
-                worlds,
-            )];
-            for control in &theorem.controls {
-                let (regime, procedure) = theorem.under(control)?;
-                settings.push((
-                    Some(control),
-                    regime,
-                    procedure,
-                    control.worlds.map_or(worlds, |w| w.min(worlds)),
-                ));
-            }
-            for (control, regime, procedure, budget) in settings {
-                let mut watches = Vec::new();
-                for claim in self.claims_of(theorem, control) {
-                    let alpha = claim.confidence.map_or(alpha, |own| 1.0 - own);
-                    watches.push(Watch::new(
-                        order,
-                        theorem,
-                        control.map(|c| c.name.clone()),
-                        claim,
-                        alpha,
-                        budget,
-                    )?);
-                    order += 1;
-                }
+            let controls = theorem.controls.iter().map(Some);
+            for control in std::iter::once(None).chain(controls) {
                 let title = control.map_or(theorem.name.clone(), |c| {
                     format!("{} / {}", theorem.name, c.name)
                 });
-                let shared = experiments.iter().position(|e| {
-                    e.budget == budget
-                        && e.regime == regime
-                        && e.procedure.merged(&procedure).is_some()
-                });
-                match shared {
-                    Some(index) => {
-                        let experiment = &mut experiments[index];
-                        experiment.procedure =
-                            experiment.procedure.merged(&procedure).unwrap_or(procedure);
-                        experiment.title = format!("{}, {title}", experiment.title);
-                        experiment.watches.extend(watches);
+                let worlds = theorem.budget(self.profile).worlds;
+                let budget = control
+                    .and_then(|c| c.worlds)
+                    .map_or(worlds, |w| w.min(worlds));
+                let setting = match control {
+                    Some(control) => theorem.under(control)?,
+                    None => theorem.setting(),
+                };
+                let claims: Vec<(usize, &Claim)> =
+                    (order..).zip(self.claims_of(theorem, control)).collect();
+                order += claims.len();
+                for value in theorem.points()? {
+                    let mut watches = Vec::new();
+                    for (order, claim) in &claims {
+                        let control = control.map(|c| c.name.clone());
+                        let alpha = alphas[*order];
+                        watches.push(Watch::new(
+                            *order, theorem, control, claim, alpha, value.at, budget,
+                        )?);
                     }
-                    None => {
-                        experiments.push(Experiment::new(title, regime, procedure, budget, watches))
-                    }
+                    let title = match (&theorem.sweep, value.at) {
+                        (Some(sweep), Some(at)) => format!("{title} ({} = {at})", sweep.path),
+                        _ => title.clone(),
+                    };
+                    enlist(
+                        &mut experiments,
+                        Experiment::new(title, setting.with(&value.set)?, budget, watches),
+                    );
                 }
             }
         }
@@ -254,11 +242,39 @@ impl Plan {
         Ok(experiments)
     }
 
-    /// Every claim that this run tests, those of negative controls included.
-    fn claims(&self) -> impl Iterator<Item = &Claim> {
-        self.theorems.iter().flat_map(|theorem| {
+    /// The level of each claim in order: the run's budget over the inferences, except for claims with a confidence of
+    /// their own. A control's effect is large by design and needs few worlds at any level, so a control weighs
+    /// a quarter of a claim.
+    fn alphas(&self) -> Result<Vec<f64>, VerifyError> {
+        const CONTROL_WEIGHT: f64 = 0.25;
+        let claims: Vec<(bool, &Claim)> = self.claims().collect();
+        let weighs = |c: &Claim| c.statistic != Statistic::EveryWorld && c.confidence.is_none();
+        let weights: Vec<f64> = (claims.iter().filter(|(_, c)| weighs(c)))
+            .map(|(is_control, _)| if *is_control { CONTROL_WEIGHT } else { 1.0 })
+            .collect();
+        let budget = match weights.as_slice() {
+            [] => ErrorBudget::equal(1.0 - self.confidence, 1)?,
+            weights => ErrorBudget::weighted(1.0 - self.confidence, weights)?,
+        };
+        let mut shares = budget.alphas().iter();
+        Ok(claims
+            .iter()
+            .map(|(_, claim)| match claim.confidence {
+                Some(own) => 1.0 - own,
+                None if weighs(claim) => shares.next().copied().unwrap_or_default(),
+                None => 0.0,
+            })
+            .collect())
+    }
+
+    /// Every claim that this run tests, in order, and whether it is a negative control's.
+    fn claims(&self) -> impl Iterator<Item = (bool, &Claim)> {
+        self.theorems.iter().flat_map(move |theorem| {
             let settings = std::iter::once(None).chain(theorem.controls.iter().map(Some));
-            settings.flat_map(|control| self.claims_of(theorem, control))
+            settings.flat_map(move |control| {
+                self.claims_of(theorem, control)
+                    .map(move |claim| (control.is_some(), claim))
+            })
         })
     }
 
@@ -358,17 +374,36 @@ impl Plan {
     }
 
     fn report(&self, experiments: &[Experiment]) -> Report {
-        let mut findings: Vec<(usize, Finding)> = experiments
-            .iter()
-            .flat_map(|e| e.watches.iter().map(|w| (w.order, w.finding(&e.key))))
-            .collect();
-        findings.sort_by_key(|(order, _)| *order);
+        let mut watches: BTreeMap<usize, Vec<(&Watch, &str)>> = BTreeMap::new();
+        for experiment in experiments {
+            for watch in &experiment.watches {
+                let of_claim = watches.entry(watch.order).or_default();
+                of_claim.push((watch, &experiment.key));
+            }
+        }
         Report {
             plan: self.clone(),
-            findings: findings.into_iter().map(|(_, finding)| finding).collect(),
+            findings: watches.values().map(|of_claim| finding(of_claim)).collect(),
             steps: experiments.iter().map(|e| e.steps).sum(),
             worlds: experiments.iter().map(|e| e.seen).sum(),
         }
+    }
+}
+
+/// Adds an experiment, or its watches to one whose worlds serve both.
+fn enlist(experiments: &mut Vec<Experiment>, new: Experiment) {
+    let shared = experiments.iter_mut().find_map(|e| {
+        let same = e.budget == new.budget && e.regime == new.regime;
+        let merged = e.procedure.merged(&new.procedure).filter(|_| same)?;
+        Some((e, merged))
+    });
+    match shared {
+        Some((experiment, merged)) => {
+            experiment.procedure = merged;
+            experiment.title = format!("{}, {}", experiment.title, new.title);
+            experiment.watches.extend(new.watches);
+        }
+        None => experiments.push(new),
     }
 }
 
@@ -394,14 +429,12 @@ fn next_world(experiments: &mut [Experiment]) -> Option<(usize, u64)> {
 impl Experiment {
     fn new(
         title: String,
-        regime: Regime,
-        procedure: Procedure,
+        Setting { regime, procedure }: Setting,
         budget: u64,
         watches: Vec<Watch>,
     ) -> Self {
-        let key = String::new();
         Self {
-            key,
+            key: String::new(),
             title,
             budget,
             regime,
@@ -421,6 +454,7 @@ impl Experiment {
             && self.watches.iter().all(|w| match &w.process {
                 Process::Inference(sequence) => sequence.verdict() != Verdict::Undecided,
                 Process::Every { .. } => true,
+                Process::Point(_) => self.seen >= self.budget,
             })
     }
 
@@ -446,7 +480,7 @@ impl Experiment {
 
     /// The claims as they stand.
     pub fn findings(&self) -> impl Iterator<Item = Finding> {
-        self.watches.iter().map(|w| w.finding(&self.key))
+        self.watches.iter().map(|w| finding(&[(w, &self.key)]))
     }
 }
 
@@ -457,6 +491,7 @@ impl Watch {
         control: Option<String>,
         claim: &Claim,
         alpha: f64,
+        at: Option<f64>,
         budget: u64,
     ) -> Result<Self, VerifyError> {
         let minimum_worlds = crate::statistics::asymptotic::MINIMUM_WORLDS;
@@ -465,12 +500,19 @@ impl Watch {
                 scale: claim.expected_spread(),
                 minimum_worlds,
             }),
+            Statistic::BoundedMean => Some(Method::Betting {
+                lower: 0.0,
+                upper: 1.0,
+            }),
             Statistic::Share => Some(Method::Share),
-            Statistic::EveryWorld => None,
+            Statistic::EveryWorld | Statistic::MeanExponent | Statistic::SpreadExponent => None,
         };
-        let process = match method {
-            Some(method) => Process::Inference(Sequence::new(method, claim.band, alpha, budget)?),
-            None => Process::Every {
+        let process = match (method, at) {
+            (Some(method), _) => {
+                Process::Inference(Sequence::new(method, claim.band, alpha, budget)?)
+            }
+            (None, Some(_)) => Process::Point(Vec::new()),
+            (None, None) => Process::Every {
                 seen: Summary::default(),
                 range: None,
                 broken_after: None,
@@ -482,6 +524,7 @@ impl Watch {
             control,
             claim: claim.clone(),
             alpha,
+            at,
             process,
         })
     }
@@ -499,6 +542,7 @@ impl Watch {
                 })?;
         let within = |band: Band| Interval::from(band).contains(value);
         match &mut self.process {
+            Process::Point(values) => values.push(value),
             Process::Inference(sequence) => {
                 let observation = claim.event.map_or(value, |event| f64::from(within(event)));
                 sequence.observe(observation)?;
@@ -520,8 +564,9 @@ impl Watch {
         Ok(())
     }
 
-    fn finding(&self, experiment: &str) -> Finding {
-        let estimate = match &self.process {
+    /// What one experiment says of the claim; of an exponent, its one point.
+    fn estimate(&self) -> Estimate {
+        match &self.process {
             Process::Inference(sequence) => sequence.estimate(),
             Process::Every {
                 seen,
@@ -540,24 +585,69 @@ impl Watch {
                 decided_after: broken_after.or(Some(seen.count)),
                 worlds_needed: None,
             },
-        };
-        Finding {
-            theorem: self.theorem.clone(),
-            control: self.control.clone(),
-            claim: self.claim.name.clone(),
-            quantity: self.claim.quantity.clone(),
-            statistic: self.claim.statistic,
-            band: self.claim.band,
-            event: self.claim.event,
-            alpha: self.alpha,
-            estimate,
-            expected: if self.control.is_some() {
-                Verdict::Refuted
-            } else {
-                Verdict::Confirmed
-            },
-            experiment: experiment.into(),
+            Process::Point(values) => {
+                let seen = Summary::of(values).unwrap_or_default();
+                Estimate {
+                    worlds: seen.count,
+                    mean: seen.mean,
+                    standard_deviation: seen.standard_deviation(),
+                    interval: Interval::EVERYTHING,
+                    verdict: Verdict::Undecided,
+                    decided_after: None,
+                    worlds_needed: None,
+                }
+            }
         }
+    }
+
+    fn point(&self) -> Option<exponent::Point> {
+        match &self.process {
+            Process::Point(values) => {
+                exponent::Point::of(self.claim.statistic.moment()?, self.at?, values).ok()
+            }
+            _ => None,
+        }
+    }
+}
+
+/// A claim's outcome, from its watch on one experiment, or on each of those of a sweep.
+fn finding(watches: &[(&Watch, &str)]) -> Finding {
+    let (watch, _) = watches[0];
+    let points: Vec<exponent::Point> = watches.iter().filter_map(|(w, _)| w.point()).collect();
+    let power_law = PowerLaw::fit(points);
+    let estimate = match &power_law {
+        None => watch.estimate(),
+        Some(law) => {
+            let interval = law.interval(&watch.claim.band, watch.alpha);
+            let worlds = law.points.iter().map(|p| p.worlds).sum();
+            Estimate {
+                worlds,
+                mean: law.exponent,
+                standard_deviation: law.standard_error,
+                interval,
+                verdict: decide(&interval, &watch.claim.band),
+                decided_after: Some(worlds),
+                worlds_needed: None,
+            }
+        }
+    };
+    Finding {
+        theorem: watch.theorem.clone(),
+        control: watch.control.clone(),
+        claim: watch.claim.name.clone(),
+        quantity: watch.claim.quantity.clone(),
+        statistic: watch.claim.statistic,
+        band: watch.claim.band,
+        event: watch.claim.event,
+        alpha: watch.alpha,
+        estimate,
+        expected: if watch.control.is_some() {
+            Verdict::Refuted
+        } else {
+            Verdict::Confirmed
+        },
+        power_law,
+        experiments: watches.iter().map(|(_, key)| (*key).into()).collect(),
     }
 }
 

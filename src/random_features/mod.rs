@@ -40,5 +40,5 @@ mod world;
 pub use measure::{
     MODEL_QUANTITIES, MODELS, SOLVER_QUANTITIES, WORLD_QUANTITIES, measures, run_world,
 };
-pub use regime::{FeatureKind, RandomFeatureRegime, RandomFeatures, ReadoutKind};
+pub use regime::{FeatureKind, RandomFeatureRegime, RandomFeatures, ReadoutKind, StudentFeatures};
 pub use world::RandomFeatureError;

@@ -35,8 +35,11 @@ pub struct RandomFeatures {
     pub readout: ReadoutKind,
     /// `K`: members of the ensemble.
     pub members: usize,
-    /// Students distilled from the ensemble, each with fresh features.
+    /// Students distilled from the ensemble.
     pub students: usize,
+    /// Whose features a student reads.
+    #[serde(default)]
+    pub student_features: StudentFeatures,
     /// The grid from which the regularisation strength `λ` is chosen, in units of the mean squared
     /// norm of a standardised feature vector.
     pub strengths: Vec<f64>,
@@ -60,6 +63,17 @@ pub enum FeatureKind {
     /// `ψ_{i,r}(X) = Σ_p φ'(⟨w_{i,r}, x_p⟩) x_p`: class `i` reads the gradient of `F_i` at its own
     /// initialisation (the neural tangent kernel; the constant `F_i` at initialisation is left out).
     Tangent,
+}
+
+/// Whose features a student reads.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StudentFeatures {
+    /// Its own, as many as one member has.
+    #[default]
+    Fresh,
+    /// Negative control: those of all members of its teacher.
+    Teachers,
 }
 
 /// The convex problem that trains a read-out.

@@ -63,8 +63,10 @@ pub struct Sweep {
     pub gap_exponent: f64,
 }
 
+type Named<T> = (&'static str, fn(&T) -> f64);
+
 /// What a world's sweep says as a whole, by name.
-const LAWS: [(&str, fn(&Sweep) -> f64); 4] = [
+const LAWS: [Named<Sweep>; 4] = [
     ("variance_over_prediction", |s| s.variance_over_prediction),
     ("variance_exponent", |s| s.variance_exponent),
     ("gain_exponent", |s| s.gain_exponent),
@@ -72,7 +74,7 @@ const LAWS: [(&str, fn(&Sweep) -> f64); 4] = [
 ];
 
 /// What it says at each number of neurons, by name; the number follows, as in `loss_gain_at_80`.
-const AT_EACH: [(&str, fn(&SweepPoint) -> f64); 6] = [
+const AT_EACH: [Named<SweepPoint>; 6] = [
     ("err_single", |p| p.err_single),
     ("err_ensemble", |p| p.err_ensemble),
     ("err_student", |p| p.err_student),

@@ -14,6 +14,8 @@
 //!   given truth (a false bound cannot be wrongly refuted), so the verdict's error stays `α`; each end is a `1 − α` bound by itself,
 //!   and the two ends together cover with `1 − 2α` ([`Sides`]).
 //!
+//! A fitted exponent ([`exponent`]) is decided once, after a number of worlds fixed beforehand.
+//!
 //! [`ErrorBudget`] divides one family-wise `α` over the claims of a run.
 //!
 //! # Choosing a [`Method`]
@@ -41,6 +43,7 @@ pub mod asymptotic;
 pub mod betting;
 pub mod budget;
 mod error;
+pub mod exponent;
 pub mod interval;
 mod root;
 pub mod sequence;
@@ -52,6 +55,7 @@ pub use asymptotic::AsymptoticSequence;
 pub use betting::HedgedBetting;
 pub use budget::ErrorBudget;
 pub use error::StatisticsError;
+pub use exponent::{Moment, PowerLaw};
 pub use interval::{Interval, clopper_pearson, student};
 pub use sequence::{Estimate, Method, Sequence};
 pub use share::ShareSequence;

@@ -1,0 +1,143 @@
+//! How a mean, or a spread over worlds, grows or falls with a parameter: the exponent of a power law.
+//!
+//! At each value `x_j` of the parameter a fixed number of worlds gives an estimate `y_j` (their mean, or their standard deviation)
+//! and its relative standard error `u_j` by the delta method. The line `ln y = a + b ln x` is fitted by least squares with weights
+//! `1/u_j²`. A power law need not hold exactly: where the points scatter about the line by more than their errors, the standard
+//! error of `b` is enlarged by the square root of `χ²` per degree of freedom (Birge, Physical Review 40(2), 1932). The interval
+//! for `b` is Student's with the degrees of freedom of the smallest sample. It is valid for worlds whose number was fixed
+//! beforehand: nothing is decided before the last one.
+
+use serde::{Deserialize, Serialize};
+use statrs::distribution::{ContinuousCDF, StudentsT};
+
+use super::{Band, Interval, StatisticsError, Summary};
+
+/// What of the worlds follows the power law.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Moment {
+    /// Their mean.
+    Mean,
+    /// Their standard deviation.
+    Spread,
+}
+
+/// The worlds at one value of the parameter.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Point {
+    /// The parameter `x`.
+    pub at: f64,
+    /// Number of worlds.
+    pub worlds: u64,
+    /// Their mean or standard deviation.
+    pub value: f64,
+    /// Its standard error.
+    pub standard_error: f64,
+}
+
+/// A fitted power law `y = e^a x^b`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PowerLaw {
+    /// The points, in the order of the parameter's values.
+    pub points: Vec<Point>,
+    /// `b`.
+    pub exponent: f64,
+    /// Standard error of `b`, enlarged where the points scatter.
+    pub standard_error: f64,
+    /// `a`.
+    pub log_amplitude: f64,
+    /// `χ²` of the points about the line; the degrees of freedom are two fewer than the points.
+    pub chi_squared: f64,
+}
+
+impl Point {
+    /// The moment of `values`, and its standard error.
+    ///
+    /// A spread of zero over `n` worlds does not exclude what one world in `n` would show, so the relative standard error is
+    /// never taken below `1/n`.
+    ///
+    /// # Errors
+    /// If a value is not finite.
+    pub fn of(moment: Moment, at: f64, values: &[f64]) -> Result<Self, StatisticsError> {
+        let summary = Summary::of(values)?;
+        let n = summary.count as f64;
+        let (value, standard_error) = match moment {
+            Moment::Mean => (summary.mean, summary.standard_error()),
+            Moment::Spread => (
+                summary.standard_deviation(),
+                error_of_spread(values, &summary),
+            ),
+        };
+        Ok(Self {
+            at,
+            worlds: summary.count,
+            value,
+            standard_error: standard_error.max(value.abs() / n),
+        })
+    }
+}
+
+/// Delta method: `Var(s²) ≈ (μ₄ − σ⁴ (n−3)/(n−1)) / n` and `s = √s²`.
+fn error_of_spread(values: &[f64], summary: &Summary) -> f64 {
+    let n = summary.count as f64;
+    let variance = summary.variance();
+    if n < 4.0 || variance == 0.0 {
+        return 0.0;
+    }
+    let fourth = values
+        .iter()
+        .map(|x| (x - summary.mean).powi(4))
+        .sum::<f64>()
+        / n;
+    let variance_of_variance = (fourth - variance * variance * (n - 3.0) / (n - 1.0)) / n;
+    0.5 * (variance_of_variance.max(0.0) / variance).sqrt()
+}
+
+impl PowerLaw {
+    /// Fits the points; `None` with fewer than three, or where a value or parameter is not above 0 and has no logarithm.
+    pub fn fit(points: Vec<Point>) -> Option<Self> {
+        let usable = |p: &Point| p.at > 0.0 && p.value > 0.0 && p.worlds > 1;
+        if points.len() < 3 || !points.iter().all(usable) {
+            return None;
+        }
+        let rows: Vec<[f64; 3]> = points
+            .iter()
+            .map(|p| {
+                [
+                    p.at.ln(),
+                    p.value.ln(),
+                    (p.value / p.standard_error).powi(2),
+                ]
+            })
+            .collect();
+        let sum = |term: &dyn Fn(&[f64; 3]) -> f64| rows.iter().map(term).sum::<f64>();
+        let weight = sum(&|[_, _, w]| *w);
+        let x_mean = sum(&|[x, _, w]| w * x) / weight;
+        let y_mean = sum(&|[_, y, w]| w * y) / weight;
+        let x_spread = sum(&|[x, _, w]| w * (x - x_mean).powi(2));
+        if x_spread == 0.0 {
+            return None;
+        }
+        let exponent = sum(&|[x, y, w]| w * (x - x_mean) * (y - y_mean)) / x_spread;
+        let log_amplitude = y_mean - exponent * x_mean;
+        let chi_squared = sum(&|[x, y, w]| w * (y - log_amplitude - exponent * x).powi(2));
+        let scatter = (chi_squared / (points.len() - 2) as f64).max(1.0);
+        Some(Self {
+            exponent,
+            standard_error: (scatter / x_spread).sqrt(),
+            log_amplitude,
+            chi_squared,
+            points,
+        })
+    }
+
+    /// The interval for the exponent that decides the claim that it lies in `band`: each end is wrong with
+    /// probability at most [`alpha_per_end`](super::Sides::alpha_per_end).
+    pub fn interval(&self, band: &Band, alpha: f64) -> Interval {
+        let fewest = self.points.iter().map(|p| p.worlds).min().unwrap_or(2);
+        let tail = band.sides().alpha_per_end(alpha);
+        let quantile = StudentsT::new(0.0, 1.0, (fewest - 1) as f64)
+            .map_or(f64::INFINITY, |t| t.inverse_cdf(1.0 - tail));
+        Interval::around(self.exponent, quantile * self.standard_error)
+    }
+}
