@@ -1,8 +1,9 @@
 //! Is the statistics module as sure as it says? Properties, the limits it states, and a simulated calibration of every method.
 
 use multiview::statistics::{
-    AsymptoticSequence, Band, Estimate, HedgedBetting, Interval, Method, Sequence, ShareSequence,
-    Sides, Summary, Verdict, clopper_pearson, decide, student,
+    AsymptoticSequence, Band, Estimate, HedgedBetting, Interval, Method, Moment, PowerLaw,
+    Sequence, ShareSequence, Sides, Summary, Verdict, clopper_pearson, decide, exponent::Point,
+    student,
 };
 use proptest::prelude::*;
 use rand::{RngExt, SeedableRng};
@@ -494,4 +495,78 @@ proptest! {
             first = sequence.verdict();
         }
     }
+}
+
+/// The share of tied classes, each with probability 0.8/k: its mean falls as 1/k.
+fn ties(rng: &mut Pcg64Mcg, k: u32) -> f64 {
+    let tied = (0..k).map(|_| coin(rng, 0.8 / f64::from(k)));
+    tied.sum::<f64>() / f64::from(k)
+}
+
+/// A normal world whose spread falls as 1/k.
+fn narrowing(rng: &mut Pcg64Mcg, k: u32) -> f64 {
+    normal(rng, 0.5, 1.0 / f64::from(k))
+}
+
+#[test]
+fn exponents_are_calibrated() {
+    // The true exponent sits on the band's edge: a verdict is a mistake of the side it errs to, each with probability at
+    // most α. The delta method is asymptotic: at 60 worlds of rare counts up to half as much again is accepted.
+    const STREAMS: u64 = 10_000;
+    let alpha = 0.05;
+    let falls = Band {
+        lower: None,
+        upper: Some(-1.0),
+    };
+    type Sized = fn(&mut Pcg64Mcg, u32) -> f64;
+    for (moment, law) in [
+        (Moment::Mean, ties as Sized),
+        (Moment::Spread, narrowing as Sized),
+    ] {
+        let verdicts: Vec<Verdict> = (0..STREAMS)
+            .into_par_iter()
+            .map(|seed| {
+                let mut rng = Pcg64Mcg::seed_from_u64(seed);
+                let points = [8u32, 16, 32, 64].map(|k| {
+                    let worlds: Vec<f64> = (0..60).map(|_| law(&mut rng, k)).collect();
+                    Point::of(moment, f64::from(k), &worlds).unwrap()
+                });
+                let fit = PowerLaw::fit(points.to_vec()).expect("no point is 0");
+                decide(&fit.interval(&falls, alpha), &falls)
+            })
+            .collect();
+        for verdict in [Verdict::Confirmed, Verdict::Refuted] {
+            let wrong = verdicts.iter().filter(|v| **v == verdict).count();
+            let share = wrong as f64 / STREAMS as f64;
+            assert!(share < 1.5 * alpha, "{moment:?}: {verdict} in {share}");
+        }
+    }
+}
+
+#[test]
+fn a_power_law_is_recovered_exactly_and_scatter_enlarges_its_error() {
+    let at = |x: f64, value: f64| Point {
+        at: x,
+        worlds: 60,
+        value,
+        standard_error: 0.05 * value,
+    };
+    let exact = [8.0f64, 16.0, 32.0, 64.0].map(|x| at(x, 3.0 * x.powf(-0.7)));
+    let law = PowerLaw::fit(exact.to_vec()).unwrap();
+    assert!((law.exponent + 0.7).abs() < 1e-12 && law.chi_squared < 1e-18);
+    let mut bent = exact;
+    bent[1].value *= 2.0;
+    bent[1].standard_error *= 2.0;
+    let scattered = PowerLaw::fit(bent.to_vec()).unwrap();
+    assert!(scattered.standard_error > 3.0 * law.standard_error);
+    assert!(PowerLaw::fit(exact[..2].to_vec()).is_none());
+    let mut none = exact;
+    none[3].value = 0.0;
+    assert!(PowerLaw::fit(none.to_vec()).is_none());
+}
+
+#[test]
+fn no_spread_over_n_worlds_is_not_certainty() {
+    let point = Point::of(Moment::Mean, 8.0, &[1.0; 20]).unwrap();
+    assert_eq!(point.standard_error, 0.05);
 }

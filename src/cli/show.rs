@@ -27,6 +27,10 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     );
     println!("Regime\n{}", toml::to_string(&theorem.regime)?);
     println!("Procedure\n{}", toml::to_string(&theorem.procedure)?);
+    if let Some(sweep) = &theorem.sweep {
+        let values: Vec<String> = sweep.values.iter().map(ToString::to_string).collect();
+        println!("Sweep\n{} = {}\n", sweep.path, values.join(", "));
+    }
     println!("Claims");
     for claim in &theorem.claims {
         println!("  {}: {}", claim.name, words(claim));
@@ -66,13 +70,29 @@ fn words(claim: &Claim) -> String {
                 table::band(event)
             )
         }
-        _ => format!("{} is {band} in every world", claim.quantity),
+        (Statistic::BoundedMean, _) => format!(
+            "the mean of {}, which lies in [0, 1], over worlds is {band}",
+            claim.quantity
+        ),
+        (Statistic::MeanExponent, _) => {
+            format!("the exponent of the mean of {} is {band}", claim.quantity)
+        }
+        (Statistic::SpreadExponent, _) => format!(
+            "the exponent of the standard deviation of {} over worlds is {band}",
+            claim.quantity
+        ),
+        (Statistic::Share | Statistic::EveryWorld, _) => {
+            format!("{} is {band} in every world", claim.quantity)
+        }
     }
 }
 
 fn refutation(claim: &Claim) -> String {
     match claim.statistic {
         Statistic::EveryWorld => "one world trained is outside".into(),
+        Statistic::MeanExponent | Statistic::SpreadExponent => {
+            "the fitted exponent's interval, once all worlds are there, is outside the band".into()
+        }
         _ => "the time-uniform interval over worlds leaves the band altogether".into(),
     }
 }

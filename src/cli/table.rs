@@ -60,6 +60,8 @@ pub fn claim(finding: &Finding) -> String {
             format!("share of worlds with {} {}", finding.quantity, band(event))
         }
         (Statistic::EveryWorld, _) => format!("{} in every world", finding.quantity),
+        (Statistic::MeanExponent, _) => format!("exponent of mean {}", finding.quantity),
+        (Statistic::SpreadExponent, _) => format!("exponent of the spread of {}", finding.quantity),
         _ => format!("mean {}", finding.quantity),
     };
     format!("{}: {what}", finding.claim)
