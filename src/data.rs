@@ -79,7 +79,7 @@ pub fn draw_sample(regime: &DataRegime, label: usize, kind: Kind, rng: &mut impl
             patches.push(Patch {
                 feature: feature.map(|v| v as u32),
                 weight: (total / count as f64) as f32,
-                feature_noise: uniform([0.0, regime.feature_noise], rng) as f32,
+                feature_noise: uniform([0.0, regime.feature_noise()], rng) as f32,
             });
         }
     };
@@ -109,7 +109,7 @@ pub fn draw_sample(regime: &DataRegime, label: usize, kind: Kind, rng: &mut impl
     }
     if let Some(total) = regime.patch_count() {
         for _ in patches.len()..total {
-            let feature_noise = uniform([0.0, regime.feature_noise], rng) as f32;
+            let feature_noise = uniform([0.0, regime.feature_noise()], rng) as f32;
             patches.push(Patch {
                 feature: None,
                 weight: 0.0,

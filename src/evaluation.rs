@@ -109,8 +109,8 @@ impl NullaryFnOnce for Logits<'_> {
         let layout = network.layout;
         let (k, row, stride) = (layout.classes, layout.row(), layout.stride);
         let activation = SmoothedRelu::<f32>::new(&regime.network);
-        let noise = (regime.network.init_scale * regime.data.noise_variance.sqrt()) as f32;
-        let awake = (8.0 * regime.network.init_scale).min(regime.network.relu_threshold) as f32;
+        let noise = (regime.init_scale() * regime.data.noise_variance.sqrt()) as f32;
+        let awake = (8.0 * regime.init_scale()).min(regime.network.relu_threshold) as f32;
         let common = common(regime, network);
         let blocks = network.features.chunks_exact(stride);
         let peaks: Vec<f32> = blocks
@@ -163,7 +163,7 @@ impl NullaryFnOnce for Logits<'_> {
 
 /// `Σ_v A[v]`, needed where there is feature noise.
 fn common(regime: &Regime, network: &Trained<f32>) -> Option<Vec<f32>> {
-    (regime.data.feature_noise > 0.0).then(|| {
+    (regime.data.feature_noise() > 0.0).then(|| {
         let mut sum = vec![0.0; network.layout.row()];
         for row in network.features.chunks_exact(sum.len()) {
             sum.iter_mut().zip(row).for_each(|(s, a)| *s += a);

@@ -4,15 +4,15 @@
 //! `∇ F_i(X_n)` in the (descending) update; the engines need nothing else.
 
 use crate::real::{Lanes, Real, across, each};
-use crate::regime::{RegimeError, positive, require};
+use crate::regime::{RegimeError, Relation, positive, require};
 use serde::{Deserialize, Serialize};
 
 /// How a student follows its teacher (section 2 of the paper; equation of `logit^τ`).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Distillation {
-    /// `τ`: temperature of the truncated, tempered logits; the paper takes about `1/log² k`.
-    pub temperature: f64,
+    /// `τ`: temperature of the truncated, tempered logits; `"paper"` takes `1/ln² k`.
+    pub temperature: Relation,
     /// `S`: scale of the teacher, `G = (S/K) Σ F`.
     pub teacher_scale: f64,
     /// `η'/k`: step size of the distillation term per class.
@@ -56,12 +56,19 @@ pub enum SoftLabels {
 }
 
 impl Distillation {
+    /// `τ`, with `k` classes.
+    pub fn temperature(&self, classes: usize) -> f64 {
+        self.temperature.or((classes as f64).ln().powi(-2))
+    }
+
     /// Checks every field; `path` prefixes the field names.
     ///
     /// # Errors
     /// The first field outside its range.
     pub fn validate(&self, path: &str) -> Result<(), RegimeError> {
-        positive(&format!("{path}.temperature"), self.temperature, 1e3)?;
+        if let Relation::Value(temperature) = self.temperature {
+            positive(&format!("{path}.temperature"), temperature, 1e3)?;
+        }
         positive(&format!("{path}.teacher_scale"), self.teacher_scale, 1e12)?;
         let rate = self.push_rate_per_class;
         require(
@@ -190,7 +197,7 @@ impl<R: Real> Objective<R> {
         teacher_logits: &[R],
         labels: impl Iterator<Item = usize>,
     ) -> Self {
-        let temperature = R::of(spec.temperature);
+        let temperature = R::of(spec.temperature(classes));
         let scale = R::of(spec.teacher_scale);
         let mut soft_labels = vec![R::zero(); teacher_logits.len()];
         let rows = soft_labels

@@ -47,9 +47,10 @@ pub struct DataRegime {
     /// `P`: patches of an input; `"as-needed"` has no patch of pure noise (**choice**).
     #[serde(default)]
     pub patches: PatchCount,
-    /// `γ`: feature noise, `α_p` uniform in `[0, γ]` and common to all features of a patch (**choice**).
+    /// `γ`: feature noise, `α_p` uniform in `[0, γ]` and common to all features of a patch (**choice**);
+    /// `"paper"` takes `k^{−1.5}`.
     #[serde(default)]
-    pub feature_noise: f64,
+    pub feature_noise: Relation,
     /// `ν² = σ_p² d`: expected squared norm of a patch's Gaussian noise.
     pub noise_variance: f64,
     /// `d`, at least as large as the number of features; the overlap engines take `d → ∞`.
@@ -68,8 +69,8 @@ pub struct NetworkRegime {
     pub relu_exponent: u32,
     /// `ϱ`: threshold at which the smoothed ReLU becomes linear.
     pub relu_threshold: f64,
-    /// `σ_0`: standard deviation of each initial weight.
-    pub init_scale: f64,
+    /// `σ_0`: standard deviation of each initial weight; `"paper"` takes `k^{−1/(q−2)}`.
+    pub init_scale: Relation,
 }
 
 /// Full-batch gradient descent and the rule by which it stops.
@@ -107,6 +108,46 @@ impl EngineKind {
     }
 }
 
+/// A number, or the paper's relation for it.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Relation {
+    /// This number.
+    Value(f64),
+    /// `"paper"`.
+    Rule(PaperRule),
+}
+
+/// The name of the paper's relation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PaperRule {
+    /// As the paper sets it.
+    Paper,
+}
+
+impl Relation {
+    /// The number, where the paper's relation gives `paper`.
+    pub fn or(self, paper: f64) -> f64 {
+        match self {
+            Self::Value(value) => value,
+            Self::Rule(PaperRule::Paper) => paper,
+        }
+    }
+}
+
+impl Default for Relation {
+    fn default() -> Self {
+        Self::Value(0.0)
+    }
+}
+
+impl From<f64> for Relation {
+    fn from(value: f64) -> Self {
+        Self::Value(value)
+    }
+}
+
 /// `N`, or the paper's relation for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
@@ -114,20 +155,12 @@ pub enum SampleCount {
     /// This many.
     Count(usize),
     /// `"paper"`.
-    Rule(SampleRule),
-}
-
-/// A relation that fixes `N`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum SampleRule {
-    /// `N = ⌈k^1.2 / μ⌉`.
-    Paper,
+    Rule(PaperRule),
 }
 
 impl Default for SampleCount {
     fn default() -> Self {
-        Self::Rule(SampleRule::Paper)
+        Self::Rule(PaperRule::Paper)
     }
 }
 
@@ -234,6 +267,14 @@ impl Regime {
         )
     }
 
+    /// `σ_0`: standard deviation of each initial weight.
+    pub fn init_scale(&self) -> f64 {
+        let q = f64::from(self.network.relu_exponent);
+        // The linear control has no such relation; q = 3 stands in.
+        let power = (q - 2.0).max(1.0);
+        (self.network.init_scale).or((self.data.classes as f64).powf(-1.0 / power))
+    }
+
     /// `η`: the step size.
     pub fn learning_rate(&self) -> f64 {
         self.training.learning_rate_per_class * self.data.classes as f64
@@ -245,10 +286,15 @@ impl DataRegime {
     pub fn sample_count(&self) -> usize {
         match self.samples {
             SampleCount::Count(n) => n,
-            SampleCount::Rule(SampleRule::Paper) => {
+            SampleCount::Rule(PaperRule::Paper) => {
                 ((self.classes as f64).powf(1.2) / self.single_view_share).ceil() as usize
             }
         }
+    }
+
+    /// `γ`: largest feature noise.
+    pub fn feature_noise(&self) -> f64 {
+        self.feature_noise.or((self.classes as f64).powf(-1.5))
     }
 
     /// `P`, where it is fixed.
@@ -352,10 +398,10 @@ impl DataRegime {
             )?;
         }
         require(
-            (0.0..1.0).contains(&self.feature_noise),
+            (0.0..1.0).contains(&self.feature_noise()),
             "data.feature_noise",
-            self.feature_noise,
-            "0 to below 1",
+            self.feature_noise(),
+            "0 to below 1, or \"paper\"",
         )?;
         require(
             (0.0..=100.0).contains(&self.noise_variance),
@@ -389,7 +435,10 @@ impl NetworkRegime {
             threshold,
             "0.000001 to 1000000",
         )?;
-        positive("network.init_scale", self.init_scale, 1e3)
+        match self.init_scale {
+            Relation::Value(scale) => positive("network.init_scale", scale, 1e3),
+            Relation::Rule(_) => Ok(()),
+        }
     }
 }
 

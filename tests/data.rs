@@ -231,7 +231,7 @@ const NUMBERS: [(&str, &str, Field); 9] = [
         &mut r.data.single_view_other_weight
     }),
     ("data.feature_noise", "0 to below 1", |r| {
-        &mut r.data.feature_noise
+        number(&mut r.data.feature_noise)
     }),
     ("data.noise_variance", "0 to 100", |r| {
         &mut r.data.noise_variance
@@ -240,12 +240,19 @@ const NUMBERS: [(&str, &str, Field); 9] = [
         &mut r.network.relu_threshold
     }),
     ("network.init_scale", "above 0", |r| {
-        &mut r.network.init_scale
+        number(&mut r.network.init_scale)
     }),
     ("training.learning_rate_per_class", "above 0", |r| {
         &mut r.training.learning_rate_per_class
     }),
 ];
+
+fn number(relation: &mut Relation) -> &mut f64 {
+    match relation {
+        Relation::Value(value) => value,
+        Relation::Rule(_) => unreachable!("the small regime gives numbers"),
+    }
+}
 
 /// Both ends of the fields that are ranges.
 const ENDS: [(&str, Field); 4] = [
@@ -353,13 +360,37 @@ fn numbers_outside_their_range_are_refused() {
             r.network.relu_exponent = 2
         }),
         ("network.init_scale", "0.0", "above 0", |r| {
-            r.network.init_scale = 0.0
+            r.network.init_scale = 0.0.into()
         }),
         ("training.steps", "0", "1 to", |r| r.training.steps = 0),
     ];
     for (field, value, allowed, change) in cases {
         refused(field, value, allowed, change);
     }
+}
+
+#[test]
+fn the_paper_s_relations_go_by_name() {
+    let text = toml::to_string(&small::regime()).unwrap();
+    let named = |text: String, field: &str| {
+        let value = text.lines().find(|l| l.starts_with(field)).unwrap();
+        text.replace(value, &format!("{field} = \"paper\""))
+    };
+    let text = ["feature_noise", "init_scale", "samples"]
+        .into_iter()
+        .fold(text, named);
+    let mut regime: Regime = toml::from_str(&text).unwrap();
+    regime.data.classes = 16;
+    regime.data.single_view_share = 0.1;
+    regime.validate().unwrap();
+    assert_eq!(regime.init_scale(), 1.0 / 16.0);
+    assert_eq!(regime.data.feature_noise(), 1.0 / 64.0);
+    assert_eq!(
+        regime.data.sample_count(),
+        (16f64.powf(1.2) / 0.1).ceil() as usize
+    );
+    regime.network.relu_exponent = 4;
+    assert_eq!(regime.init_scale(), 0.25);
 }
 
 /// The edges that belong to the ranges are accepted.
@@ -385,7 +416,7 @@ fn the_ends_of_closed_ranges_are_accepted() {
 #[test]
 fn distillation_outside_its_ranges_is_refused() {
     let good = Distillation {
-        temperature: 0.2,
+        temperature: 0.2.into(),
         teacher_scale: 30.0,
         push_rate_per_class: 40.0,
         form: Form::default(),
@@ -396,7 +427,7 @@ fn distillation_outside_its_ranges_is_refused() {
     good.validate("student").unwrap();
     type Field = fn(&mut Distillation) -> &mut f64;
     let numbers: [(&str, Field); 3] = [
-        ("student.temperature", |d| &mut d.temperature),
+        ("student.temperature", |d| number(&mut d.temperature)),
         ("student.teacher_scale", |d| &mut d.teacher_scale),
         ("student.push_rate_per_class", |d| {
             &mut d.push_rate_per_class

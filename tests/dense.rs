@@ -85,10 +85,10 @@ fn the_gap_to_the_limit_closes_as_one_over_root_d() {
 fn both_engines_see_the_same_network_at_the_start() {
     for (feature_noise, patches_per_feature) in [(0.0, 1), (0.05, 2)] {
         let mut regime = small::regime();
-        regime.data.feature_noise = feature_noise;
+        regime.data.feature_noise = feature_noise.into();
         regime.data.patches_per_feature = patches_per_feature;
         regime.data.main_weight = [1.6, 1.8];
-        regime.network.init_scale = 0.5;
+        regime.network.init_scale = 0.5.into();
         let data = data(&regime, seed(0));
         let world = dense::World::<f64>::draw(&regime, &data, 50, seed(0)).unwrap();
         let weights = world.initialise(&regime, seed(0), 0);
@@ -145,7 +145,7 @@ fn a_seed_gives_one_world_in_both_precisions() {
 #[test]
 fn inputs_are_features_and_isotropic_noise() {
     let mut regime = small::regime();
-    regime.data.feature_noise = 0.05;
+    regime.data.feature_noise = 0.05.into();
     let data = data(&regime, seed(0));
     let d = 5_000;
     let world = dense::World::<f64>::draw(&regime, &data, d, seed(0)).unwrap();

@@ -24,7 +24,7 @@ fn regime(exponent: u32) -> Regime {
     regime.data.samples = SampleCount::Count(12);
     regime.network.neurons_per_class = 2;
     regime.network.relu_exponent = exponent;
-    regime.network.init_scale = 1.0;
+    regime.network.init_scale = 1.0.into();
     regime.training.learning_rate_per_class = 1.0 / 3.0;
     regime
 }
@@ -32,7 +32,7 @@ fn regime(exponent: u32) -> Regime {
 /// A teacher that pulls five times as hard as the labels.
 fn distillation(form: Form) -> Distillation {
     Distillation {
-        temperature: 0.7,
+        temperature: 0.7.into(),
         teacher_scale: 1.5,
         push_rate_per_class: 5.0 / 3.0,
         form,
@@ -80,7 +80,7 @@ fn tempered_cross_entropy(
     logits: &[f64],
     classes: usize,
 ) -> f64 {
-    let tau = spec.temperature;
+    let tau = spec.temperature(classes);
     let exponents = |f: &[f64], scale: f64| -> Vec<f64> {
         let x = f.iter().map(|f| tau * scale * f);
         x.map(|x| if truncated { x.min(1.0 / tau) } else { x })
@@ -138,7 +138,7 @@ fn the_dense_step_descends_the_cross_entropy() {
     for exponent in [1, 3, 4, 5] {
         for feature_noise in [0.0, 0.1] {
             let mut regime = regime(exponent);
-            regime.data.feature_noise = feature_noise;
+            regime.data.feature_noise = feature_noise.into();
             let data = data(&regime, seed(1));
             let objective = Objective::cross_entropy(3);
             let (moved, descent) = dense_step(&regime, &data, &objective, |logits| {
@@ -162,7 +162,7 @@ fn the_dense_step_descends_two_sided_distillation() {
     let objective = Objective::distillation(3, &spec, rate, &teacher, labels);
     let (moved, descent) = dense_step(&regime, &data, &objective, |logits| {
         let push = tempered_cross_entropy(&spec, false, &teacher, logits, 3);
-        cross_entropy(&data, logits) + 5.0 / spec.temperature * push
+        cross_entropy(&data, logits) + 5.0 / spec.temperature(3) * push
     });
     let gap = largest_gap(&moved, &descent);
     assert!(gap < TOLERANCE, "{gap}");
@@ -222,7 +222,7 @@ fn residuals_are_derivatives_in_the_logits() {
                 };
                 (at(H) - at(-H)) / (2.0 * H)
             };
-            let tau = spec.temperature;
+            let tau = spec.temperature(K);
             let gate = 1.0 / (tau * tau);
             if logits.iter().any(|f| (f - gate).abs() < 2.0 * H) {
                 continue;
@@ -310,7 +310,7 @@ fn the_overlap_step_descends_the_cross_entropy() {
     for exponent in [1, 3, 4, 5] {
         for feature_noise in [0.0, 0.1] {
             let mut regime = regime(exponent);
-            regime.data.feature_noise = feature_noise;
+            regime.data.feature_noise = feature_noise.into();
             let data = data(&regime, seed(2));
             let state = Overlaps::<f64>::draw(&regime, &data, seed(2), 0);
             let in_a = descent(&regime, &data, &state, |s| &mut s.features);

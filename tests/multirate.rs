@@ -29,7 +29,7 @@ fn regime(classes: usize, neurons: usize) -> Regime {
             single_view_other_weight: 0.25,
             patches_per_feature: 1,
             patches: PatchCount::default(),
-            feature_noise: 0.0,
+            feature_noise: 0.0.into(),
             noise_variance: 0.25,
             dimension: None,
         },
@@ -37,7 +37,7 @@ fn regime(classes: usize, neurons: usize) -> Regime {
             neurons_per_class: neurons,
             relu_exponent: 3,
             relu_threshold: 1.0,
-            init_scale: 1e-3,
+            init_scale: 1e-3.into(),
         },
         training: TrainingRegime {
             learning_rate_per_class: 4.0,
@@ -112,7 +112,7 @@ fn single_models_agree() {
         let mut regime = regime(classes, neurons);
         regime.network.relu_exponent = exponent;
         if exponent == 4 {
-            regime.network.init_scale = 2e-2;
+            regime.network.init_scale = 2e-2.into();
         }
         let case = Case::new(regime);
         let pair = case.both(
@@ -148,7 +148,7 @@ fn students_agree() {
             .map(|j| teachers.iter().map(|t| t[j]).sum::<f32>() / 4.0)
             .collect();
         let spec = Distillation {
-            temperature: 0.2,
+            temperature: 0.2.into(),
             teacher_scale: 100.0,
             push_rate_per_class: push,
             form,

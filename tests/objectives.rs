@@ -11,7 +11,7 @@ const PUSH: f64 = 8.0;
 
 fn spec(form: Form) -> Distillation {
     Distillation {
-        temperature: 0.4,
+        temperature: 0.4.into(),
         teacher_scale: 2.0,
         push_rate_per_class: PUSH * 5.0,
         form,

@@ -331,12 +331,12 @@ fn kernel(features: &Features, class: usize, a: usize, b: usize) -> f64 {
 fn tangent_setting() -> (RandomFeatureRegime, impl Fn(f64) -> f64) {
     let mut regime = small(FeatureKind::Tangent, ReadoutKind::Ridge);
     regime.data.classes = 3;
-    regime.data.feature_noise = 0.05;
+    regime.data.feature_noise = 0.05.into();
     let activation = SmoothedRelu::<f64>::new(&NetworkRegime {
         neurons_per_class: 1,
         relu_exponent: 3,
         relu_threshold: regime.model.relu_threshold,
-        init_scale: regime.model.init_scale,
+        init_scale: regime.model.init_scale.into(),
     });
     (regime, move |z| activation.value_and_slope(z).1)
 }
@@ -362,7 +362,7 @@ fn tangent_kernel_is_the_dense_one() {
 
     // Without Gaussian noise the features span everything: exact, with d = 2k.
     (regime.data.noise_variance, regime.model.neurons) = (0.0, 4);
-    let neurons = RandomNeurons::draw(&regime, &mut rng(1));
+    let neurons = RandomNeurons::draw(&regime, regime.model.neurons, &mut rng(1));
     let found = neurons.features(&samples, &mut rng(2));
     let weights: Vec<Vec<f64>> = (neurons.overlaps().chunks(features).skip(4).take(4))
         .map(<[f64]>::to_vec)
@@ -377,7 +377,8 @@ fn tangent_kernel_is_the_dense_one() {
     // With it: the mean over many neurons, in a high dimension.
     (regime.data.noise_variance, regime.model.neurons) = (0.25, 6000);
     let (d, dense_neurons) = (1500, 6000);
-    let found = RandomNeurons::draw(&regime, &mut rng(3)).features(&samples, &mut rng(4));
+    let found = RandomNeurons::draw(&regime, regime.model.neurons, &mut rng(3))
+        .features(&samples, &mut rng(4));
     let mut noise = rng(5);
     let mut noisy = |n: usize| -> Vec<Vec<f64>> {
         let mut patches = signal(n, d);
@@ -403,7 +404,10 @@ fn joint_features_are_the_members_side_by_side() {
     let regime = small(FeatureKind::Tangent, ReadoutKind::Ridge);
     let samples = [draw_sample(&regime.data, 0, Kind::MultiView, &mut rng(0))];
     let models: Vec<_> = (1..4)
-        .map(|l| RandomNeurons::draw(&regime, &mut rng(l)).features(&samples, &mut rng(9 + l)))
+        .map(|l| {
+            RandomNeurons::draw(&regime, regime.model.neurons, &mut rng(l))
+                .features(&samples, &mut rng(9 + l))
+        })
         .collect();
     let joint = Features::concatenated(&models.iter().collect::<Vec<_>>());
     let sum: f64 = models.iter().map(|m| kernel(m, 2, 0, 0)).sum();

@@ -153,7 +153,7 @@ impl Engine {
 /// Teacher logits that follow the labels, with an opinion on every class, so that renaming must carry them along.
 fn objective<R: Real>(regime: &Regime, data: &DataSet, teacher: &[R]) -> Objective<R> {
     let spec = Distillation {
-        temperature: 0.5,
+        temperature: 0.5.into(),
         teacher_scale: 2.0,
         push_rate_per_class: 2.0,
         form: Form::OneSidedGated,
@@ -172,7 +172,7 @@ where
     StandardNormal: Distribution<R>,
 {
     let mut regime = small::regime();
-    regime.data.feature_noise = feature_noise;
+    regime.data.feature_noise = feature_noise.into();
     let data = data(&regime, seed(0));
     let state = Overlaps::<R>::draw(&regime, &data, seed(0), 0);
     let mut rng = seed(0).rng(Purpose::Validation, 0);

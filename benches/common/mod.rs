@@ -33,7 +33,7 @@ pub fn regime(classes: usize, neurons: usize, samples: Option<usize>) -> Regime 
             single_view_other_weight: 0.25,
             patches_per_feature: 1,
             patches: PatchCount::default(),
-            feature_noise: 0.0,
+            feature_noise: 0.0.into(),
             noise_variance: 0.25,
             dimension: None,
         },
@@ -41,7 +41,7 @@ pub fn regime(classes: usize, neurons: usize, samples: Option<usize>) -> Regime 
             neurons_per_class: neurons,
             relu_exponent: 3,
             relu_threshold: 2.0,
-            init_scale: 6e-4,
+            init_scale: 6e-4.into(),
         },
         training: TrainingRegime {
             learning_rate_per_class: 5.0,

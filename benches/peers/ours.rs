@@ -20,7 +20,7 @@ fn main() {
     match words[..] {
         ["export", dir, k, m, steps, sigma] => {
             let mut regime = regime(number(k), number(m), None);
-            regime.network.init_scale = sigma.parse().expect("SIGMA is a number");
+            regime.network.init_scale = sigma.parse::<f64>().expect("SIGMA is a number").into();
             export(dir.as_ref(), &Case::new(regime), number(steps));
         }
         ["time", k, m, threads] => time(

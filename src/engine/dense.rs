@@ -130,12 +130,7 @@ where
         let neurons = regime.data.classes * regime.network.neurons_per_class;
         let mut rng = seed.rng(Purpose::Initialisation, index);
         Weights {
-            rows: gaussian(
-                neurons,
-                self.inputs.nrows(),
-                regime.network.init_scale,
-                &mut rng,
-            ),
+            rows: gaussian(neurons, self.inputs.nrows(), regime.init_scale(), &mut rng),
         }
     }
 }

@@ -59,7 +59,7 @@ impl Rates {
     /// Rates whose stated `δ` is at most 1 % in `regime`.
     pub fn of(regime: &Regime) -> Self {
         let (data, network) = (&regime.data, &regime.network);
-        let threshold = (5.0 * network.init_scale).min(0.02 * network.relu_threshold);
+        let threshold = (5.0 * regime.init_scale()).min(0.02 * network.relu_threshold);
         let k = data.classes as f64;
         let weight = data.other_weight[1].max(data.single_view_other_weight);
         let reach = data.sparsity * weight * weight / k
@@ -75,7 +75,7 @@ impl Rates {
 
 /// Whether the assumptions hold: no feature noise, and an activation that is flat at 0.
 pub fn applies(regime: &Regime) -> bool {
-    regime.data.feature_noise == 0.0 && regime.network.relu_exponent >= 3
+    regime.data.feature_noise() == 0.0 && regime.network.relu_exponent >= 3
 }
 
 /// Trains by full-batch gradient descent for at most `steps` steps.

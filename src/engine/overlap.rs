@@ -63,7 +63,7 @@ impl<R: Real> Overlaps<R> {
     /// The initialisation of network `index` of a world: `A ~ N(0, σ_0²)`, `B ~ N(0, σ_0² ν²)`, independent.
     pub fn draw(regime: &Regime, data: &DataSet, seed: WorldSeed, index: u64) -> Self {
         let layout = Layout::of(regime);
-        let scale = regime.network.init_scale;
+        let scale = regime.init_scale();
         let noise_scale = R::of(scale * regime.data.noise_variance.sqrt());
         let fill = |rows: usize, scale: R, padding: R, purpose| {
             let mut values = vec![R::zero(); rows * layout.row()];

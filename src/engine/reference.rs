@@ -35,7 +35,7 @@ pub fn train<'a, R: Real>(
         };
     }
     let cubic = regime.network.relu_exponent == 3;
-    match (cubic, regime.data.feature_noise > 0.0) {
+    match (cubic, regime.data.feature_noise() > 0.0) {
         (true, false) => run!(true, false),
         (true, true) => run!(true, true),
         (false, false) => run!(false, false),
@@ -234,7 +234,7 @@ struct Common<R> {
 
 impl<R: Real> Common<R> {
     fn new(regime: &Regime, row: usize) -> Self {
-        let len = if regime.data.feature_noise > 0.0 {
+        let len = if regime.data.feature_noise() > 0.0 {
             row
         } else {
             0

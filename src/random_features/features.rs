@@ -46,14 +46,14 @@ pub struct Features {
 }
 
 impl RandomNeurons {
-    /// Draws `w ~ N(0, σ_0² I)` for every neuron.
-    pub fn draw(regime: &RandomFeatureRegime, rng: &mut impl Rng) -> Self {
+    /// Draws `w ~ N(0, σ_0² I)` for each of so many neurons (of each class, for tangent features).
+    pub fn draw(regime: &RandomFeatureRegime, neurons: usize, rng: &mut impl Rng) -> Self {
         let features = regime.data.features();
         let blocks = match regime.model.kind {
             FeatureKind::Activation => 1,
             FeatureKind::Tangent => regime.data.classes,
         };
-        let overlaps = (0..blocks * regime.model.neurons * features)
+        let overlaps = (0..blocks * neurons * features)
             .map(|_| regime.model.init_scale * normal(rng))
             .collect();
         Self {
@@ -61,7 +61,7 @@ impl RandomNeurons {
             activation: regime.model.activation(),
             noise: regime.model.init_scale * regime.data.noise_variance.sqrt(),
             noise_variance: regime.data.noise_variance,
-            neurons: regime.model.neurons,
+            neurons,
             blocks,
             features,
             overlaps,

@@ -40,6 +40,9 @@ pub struct RandomFeatures {
     /// Whose features a student reads.
     #[serde(default)]
     pub student_features: StudentFeatures,
+    /// Negative control: only so many neurons of a model are drawn; the others repeat them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub distinct_neurons: Option<usize>,
     /// The grid from which the regularisation strength `λ` is chosen, in units of the mean squared
     /// norm of a standardised feature vector.
     pub strengths: Vec<f64>,
@@ -120,6 +123,12 @@ impl RandomFeatures {
         for neurons in &self.growth {
             within("growth", *neurons, 1, 65_536)?;
         }
+        within(
+            "distinct_neurons",
+            self.distinct_neurons.unwrap_or(1),
+            1,
+            65_536,
+        )?;
         let q = self.relu_exponent;
         require(
             q == 1 || (3..=16).contains(&q),
@@ -150,7 +159,7 @@ impl RandomFeatures {
             neurons_per_class: self.neurons,
             relu_exponent: self.relu_exponent,
             relu_threshold: self.relu_threshold,
-            init_scale: self.init_scale,
+            init_scale: self.init_scale.into(),
         })
     }
 }

@@ -92,14 +92,22 @@ impl<'a> Inputs<'a> {
     pub(super) fn features(&self, index: usize) -> Sets {
         let index = index as u64;
         let mut rng = self.seed.rng(Purpose::RandomFeatures, index);
-        let neurons = RandomNeurons::draw(self.regime, &mut rng);
+        let model = &self.regime.model;
+        let drawn = model
+            .distinct_neurons
+            .map_or(model.neurons, |most| most.min(model.neurons));
+        let neurons = RandomNeurons::draw(self.regime, drawn, &mut rng);
         let of = |samples: &[Sample], set: u64| {
             neurons.features(samples, &mut self.seed.rng(Purpose::Noise, 3 * index + set))
         };
-        Sets {
+        let sets = Sets {
             training: of(&self.training, 0),
             held_out: of(&self.held_out, 1),
             test: of(&self.test.samples, 2),
+        };
+        match model.neurons.div_ceil(drawn) {
+            1 => sets,
+            times => Sets::concatenated(&vec![sets; times]),
         }
     }
 

@@ -21,7 +21,7 @@ pub fn regime() -> Regime {
             single_view_other_weight: 0.25,
             patches_per_feature: 1,
             patches: PatchCount::default(),
-            feature_noise: 0.0,
+            feature_noise: 0.0.into(),
             noise_variance: 0.25,
             dimension: None,
         },
@@ -29,7 +29,7 @@ pub fn regime() -> Regime {
             neurons_per_class: 3,
             relu_exponent: 3,
             relu_threshold: 1.0,
-            init_scale: 0.05,
+            init_scale: 0.05.into(),
         },
         training: TrainingRegime {
             learning_rate_per_class: 2.0,
