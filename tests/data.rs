@@ -43,7 +43,7 @@ fn regimes() -> impl Strategy<Value = DataRegime> {
                     0 => PatchCount::default(),
                     _ => PatchCount::Count(all + 3),
                 },
-                feature_noise,
+                feature_noise: Relation::Value(feature_noise),
                 noise_variance,
                 dimension: None,
             }
@@ -111,7 +111,7 @@ proptest! {
             for patch in &sample.patches {
                 prop_assert!(patch.weight >= 0.0);
                 prop_assert!(patch.feature.is_some() || patch.weight == 0.0);
-                prop_assert!(within(f64::from(patch.feature_noise), [0.0, data.feature_noise]));
+                prop_assert!(within(f64::from(patch.feature_noise), [0.0, data.feature_noise()]));
             }
         }
     }
@@ -182,7 +182,7 @@ fn the_training_set_has_the_stated_size() {
     for (classes, mu) in [(2, 0.5), (10, 0.05), (50, 0.013)] {
         regime.classes = classes;
         regime.single_view_share = mu;
-        regime.samples = SampleCount::Rule(SampleRule::Paper);
+        regime.samples = SampleCount::Rule(PaperRule::Paper);
         let expected = ((classes as f64).powf(1.2) / mu).ceil() as usize;
         assert_eq!(regime.sample_count(), expected);
         let mut rng = seed(0).rng(multiview::seed::Purpose::Data, 0);
@@ -467,7 +467,7 @@ fn regimes_read_from_toml_as_documented() {
     assert!(text.contains("patches = \"as-needed\""), "{text}");
     let paper = text.replace("samples = 40", "samples = \"paper\"");
     let read: Regime = toml::from_str(&paper).unwrap();
-    assert_eq!(read.data.samples, SampleCount::Rule(SampleRule::Paper));
+    assert_eq!(read.data.samples, SampleCount::Rule(PaperRule::Paper));
     let misspelt = text.replace("sparsity", "sparcity");
     let error = toml::from_str::<Regime>(&misspelt).unwrap_err().to_string();
     assert!(error.contains("sparcity"), "{error}");
