@@ -95,6 +95,7 @@ pub mod evaluation;
 pub mod network;
 mod normals;
 pub mod objective;
+pub mod prediction;
 pub mod procedure;
 pub mod random_features;
 pub mod real;

@@ -1,6 +1,7 @@
 //! `multiview show`.
 
 use super::{Failure, table, theorem};
+use multiview::prediction::Prediction;
 use multiview::theorem::{Claim, Statistic};
 
 #[derive(Debug, clap::Args)]
@@ -27,6 +28,14 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     );
     println!("Regime\n{}", toml::to_string(&theorem.regime)?);
     println!("Procedure\n{}", toml::to_string(&theorem.procedure)?);
+    if theorem.procedure.members > 0 {
+        let prediction = Prediction::of(&theorem.regime, &theorem.procedure);
+        println!("Predicted before training (leading order)");
+        for (name, value) in prediction.named() {
+            println!("  {name} = {value:.3}");
+        }
+        println!();
+    }
     if let Some(sweep) = &theorem.sweep {
         let values: Vec<String> = sweep.values.iter().map(ToString::to_string).collect();
         println!("Sweep\n{} = {}\n", sweep.path, values.join(", "));

@@ -1,0 +1,171 @@
+//! What theory says of a regime before anything is trained: the numbers by which the shipped regimes were chosen.
+//!
+//! Each is a leading-order estimate at finite `k`, with the derivation beside it; the reports set them against what was
+//! measured. Notation: `z` is a main weight (about 1), `z'` the weight of another class's feature in multi-view inputs,
+//! `Λ` the largest of `m` initial overlaps.
+
+use crate::network::SmoothedRelu;
+use crate::procedure::Procedure;
+use crate::regime::Regime;
+use serde::Serialize;
+use statrs::distribution::{Continuous, ContinuousCDF, Normal};
+
+/// Logit at which a class's own samples are fitted well enough to stop pulling: `e^{−6.5}` is about 0.0015.
+const FITTED_LOGIT: f64 = 6.5;
+
+/// Spread of the classes' learning times, in units of the typical one: how long the slow wait for the fast.
+const WAITING_SPREAD: f64 = 0.8;
+
+/// Predictions for one regime.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Prediction {
+    /// Steps until a typical class is learned.
+    pub learning_steps: f64,
+    /// Largest overlap of a learned view when its samples are fitted.
+    pub fitted_overlap: f64,
+    /// Share of the winner's growth that reaches the losing view of a class while slow classes are waited for.
+    pub waiting_gradient: f64,
+    /// The same from single-view samples of the losing view, until their noise has memorised them.
+    pub memorising_gradient: f64,
+    /// Share of classes that learn both views.
+    pub tie_share: f64,
+    /// `err(D)/μ` of a single model.
+    pub single_test_error: f64,
+    /// `err(D)/μ` of the ensemble of the procedure's `K` members, views covered independently.
+    pub ensemble_test_error: f64,
+    /// `err(D)/μ` of self-distillation: the union of two lotteries.
+    pub self_distilled_test_error: f64,
+    /// Pull of distillation on the right feature over that on a wrong one; well above 1 is needed.
+    pub right_over_wrong: f64,
+    /// Dark knowledge in the features over what noise can memorise of it; well above 1 is needed.
+    pub learning_over_memorising: f64,
+}
+
+impl Prediction {
+    /// Every prediction with its field's name.
+    pub fn named(&self) -> [(&'static str, f64); 10] {
+        [
+            ("learning_steps", self.learning_steps),
+            ("fitted_overlap", self.fitted_overlap),
+            ("waiting_gradient", self.waiting_gradient),
+            ("memorising_gradient", self.memorising_gradient),
+            ("tie_share", self.tie_share),
+            ("single_test_error", self.single_test_error),
+            ("ensemble_test_error", self.ensemble_test_error),
+            ("self_distilled_test_error", self.self_distilled_test_error),
+            ("right_over_wrong", self.right_over_wrong),
+            ("learning_over_memorising", self.learning_over_memorising),
+        ]
+    }
+
+    /// Predictions for the networks of `procedure` in `regime`.
+    pub fn of(regime: &Regime, procedure: &Procedure) -> Self {
+        let (data, network) = (&regime.data, &regime.network);
+        let k = data.classes as f64;
+        let q = f64::from(network.relu_exponent);
+        let threshold = network.relu_threshold;
+        let other = (data.other_weight[0] + data.other_weight[1]) / 2.0;
+        let main = (data.main_weight[0] + data.main_weight[1]) / 2.0;
+        let relu = SmoothedRelu::<f64>::new(network);
+
+        // Λ' = (η/k) (Λ/ϱ)^{q−1} until saturation, so T = ϱ^{q−1} / ((q−2) (η/k) Λ^{q−2}).
+        let luck = expected_maximum(network.neurons_per_class);
+        let start = luck * regime.init_scale();
+        let rate = regime.training.learning_rate_per_class;
+        let learning_steps =
+            threshold.powf(q - 1.0) / ((q - 2.0).max(1.0) * rate * start.powf(q - 2.0));
+
+        // φ(A) = 6.5 on the linear branch φ(A) = A − (1 − 1/q) ϱ.
+        let fitted_overlap = FITTED_LOGIT + (1.0 - 1.0 / q) * threshold;
+
+        // A learned class stays pushed up by the samples of other classes that contain it: in balance its own samples
+        // keep the residual s z' φ'(z'A) e^{φ(z'A)} / k, and it feeds the losing view as long as slow classes are waited for.
+        let (value, slope) = relu.value_and_slope(other * fitted_overlap);
+        let waiting_gradient = WAITING_SPREAD * data.sparsity * other * slope * value.exp() / k;
+
+        // The n = μ N / 2k single-view samples of the losing view pull at it until their noise, ν² each, has
+        // grown to fit them; 1.8 σ_0 is where their pre-activation starts.
+        let samples = data.single_view_share * data.sample_count() as f64 / (2.0 * k);
+        let memorising_gradient = 1.8 * regime.init_scale() * samples
+            / (data.weak_weight * fitted_overlap * data.noise_variance);
+
+        let head_start = waiting_gradient + memorising_gradient;
+        let tie_share =
+            (2.0 * density_of_equal_luck(network.neurons_per_class) * head_start).min(1.0);
+        // A single-view input of an unlearned view is still classified when no learned feature of another class is on it.
+        let lost = 1.0 - (-data.sparsity).exp();
+        let missed = 0.5 * (1.0 - tie_share);
+        let members = procedure.members.max(1) as i32;
+        Self {
+            learning_steps,
+            fitted_overlap,
+            waiting_gradient,
+            memorising_gradient,
+            tie_share,
+            single_test_error: lost * missed,
+            ensemble_test_error: lost * missed.powi(members),
+            self_distilled_test_error: lost * missed.powi(2),
+            // A neuron meets its own view on s/k of the samples of k − 1 other classes, a wrong one on those of one class.
+            right_over_wrong: k * (other / main).powf(q),
+            learning_over_memorising: data.sample_count() as f64 * data.sparsity / k
+                * other.powf(q)
+                / data.noise_variance,
+        }
+    }
+}
+
+/// Largest of `m` standard normals, in expectation.
+fn expected_maximum(m: usize) -> f64 {
+    integrate(|x| x * density_of_maximum(m, x))
+}
+
+/// Density at 0 of `ln (M_1/M_2)` for two independent maxima of `m` standard normals: `∫ x f(x)² dx`. Two views tie when their
+/// initial overlaps agree within a share `ε`, with probability `2 ε` times this.
+fn density_of_equal_luck(m: usize) -> f64 {
+    integrate(|x| x.max(0.0) * density_of_maximum(m, x).powi(2))
+}
+
+fn density_of_maximum(m: usize, x: f64) -> f64 {
+    let normal = Normal::standard();
+    m as f64 * normal.pdf(x) * normal.cdf(x).powi(m as i32 - 1)
+}
+
+/// Midpoint sum over `[−8, 8]`, beyond which a normal has no mass in `f64`.
+fn integrate(f: impl Fn(f64) -> f64) -> f64 {
+    const CELLS: usize = 4_000;
+    let width = 16.0 / CELLS as f64;
+    (0..CELLS)
+        .map(|i| f(-8.0 + (i as f64 + 0.5) * width) * width)
+        .sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::theorem::Theorem;
+
+    #[test]
+    fn the_luck_of_m_neurons() {
+        assert!((expected_maximum(1)).abs() < 1e-9);
+        assert!((expected_maximum(2) - 1.0 / std::f64::consts::PI.sqrt()).abs() < 1e-6);
+        // Two half-normals: ln |x/y| has density 1/π at 0, and each is positive half of the time.
+        let one = 1.0 / (4.0 * std::f64::consts::PI);
+        assert!((density_of_equal_luck(1) - one).abs() < 1e-6);
+        assert!(density_of_equal_luck(16) > density_of_equal_luck(8));
+    }
+
+    #[test]
+    fn the_shipped_regimes_are_chosen_by_what_they_predict() {
+        let of = |name: &str| {
+            let theorem = Theorem::embedded(name).expect("embedded");
+            Prediction::of(&theorem.regime, &theorem.procedure)
+        };
+        assert!((0.49..0.51).contains(&of("single-model").single_test_error));
+        assert!(of("ensemble").ensemble_test_error < 0.01);
+        assert!((0.2..0.26).contains(&of("self-distillation").self_distilled_test_error));
+        let distillation = of("ensemble-distillation");
+        assert!(
+            distillation.right_over_wrong > 2.0 && distillation.learning_over_memorising > 10.0
+        );
+    }
+}
