@@ -206,9 +206,7 @@ impl Plan {
                     format!("{} / {}", theorem.name, c.name)
                 });
                 let worlds = theorem.budget(self.profile).worlds;
-                let budget = control
-                    .and_then(|c| c.worlds)
-                    .map_or(worlds, |w| w.min(worlds));
+                let budget = control.and_then(|c| c.worlds).unwrap_or(worlds);
                 let setting = match control {
                     Some(control) => theorem.under(control)?,
                     None => theorem.setting(),
