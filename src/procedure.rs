@@ -1,8 +1,8 @@
 //! What is trained in a world: single models, their ensemble, and the students distilled from them.
 
 use crate::data::DataSet;
-use crate::engine::overlap::{Layout, Trained};
-use crate::engine::{Start, train};
+use crate::engine::overlap::{Layout, StepView, Trained};
+use crate::engine::{Observer, Start, train};
 use crate::evaluation::{Draws, Evaluation, TestSet, largest_overlaps};
 use crate::objective::{Distillation, Objective};
 use crate::random_features::{
@@ -14,9 +14,12 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Indices of the networks of a world; the members of the ensemble are `0 … K − 1`.
-mod network_index {
+pub mod network_index {
+    /// The ensemble's student.
     pub const DISTILLED: u64 = 1_000;
+    /// The student of member 0.
     pub const SELF_DISTILLED: u64 = 1_001;
+    /// The networks trained as one sum.
     pub const JOINT: u64 = 1_002;
 }
 
@@ -369,11 +372,37 @@ impl World {
         Start::draw(&self.regime, &self.data, self.seed, index)
     }
 
-    fn test_logits(&self, regime: &Regime, network: &Trained<f32>, index: u64) -> Vec<f32> {
+    /// Logits `[inputs][k]` of network `index` on the test inputs. `regime` is the world's, but for the number of neurons.
+    pub fn test_logits(&self, regime: &Regime, network: &Trained<f32>, index: u64) -> Vec<f32> {
         self.test.logits(
             regime,
             network,
             &mut self.seed.rng(Purpose::Evaluation, index + 1),
+        )
+    }
+
+    /// Scores logits on the test inputs.
+    pub fn score(&self, logits: &[f32]) -> Evaluation {
+        self.test.score(&self.regime, logits)
+    }
+
+    /// Trains network `index` alone; `look` sees the state every so many steps.
+    pub fn train_alone(
+        &self,
+        index: u64,
+        every: usize,
+        mut look: impl FnMut(StepView<f32>),
+    ) -> Trained<f32> {
+        let regime = &self.regime;
+        let objective = Objective::cross_entropy(regime.data.classes);
+        let (start, steps) = (self.initial(index), regime.training.steps);
+        let observer = Observer {
+            every,
+            call: &mut look,
+        };
+        let observer = Some(observer);
+        train(
+            regime, &self.data, self.seed, start, &objective, steps, observer,
         )
     }
 
