@@ -92,6 +92,7 @@
 pub mod data;
 pub mod engine;
 pub mod evaluation;
+pub mod figure;
 pub mod network;
 mod normals;
 pub mod objective;
@@ -101,6 +102,7 @@ pub mod random_features;
 pub mod real;
 pub mod record;
 pub mod regime;
+pub mod report;
 pub mod seed;
 pub mod statistics;
 pub mod theorem;

@@ -281,6 +281,11 @@ impl Theorem {
         Self::parse(&file, &text)
     }
 
+    /// Every embedded theorem.
+    pub fn all_embedded() -> impl Iterator<Item = Self> {
+        EMBEDDED.iter().filter_map(|(name, _)| Self::embedded(name))
+    }
+
     /// An embedded theorem.
     pub fn embedded(name: &str) -> Option<Self> {
         let (name, text) = EMBEDDED.iter().find(|(n, _)| *n == name)?;

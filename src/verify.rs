@@ -194,6 +194,18 @@ enum Process {
 }
 
 impl Plan {
+    /// A run of this version with the strictest confidence that the theorems ask for in the profile.
+    pub fn new(theorems: Vec<Theorem>, profile: Profile, seed: u64) -> Self {
+        let confidences = theorems.iter().map(|t| t.budget(profile).confidence);
+        Self {
+            version: env!("CARGO_PKG_VERSION").into(),
+            seed,
+            profile,
+            confidence: confidences.fold(0.0, f64::max),
+            theorems,
+        }
+    }
+
     /// The experiments of a run, and the error budget spread over their claims.
     fn experiments(&self) -> Result<Vec<Experiment>, VerifyError> {
         let mut experiments: Vec<Experiment> = Vec::new();

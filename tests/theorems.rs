@@ -6,7 +6,7 @@
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use multiview::record::{Kept, Record};
-use multiview::theorem::{EMBEDDED, Profile, Theorem};
+use multiview::theorem::{Profile, Theorem};
 use multiview::verify::{Finding, Plan, Report};
 use std::path::Path;
 use std::sync::{Arc, LazyLock};
@@ -19,10 +19,7 @@ type Decided =
 
 fn main() {
     let arguments = Arguments::from_args();
-    let theorems: Vec<Theorem> = EMBEDDED
-        .iter()
-        .filter_map(|(name, _)| Theorem::embedded(name))
-        .collect();
+    let theorems: Vec<Theorem> = Theorem::all_embedded().collect();
     let selected: Vec<Theorem> = theorems
         .iter()
         .filter(|t| names(t).any(|n| is_selected(&arguments, &n)))
@@ -59,17 +56,7 @@ fn trial(theorem: String, control: Option<String>, decided: Decided) -> Trial {
 }
 
 fn decide(theorems: Vec<Theorem>) -> Result<Report, String> {
-    let confidence = theorems
-        .iter()
-        .map(|t| t.budget(Profile::Quick).confidence)
-        .fold(0.0, f64::max);
-    let plan = Plan {
-        version: env!("CARGO_PKG_VERSION").into(),
-        seed: SEED,
-        profile: Profile::Quick,
-        confidence,
-        theorems,
-    };
+    let plan = Plan::new(theorems, Profile::Quick, SEED);
     let directory =
         tempfile::tempdir_in(Path::new(env!("CARGO_TARGET_TMPDIR"))).map_err(|e| e.to_string())?;
     let mut record = Record::create(directory.path(), &plan).map_err(|e| e.to_string())?;

@@ -2,6 +2,7 @@
 //! prints and never exits.
 
 mod list;
+mod report;
 mod show;
 mod table;
 mod train;
@@ -27,6 +28,8 @@ pub struct Cli {
 enum Command {
     /// Train worlds until every claim is confirmed, refuted, or out of budget
     Verify(verify::Args),
+    /// Regenerate the reports from their records, training what is missing
+    Report(report::Args),
     /// List the theorems, or the quantities a claim may name
     List(list::Args),
     /// Show a theorem: its statement, regime, claims, and what would refute it
@@ -42,6 +45,7 @@ type Failure = Box<dyn std::error::Error>;
 pub fn run() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Verify(args) => verify::run(&args),
+        Command::Report(args) => report::run(&args),
         Command::List(args) => list::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Show(args) => show::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Train(args) => train::run(&args).map(|()| ExitCode::SUCCESS),

@@ -4,7 +4,7 @@ use super::{Failure, table, write};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use multiview::record::{Kept, Record};
 use multiview::statistics::Verdict;
-use multiview::theorem::{EMBEDDED, Profile, Theorem};
+use multiview::theorem::{Profile, Theorem};
 use multiview::verify::{Event, Experiment, Plan, Report};
 use std::collections::HashMap;
 use std::io::IsTerminal;
@@ -74,20 +74,11 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
         directory.display(),
         kept.worlds.len()
     );
-    let shown = directory.display().to_string();
-    ctrlc::set_handler(move || {
-        eprintln!(
-            "\ninterrupted; finished worlds are kept: continue with `multiview verify --resume {shown}`"
-        );
-        std::process::exit(130);
-    })?;
-    let threads = args.threads.map_or_else(
-        || std::thread::available_parallelism().map_or(1, usize::from),
-        usize::from,
-    );
-    let progress = Progress::new();
-    let report = plan.run(&mut record, kept, threads, &|event| progress.show(&event))?;
-    progress.bars.clear()?;
+    on_interrupt(format!(
+        "continue with `multiview verify --resume {}`",
+        directory.display()
+    ))?;
+    let report = watched(&plan, &mut record, kept, threads(args.threads))?;
     if let Some(path) = &args.json {
         write(path, &(serde_json::to_string_pretty(&report)? + "\n"))?;
     }
@@ -99,6 +90,36 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
         Verdict::Refuted => ExitCode::from(1),
         Verdict::Undecided => ExitCode::from(3),
     })
+}
+
+/// Says on Ctrl-C how to go on, and ends the program.
+pub fn on_interrupt(advice: String) -> Result<(), Failure> {
+    ctrlc::set_handler(move || {
+        eprintln!("\ninterrupted; finished worlds are kept: {advice}");
+        std::process::exit(130);
+    })?;
+    Ok(())
+}
+
+/// The number of threads asked for, or one for each core.
+pub fn threads(asked: Option<u16>) -> usize {
+    asked.map_or_else(
+        || std::thread::available_parallelism().map_or(1, usize::from),
+        usize::from,
+    )
+}
+
+/// Runs a plan under a display of its progress.
+pub fn watched(
+    plan: &Plan,
+    record: &mut Record,
+    kept: Kept,
+    threads: usize,
+) -> Result<Report, Failure> {
+    let progress = Progress::new();
+    let report = plan.run(record, kept, threads, &|event| progress.show(&event))?;
+    progress.bars.clear()?;
+    Ok(report)
 }
 
 fn open(args: &Args) -> Result<(Plan, PathBuf, Record, Kept), Failure> {
@@ -118,27 +139,14 @@ fn open(args: &Args) -> Result<(Plan, PathBuf, Record, Kept), Failure> {
         theorems.push(Theorem::read(file)?);
     }
     if theorems.is_empty() {
-        theorems.extend(
-            EMBEDDED
-                .iter()
-                .filter_map(|(name, _)| Theorem::embedded(name)),
-        );
+        theorems.extend(Theorem::all_embedded());
     }
     let profile = match args.profile {
         ProfileName::Quick => Profile::Quick,
         ProfileName::Full => Profile::Full,
     };
-    let strictest = theorems
-        .iter()
-        .map(|t| t.budget(profile).confidence)
-        .fold(0.0, f64::max);
-    let plan = Plan {
-        version: env!("CARGO_PKG_VERSION").into(),
-        seed: args.seed,
-        profile,
-        confidence: args.confidence.unwrap_or(strictest),
-        theorems,
-    };
+    let mut plan = Plan::new(theorems, profile, args.seed);
+    plan.confidence = args.confidence.unwrap_or(plan.confidence);
     let directory = args.record.clone().unwrap_or_else(default_directory);
     let record = Record::create(&directory, &plan)?;
     Ok((plan, directory, record, Kept::default()))

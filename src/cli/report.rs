@@ -1,0 +1,121 @@
+//! `multiview report`.
+
+use super::{Failure, verify};
+use multiview::record::Record;
+use multiview::report::{Evidence, Files, mechanism::Mechanism, render};
+use multiview::theorem::{Profile, Theorem};
+use multiview::verify::Plan;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// The records behind the reports, the main one first: (name, profile, seed). The seeds were chosen before any regime
+/// was tried on them.
+const RECORDS: [(&str, Profile, u64); 4] = [
+    ("full-31", Profile::Full, 31),
+    ("quick-32", Profile::Quick, 32),
+    ("quick-33", Profile::Quick, 33),
+    ("quick-34", Profile::Quick, 34),
+];
+
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Everything under DIR is a function of the records in DIR/records; what is missing there is trained first, which from nothing takes hours. Interrupt it at any time: finished worlds are kept."
+)]
+pub struct Args {
+    /// Where the reports and their records are
+    #[arg(long, value_name = "DIR", default_value = "reports")]
+    dir: PathBuf,
+    /// Change nothing; say which files differ from what the records give, and exit with 1 if any does
+    #[arg(long)]
+    check: bool,
+    /// Worlds trained at once [default: one for each core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    threads: Option<u16>,
+}
+
+pub fn run(args: &Args) -> Result<ExitCode, Failure> {
+    let threads = verify::threads(args.threads);
+    let records = args.dir.join("records");
+    verify::on_interrupt("run the same command again to continue".into())?;
+    let mut evidence = Vec::new();
+    for (name, profile, seed) in RECORDS {
+        let directory = records.join(name);
+        if args.check && !directory.join("manifest.json").exists() {
+            eprintln!("{}: no record; left out", directory.display());
+            continue;
+        }
+        evidence.push(complete(&directory, name, profile, seed, threads)?);
+    }
+    let [main, replications @ ..] = evidence.as_slice() else {
+        return Err(format!("{}: holds no record", records.display()).into());
+    };
+    let seed = main.report.plan.seed;
+    let mechanism = look(&records.join("mechanism.json"), seed, args.check)?;
+    let files = render(main, replications, &mechanism)?;
+    if args.check {
+        return Ok(compare(&args.dir, &files));
+    }
+    for (path, text) in &files {
+        let path = args.dir.join(path);
+        if let Some(parent) = path.parent() {
+            std::fs::create_dir_all(parent)?;
+        }
+        super::write(&path, text)?;
+    }
+    println!("{} files in {}", files.len(), args.dir.display());
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The evidence of a record; worlds that it lacks are trained, and a record that is not there is begun.
+fn complete(
+    directory: &Path,
+    name: &str,
+    profile: Profile,
+    seed: u64,
+    threads: usize,
+) -> Result<Evidence, Failure> {
+    if !directory.join("manifest.json").exists() {
+        let plan = Plan::new(Theorem::all_embedded().collect(), profile, seed);
+        Record::create(directory, &plan)?;
+    }
+    let plan: Plan = Record::manifest(directory)?;
+    let (mut record, kept) = Record::resume(directory)?;
+    let report = verify::watched(&plan, &mut record, kept, threads)?;
+    drop(record);
+    let (_, kept) = Record::resume(directory)?;
+    Ok(Evidence::new(name, report, kept))
+}
+
+/// What the pictures of the mechanism show; trained anew where it is missing or was made otherwise.
+fn look(path: &Path, seed: u64, check: bool) -> Result<Mechanism, Failure> {
+    if let Ok(text) = std::fs::read_to_string(path) {
+        let kept: Mechanism =
+            serde_json::from_str(&text).map_err(|e| format!("{}: {e}", path.display()))?;
+        if check || kept.provenance == Mechanism::provenance(seed) {
+            return Ok(kept);
+        }
+    }
+    eprintln!("training the networks of the mechanism's pictures (a minute or so)");
+    let seen = Mechanism::observe(seed);
+    super::write(path, &(serde_json::to_string(&seen)? + "\n"))?;
+    Ok(seen)
+}
+
+/// Says which files differ from what they should be.
+fn compare(directory: &Path, files: &Files) -> ExitCode {
+    let differs = |(path, text): &(&String, &String)| {
+        std::fs::read_to_string(directory.join(path)).ok().as_ref() != Some(text)
+    };
+    let different: Vec<&String> = files.iter().filter(differs).map(|(path, _)| path).collect();
+    for path in &different {
+        println!(
+            "{}: not what the records give",
+            directory.join(path).display()
+        );
+    }
+    if different.is_empty() {
+        println!("all {} files are what the records give", files.len());
+        return ExitCode::SUCCESS;
+    }
+    ExitCode::from(1)
+}

@@ -1,0 +1,127 @@
+//! Charts: one palette and one way to draw, for the reports and for the explorer's maps.
+//!
+//! Colours are few, and never the only carrier of a meaning: shapes, positions and words say the same.
+
+use plotters::coord::Shift;
+use plotters::prelude::*;
+use thiserror::Error;
+
+/// Text and axes.
+pub const INK: RGBColor = RGBColor(0x1b, 0x1b, 0x1f);
+/// Background.
+pub const PAPER: RGBColor = RGBColor(0xff, 0xff, 0xff);
+/// Lines behind the data.
+pub const GRID: RGBColor = RGBColor(0xd4, 0xd6, 0xdc);
+/// A claimed band.
+pub const BAND: RGBColor = RGBColor(0xd6, 0xe6, 0xd2);
+/// The first series.
+pub const FIRST: RGBColor = RGBColor(0x1f, 0x5f, 0xa8);
+/// The second series, and negative controls.
+pub const SECOND: RGBColor = RGBColor(0xb4, 0x4a, 0x14);
+/// The third series.
+pub const THIRD: RGBColor = RGBColor(0x5a, 0x3d, 0x8f);
+
+/// The palette with the names that a style sheet gives to it.
+pub const PALETTE: [(RGBColor, &str); 7] = [
+    (INK, "ink"),
+    (PAPER, "paper"),
+    (GRID, "grid"),
+    (BAND, "band"),
+    (FIRST, "first"),
+    (SECOND, "second"),
+    (THIRD, "third"),
+];
+
+/// A figure that could not be drawn.
+#[derive(Clone, Debug, PartialEq, Error)]
+#[error("a figure could not be drawn: {0}")]
+pub struct FigureError(String);
+
+/// What drawing onto an area in memory may fail with.
+pub type Drawn = Result<(), Box<dyn std::error::Error>>;
+
+/// An area of an SVG under construction.
+pub type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
+
+/// Draws an SVG of so many pixels, with a title and a description for readers who do not see it.
+///
+/// # Errors
+/// If `draw` fails, for instance on an empty range.
+pub fn svg(
+    (width, height): (u32, u32),
+    title: &str,
+    description: &str,
+    draw: impl FnOnce(&Area) -> Drawn,
+) -> Result<String, FigureError> {
+    let mut text = String::new();
+    {
+        let area = SVGBackend::with_string(&mut text, (width, height)).into_drawing_area();
+        let failed = |e: Box<dyn std::error::Error>| FigureError(e.to_string());
+        area.fill(&PAPER).map_err(|e| failed(e.into()))?;
+        draw(&area).map_err(failed)?;
+        area.present().map_err(|e| failed(e.into()))?;
+    }
+    let head = format!(
+        "<svg role=\"img\" aria-label=\"{}\" viewBox=\"0 0 {width} {height}\" ",
+        escaped(title)
+    );
+    let named = text.replacen("<svg ", &head, 1).replacen(
+        &format!("viewBox=\"0 0 {width} {height}\" xmlns"),
+        "xmlns",
+        1,
+    );
+    let end = named.find('>').map_or(named.len(), |at| at + 1);
+    let (open, rest) = named.split_at(end);
+    Ok(format!(
+        "{open}\n<title>{}</title>\n<desc>{}</desc>{rest}",
+        escaped(title),
+        escaped(description)
+    ))
+}
+
+/// The label font at a size in pixels.
+pub fn font(size: u32) -> TextStyle<'static> {
+    ("sans-serif", size).into_font().color(&INK)
+}
+
+/// An SVG for inlining in a page: its colours become variables of the page's style sheet, so that it follows the theme.
+pub fn themed(svg: &str) -> String {
+    PALETTE
+        .iter()
+        .fold(svg.to_owned(), |svg, (RGBColor(r, g, b), name)| {
+            svg.replace(
+                &format!("#{r:02X}{g:02X}{b:02X}"),
+                &format!("var(--{name})"),
+            )
+        })
+}
+
+/// Text as the content or attribute of an element.
+pub fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// `[least, most]` of the values, widened by a share of its length on both sides; never empty.
+pub fn extent(values: impl IntoIterator<Item = f64>, margin: f64) -> std::ops::Range<f64> {
+    let (least, most) = values
+        .into_iter()
+        .filter(|x| x.is_finite())
+        .fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), x| {
+            (a.min(x), b.max(x))
+        });
+    if least > most {
+        return 0.0..1.0;
+    }
+    let length = (most - least).max(1e-9 + 0.02 * most.abs());
+    least - margin * length..most + margin * length
+}

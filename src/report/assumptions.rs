@@ -1,0 +1,204 @@
+//! A regime against the paper's asymptotic assumptions, parameter by parameter.
+
+use crate::procedure::Procedure;
+use crate::regime::{PaperRule, Regime, Relation, SampleCount};
+
+/// One parameter.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Assumption {
+    /// Name and symbol.
+    pub parameter: &'static str,
+    /// What the paper assumes.
+    pub paper: &'static str,
+    /// What this regime has.
+    pub here: String,
+    /// Whether it holds, or how it is relaxed.
+    pub standing: String,
+}
+
+/// Every parameter of a regime and procedure.
+pub fn assumptions(regime: &Regime, procedure: &Procedure) -> Vec<Assumption> {
+    let (data, network, training) = (&regime.data, &regime.network, &regime.training);
+    let k = data.classes as f64;
+    let mut rows = Vec::new();
+    let mut row = |parameter, paper, here: String, standing: String| {
+        rows.push(Assumption {
+            parameter,
+            paper,
+            here,
+            standing,
+        });
+    };
+    let holds = || "holds".to_owned();
+    row(
+        "classes k",
+        "sufficiently large",
+        data.classes.to_string(),
+        "finite".into(),
+    );
+    row(
+        "views per class",
+        "2",
+        data.views_per_class.to_string(),
+        if data.views_per_class == 2 {
+            holds()
+        } else {
+            "broken on purpose".into()
+        },
+    );
+    let samples = data.sample_count();
+    row(
+        "samples N",
+        "k^1.2 / μ",
+        samples.to_string(),
+        match data.samples {
+            SampleCount::Rule(PaperRule::Paper) => holds(),
+            SampleCount::Count(_) => "chosen".into(),
+        },
+    );
+    row(
+        "single-view share μ",
+        "1 / poly(k)",
+        data.single_view_share.to_string(),
+        "constant".into(),
+    );
+    row(
+        "sparsity s",
+        "polylog(k)",
+        data.sparsity.to_string(),
+        format!(
+            "constant; e^(−s) = {:.4} of the lost inputs are guessed",
+            (-data.sparsity).exp()
+        ),
+    );
+    row(
+        "main weights Σz",
+        "in [1, O(1)], Σz^q ≥ 1",
+        format!("[{}, {}]", data.main_weight[0], data.main_weight[1]),
+        holds(),
+    );
+    row(
+        "other weights",
+        "in [Ω(1), 0.4]",
+        format!("[{}, {}]", data.other_weight[0], data.other_weight[1]),
+        holds(),
+    );
+    row(
+        "missing view ρ",
+        "≪ Γ",
+        data.weak_weight.to_string(),
+        format!(
+            "ρ/Γ = {:.2}",
+            data.weak_weight / data.single_view_other_weight
+        ),
+    );
+    row(
+        "other classes in single-view inputs Γ",
+        "≪ 1",
+        data.single_view_other_weight.to_string(),
+        "constant".into(),
+    );
+    row(
+        "feature noise γ",
+        "at most k^(−1.5)",
+        data.feature_noise().to_string(),
+        if data.feature_noise() <= k.powf(-1.5) {
+            holds()
+        } else {
+            "larger".into()
+        },
+    );
+    row(
+        "noise ν² = σ_p² d",
+        "1 / polylog(k)",
+        data.noise_variance.to_string(),
+        "constant".into(),
+    );
+    row(
+        "dimension d",
+        "poly(k), large",
+        data.dimension.map_or("∞".into(), |d| d.to_string()),
+        data.dimension.map_or("the limit".into(), |d| {
+            format!("d / 2k = {:.1}", d as f64 / (2.0 * k))
+        }),
+    );
+    row(
+        "patches P",
+        "k², most of them noise",
+        data.patch_count()
+            .map_or("as many as features".into(), |p| p.to_string()),
+        if data.patch_count() == Some(data.classes * data.classes) {
+            holds()
+        } else {
+            "no patches of noise alone".into()
+        },
+    );
+    let q = network.relu_exponent;
+    row(
+        "exponent q",
+        "at least 3",
+        q.to_string(),
+        if q >= 3 {
+            holds()
+        } else {
+            "broken on purpose".into()
+        },
+    );
+    row(
+        "threshold ϱ",
+        "1 / polylog(k)",
+        network.relu_threshold.to_string(),
+        "chosen: only σ_0/ϱ and the logits' scale matter".into(),
+    );
+    row(
+        "initialisation σ_0",
+        "k^(−1/(q−2))",
+        regime.init_scale().to_string(),
+        match network.init_scale {
+            Relation::Rule(_) => holds(),
+            Relation::Value(_) => format!(
+                "chosen: σ_0/ϱ = {:.1e}",
+                regime.init_scale() / network.relu_threshold
+            ),
+        },
+    );
+    row(
+        "neurons per class m",
+        "in [polylog(k), k]",
+        network.neurons_per_class.to_string(),
+        if (1.0..=k).contains(&(network.neurons_per_class as f64)) {
+            holds()
+        } else {
+            "above k".into()
+        },
+    );
+    row(
+        "step size η",
+        "at most 1 / poly(k)",
+        regime.learning_rate().to_string(),
+        format!(
+            "η/k = {}: the loss stays separable",
+            training.learning_rate_per_class
+        ),
+    );
+    for (parameter, spec) in [
+        ("temperature τ (distillation)", &procedure.distillation),
+        (
+            "temperature τ (self-distillation)",
+            &procedure.self_distillation,
+        ),
+    ] {
+        if let Some(spec) = spec {
+            row(
+                parameter,
+                "1 / log² k",
+                spec.temperature(data.classes).to_string(),
+                match spec.temperature {
+                    Relation::Rule(_) => holds(),
+                    Relation::Value(_) => format!("1/ln² k = {:.3}", k.ln().powi(-2)),
+                },
+            );
+        }
+    }
+    rows
+}

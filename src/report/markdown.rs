@@ -1,0 +1,235 @@
+//! The pages for a code host.
+
+use super::assumptions::assumptions;
+use super::{Evidence, Figures, predicted_and_measured, text};
+use crate::statistics::Verdict;
+use crate::theorem::{Profile, Theorem};
+use crate::verify::Finding;
+use std::fmt::Write;
+
+/// `README.md`: what was claimed, what was measured and how sure it is.
+pub(super) fn overview(main: &Evidence, replications: &[Evidence], figures: &Figures) -> String {
+    let plan = &main.report.plan;
+    let mut out = String::from("# What the evidence says\n\n");
+    let own: Vec<&Finding> = main
+        .report
+        .findings
+        .iter()
+        .filter(|f| f.control.is_none())
+        .collect();
+    let controls: Vec<&Finding> = main
+        .report
+        .findings
+        .iter()
+        .filter(|f| f.control.is_some())
+        .collect();
+    let count = |findings: &[&Finding], verdict| {
+        findings
+            .iter()
+            .filter(|f| f.estimate.verdict == verdict)
+            .count()
+    };
+    let _ = writeln!(
+        out,
+        "Of {} claims, {} are confirmed, {} refuted and {} undecided; of {} claims put to negative controls, where the same \
+         code must refute them, {} are refuted. Confidence {} % over all of them together, {} worlds of seed {}, profile {}, \
+         multiview {}.\n",
+        own.len(),
+        count(&own, Verdict::Confirmed),
+        count(&own, Verdict::Refuted),
+        count(&own, Verdict::Undecided),
+        controls.len(),
+        count(&controls, Verdict::Refuted),
+        text::number(100.0 * plan.confidence, 1.0).trim_end_matches(".0"),
+        main.report.worlds,
+        plan.seed,
+        profile(plan.profile),
+        plan.version,
+    );
+    out += "| theorem | claim | claimed | measured | interval | worlds | verdict | its negative control |\n";
+    out += "|---|---|---|---|---|---|---|---|\n";
+    for f in &own {
+        let answers: Vec<String> = controls
+            .iter()
+            .filter(|c| c.theorem == f.theorem && c.claim == f.claim)
+            .map(|c| {
+                format!(
+                    "{}: {}, {}",
+                    c.control.as_deref().unwrap_or_default(),
+                    text::measured(c),
+                    text::verdict(c)
+                )
+            })
+            .collect();
+        let _ = writeln!(
+            out,
+            "| [{0}](theorems/{0}.md) | {1} | {2} {3} | {4} | {5} | {6} | {7} | {8} |",
+            f.theorem,
+            f.claim,
+            text::subject(f.statistic, &f.quantity, f.event),
+            text::band(f.band),
+            text::measured(f),
+            text::interval(f.estimate.interval),
+            f.estimate.worlds,
+            text::verdict(f),
+            answers.join("; "),
+        );
+    }
+    out += "\nA claim is *confirmed* when its interval lies inside the claimed band, *refuted* when the two are disjoint, \
+        *undecided* otherwise. Intervals hold at all numbers of worlds at once, so stopping early is honest; what is replicated is \
+        the world, a data set with its initialisations. The regime of each theorem is on its page.\n";
+    if !replications.is_empty() {
+        out += "\n## Replications\n\nThe same claims on other seeds.\n\n";
+        out += "| record | seed | profile | confidence | worlds | confirmed | refuted | undecided | controls refuted |\n";
+        out += "|---|---|---|---|---|---|---|---|---|\n";
+        for evidence in replications {
+            let plan = &evidence.report.plan;
+            let own: Vec<&Finding> = evidence
+                .report
+                .findings
+                .iter()
+                .filter(|f| f.control.is_none())
+                .collect();
+            let controls: Vec<&Finding> = evidence
+                .report
+                .findings
+                .iter()
+                .filter(|f| f.control.is_some())
+                .collect();
+            let _ = writeln!(
+                out,
+                "| [{0}](records/{0}) | {1} | {2} | {3} | {4} | {5} | {6} | {7} | {8} of {9} |",
+                evidence.name,
+                plan.seed,
+                profile(plan.profile),
+                plan.confidence,
+                evidence.report.worlds,
+                count(&own, Verdict::Confirmed),
+                count(&own, Verdict::Refuted),
+                count(&own, Verdict::Undecided),
+                count(&controls, Verdict::Refuted),
+                controls.len(),
+            );
+        }
+    }
+    out += "\n## The mechanism\n\nFrom one world, chosen by its index (0) before it was trained, and from the random-feature worlds.\n";
+    for figure in &figures.mechanism {
+        let _ = writeln!(
+            out,
+            "\n### {0}\n\n![{0}](figures/{1}.svg)\n\n{2} Data: [CSV](figures/{1}.csv), [JSON](figures/{1}.json).",
+            figure.title, figure.name, figure.caption
+        );
+    }
+    let _ = writeln!(
+        out,
+        "\n## Provenance\n\nMade by `multiview report` from the records under [records](records); deleting everything and running it again \
+         restores these files. Record {}, seed {}, multiview {}. For machines: [results.json](results.json), \
+         [its schema](results.schema.json).",
+        main.name, plan.seed, plan.version
+    );
+    out
+}
+
+fn profile(profile: Profile) -> &'static str {
+    match profile {
+        Profile::Quick => "quick",
+        Profile::Full => "full",
+    }
+}
+
+/// The page of one theorem.
+pub(super) fn theorem(main: &Evidence, theorem: &Theorem) -> String {
+    let plan = &main.report.plan;
+    let findings: Vec<&Finding> = main
+        .report
+        .findings
+        .iter()
+        .filter(|f| f.theorem == theorem.name)
+        .collect();
+    let mut out = format!(
+        "# {}\n\n{}\n\nSource: {}.\n\n## Verdicts\n\n",
+        theorem.title,
+        theorem.statement.trim(),
+        theorem.source
+    );
+    out += "| claim | claimed | measured | interval | worlds | level α | verdict |\n|---|---|---|---|---|---|---|\n";
+    for f in &findings {
+        let who = f
+            .control
+            .as_ref()
+            .map_or(f.claim.clone(), |c| format!("{}, control *{c}*", f.claim));
+        let _ = writeln!(
+            out,
+            "| {who} | {} {} | {} | {} | {} | {} | {} |",
+            text::subject(f.statistic, &f.quantity, f.event),
+            text::band(f.band),
+            text::measured(f),
+            text::interval(f.estimate.interval),
+            f.estimate.worlds,
+            if f.alpha == 0.0 {
+                "none needed".into()
+            } else {
+                format!("{:.1e}", f.alpha)
+            },
+            text::verdict(f),
+        );
+    }
+    let _ = writeln!(
+        out,
+        "\n![every world, the interval and the band](../figures/evidence-{0}.svg)\n\nData: [CSV](../figures/evidence-{0}.csv), \
+         [JSON](../figures/evidence-{0}.json).",
+        theorem.name
+    );
+    if let Some(sweep) = &theorem.sweep {
+        let values: Vec<String> = sweep.values.iter().map(ToString::to_string).collect();
+        let _ = writeln!(out, "\nSwept: `{}` = {}.", sweep.path, values.join(", "));
+    }
+    let compared = predicted_and_measured(main, theorem);
+    if !compared.is_empty() {
+        out += "\n## Predicted before training\n\nLeading-order estimates from the regime alone; see `src/prediction.rs`.\n\n";
+        out += "| quantity | predicted | measured (mean over worlds) |\n|---|---|---|\n";
+        for (name, predicted, measured) in compared {
+            let _ = writeln!(out, "| `{name}` | {predicted:.3} | {measured:.3} |");
+        }
+    }
+    out += "\n## The regime against the paper's assumptions\n\n| parameter | the paper | here | standing |\n|---|---|---|---|\n";
+    for a in assumptions(&theorem.regime, &theorem.procedure) {
+        let _ = writeln!(
+            out,
+            "| {} | {} | {} | {} |",
+            a.parameter, a.paper, a.here, a.standing
+        );
+    }
+    out += "\n## What would refute it\n\n";
+    for claim in &theorem.claims {
+        let _ = writeln!(out, "- *{}*: {}.", claim.name, text::refutation(claim));
+    }
+    if !theorem.controls.is_empty() {
+        out += "\nNegative controls, where the same code must refute the claim:\n\n";
+    }
+    for control in &theorem.controls {
+        let set: Vec<String> = control
+            .set
+            .iter()
+            .map(|(path, value)| format!("`{path} = {value}`"))
+            .collect();
+        let _ = writeln!(
+            out,
+            "- *{}* ({}): {}",
+            control.name,
+            set.join(", "),
+            control.why.trim()
+        );
+    }
+    let budget = theorem.budget(plan.profile);
+    let _ = writeln!(
+        out,
+        "\n## Reproduce\n\n```sh\ncargo run --release -- verify {} --profile {} --seed {}\n```\n\nAt most {} worlds. A theorem decided alone \
+         has the whole error budget to itself, and may stop earlier than here.",
+        theorem.name,
+        profile(plan.profile),
+        plan.seed,
+        budget.worlds
+    );
+    out
+}

@@ -1,0 +1,288 @@
+//! What the pictures of the mechanism show: one world, looked at closely.
+
+use crate::engine::overlap::{StepView, Trained};
+use crate::evaluation::{Evaluation, largest_overlaps};
+use crate::objective::{Distillation, tempered};
+use crate::procedure::{World, network_index, predicted_views};
+use crate::seed::WorldSeed;
+use crate::theorem::Theorem;
+use crate::verify::key;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// The theorems whose worlds are looked at.
+const THEOREMS: [&str; 3] = ["single-model", "ensemble-distillation", "self-distillation"];
+
+/// Steps between two looks at the race.
+const EVERY: usize = 25;
+
+/// World 0 of three theorems.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Mechanism {
+    /// What made it.
+    pub provenance: Provenance,
+    /// A single model of Theorem 1.
+    pub race: Race,
+    /// Models of Theorem 3: one, the ensemble, its student.
+    pub distillation: Vec<ModelCells>,
+    /// Models of Theorem 4: the teacher, a network from the student's initialisation trained alone, the student.
+    pub self_distillation: Vec<ModelCells>,
+    /// `err(D_s)` of the ensemble of the first `K` members, `K = 1, 2, …`.
+    pub coverage: Vec<f64>,
+    /// Tempered logits on training inputs that contain exactly one view of another class.
+    pub soft_labels: Vec<SoftLabel>,
+}
+
+/// Version, seed and regimes: equal provenance means equal numbers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Provenance {
+    /// Version of the program.
+    pub version: String,
+    /// Seed of the experiment; the world is 0.
+    pub seed: u64,
+    /// Hash of regime and procedure, by theorem.
+    pub experiments: BTreeMap<String, String>,
+}
+
+/// The lottery of one network.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Race {
+    /// Steps looked at.
+    pub steps: Vec<usize>,
+    /// `max_r ⟨w_{i,r}, v_{i,ℓ}⟩`, `[class][view][look]`, rounded to four digits.
+    pub overlaps: Vec<[Vec<f64>; 2]>,
+    /// The view each class was predicted to learn.
+    pub predicted: Vec<usize>,
+}
+
+/// Single-view error of one model, cell by cell.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelCells {
+    /// Which model.
+    pub model: String,
+    /// Error on single-view inputs that keep the view, `[class][view]`.
+    pub error: Vec<[f64; 2]>,
+}
+
+/// The mass that models put on a class that is not the label.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SoftLabel {
+    /// `known view`, `lost view` (of the single model) or `absent`: which feature of the class the input contains.
+    pub feature: String,
+    /// Mean tempered logit of the ensemble, the teacher.
+    pub teacher: f64,
+    /// Of the single model, at the teacher's scale `S`.
+    pub single: f64,
+    /// Of the distilled student.
+    pub student: f64,
+    /// Pairs of input and class averaged over.
+    pub pairs: usize,
+}
+
+impl Mechanism {
+    /// What a mechanism of this seed would have for provenance.
+    pub fn provenance(seed: u64) -> Provenance {
+        let experiments = THEOREMS
+            .iter()
+            .map(|name| {
+                let theorem = embedded(name);
+                (name.to_string(), key(&theorem.regime, &theorem.procedure))
+            })
+            .collect();
+        Provenance {
+            version: env!("CARGO_PKG_VERSION").into(),
+            seed,
+            experiments,
+        }
+    }
+
+    /// Trains what the pictures show: some tens of networks.
+    pub fn observe(seed: u64) -> Self {
+        let (distillation, coverage, soft_labels) = distil(seed);
+        Self {
+            provenance: Self::provenance(seed),
+            race: race(seed),
+            distillation,
+            self_distillation: self_distil(seed),
+            coverage,
+            soft_labels,
+        }
+    }
+}
+
+fn embedded(name: &str) -> Theorem {
+    Theorem::embedded(name).unwrap_or_else(|| unreachable!("{name} is embedded"))
+}
+
+fn world(theorem: &Theorem, seed: u64) -> World {
+    let seed = WorldSeed {
+        experiment: seed,
+        world: 0,
+    };
+    World::new(&theorem.regime, &theorem.procedure, seed)
+}
+
+fn race(seed: u64) -> Race {
+    let theorem = embedded("single-model");
+    let regime = &theorem.regime;
+    let world = world(&theorem, seed);
+    let stride = crate::engine::overlap::Layout::of(regime).stride;
+    let mut race = Race {
+        steps: Vec::new(),
+        overlaps: vec![Default::default(); regime.data.classes],
+        predicted: predicted_views(regime, &world.data, &world.initial(0))
+            .into_iter()
+            .map(Option::unwrap_or_default)
+            .collect(),
+    };
+    let look = |step: StepView<f32>| {
+        race.steps.push(step.step);
+        let overlaps = largest_overlaps(regime, stride, step.features);
+        for (class, pair) in race.overlaps.iter_mut().zip(overlaps.chunks_exact(2)) {
+            for (view, overlap) in class.iter_mut().zip(pair) {
+                view.push(digits(f64::from(*overlap)));
+            }
+        }
+    };
+    world.train_alone(0, EVERY, look);
+    race
+}
+
+fn distil(seed: u64) -> (Vec<ModelCells>, Vec<f64>, Vec<SoftLabel>) {
+    let theorem = embedded("ensemble-distillation");
+    let (regime, procedure) = (&theorem.regime, &theorem.procedure);
+    let world = world(&theorem, seed);
+    let mut sum: Vec<f32> = Vec::new();
+    let mut members = Vec::new();
+    let mut scores: Vec<Evaluation> = Vec::new();
+    for index in 0..procedure.members as u64 {
+        let member = world.train_alone(index, usize::MAX, |_| ());
+        let logits = world.test_logits(regime, &member, index);
+        sum.resize(logits.len(), 0.0);
+        sum.iter_mut().zip(&logits).for_each(|(s, f)| *s += f);
+        scores.push(world.score(&sum));
+        members.push(member);
+    }
+    let spec = procedure
+        .distillation
+        .as_ref()
+        .unwrap_or_else(|| unreachable!("theorem 3 distils"));
+    let (student, student_score) = world.distil(spec, &members, network_index::DISTILLED, false);
+    let last = scores.len() - 1;
+    let cells = vec![
+        cells("one model", &scores[0]),
+        cells("its ensemble", &scores[last]),
+        cells("the distilled student", &student_score),
+    ];
+    let soft = soft_labels(&theorem, &world, spec, &members, &student, &cells[0]);
+    let coverage = scores.iter().map(Evaluation::single_view_error).collect();
+    (cells, coverage, soft)
+}
+
+fn self_distil(seed: u64) -> Vec<ModelCells> {
+    let theorem = embedded("self-distillation");
+    let world = world(&theorem, seed);
+    let spec = theorem
+        .procedure
+        .self_distillation
+        .as_ref()
+        .unwrap_or_else(|| unreachable!("theorem 4 distils"));
+    let alone = |name: &str, index: u64| {
+        let network = world.train_alone(index, usize::MAX, |_| ());
+        let logits = world.test_logits(&theorem.regime, &network, index);
+        (cells(name, &world.score(&logits)), network)
+    };
+    let (teacher_cells, teacher) = alone("the teacher", 0);
+    let (fresh_cells, _) = alone(
+        "the student's start, trained alone",
+        network_index::SELF_DISTILLED,
+    );
+    let index = network_index::SELF_DISTILLED;
+    let (_, score) = world.distil(spec, &[teacher], index, false);
+    vec![
+        teacher_cells,
+        fresh_cells,
+        cells("the self-distilled student", &score),
+    ]
+}
+
+fn cells(model: &str, evaluation: &Evaluation) -> ModelCells {
+    let pairs = evaluation.single.chunks_exact(2);
+    ModelCells {
+        model: model.into(),
+        error: pairs.map(|c| [c[0].rate(), c[1].rate()]).collect(),
+    }
+}
+
+/// The mass on classes other than the label, by what of the class the input contains.
+fn soft_labels(
+    theorem: &Theorem,
+    world: &World,
+    spec: &Distillation,
+    members: &[Trained<f32>],
+    student: &Trained<f32>,
+    single: &ModelCells,
+) -> Vec<SoftLabel> {
+    let k = theorem.regime.data.classes;
+    let temperature = spec.temperature(k) as f32;
+    let scale = spec.teacher_scale as f32;
+    let of = |logits: &[f32]| {
+        let mut soft = vec![0.0; k];
+        tempered(logits, temperature, true, &mut soft);
+        soft
+    };
+    // Sums over pairs of (teacher, single, student), then the number of pairs: known view, lost view, absent.
+    let mut groups = [[0.0f64; 4]; 3];
+    for (n, sample) in world.data.samples.iter().enumerate() {
+        let scaled = |network: &Trained<f32>, scale: f32| -> Vec<f32> {
+            let row = &network.training_logits[n * k..][..k];
+            row.iter().map(|f| scale * f).collect()
+        };
+        let mut teacher = vec![0.0; k];
+        for member in members {
+            let share = scaled(member, scale / members.len() as f32);
+            teacher.iter_mut().zip(share).for_each(|(t, f)| *t += f);
+        }
+        let soft = [
+            of(&teacher),
+            of(&scaled(&members[0], scale)),
+            of(&scaled(student, 1.0)),
+        ];
+        for class in (0..k).filter(|i| *i != sample.label) {
+            let present: Vec<usize> = (sample.patches.iter())
+                .filter_map(|p| p.feature.map(|v| v as usize))
+                .filter(|v| theorem.regime.data.class_of(*v) == class)
+                .collect();
+            let group = match present.as_slice() {
+                [] => 2,
+                [feature] => usize::from(single.error[class][feature % 2] >= 0.5),
+                _ => continue,
+            };
+            for (sum, soft) in groups[group].iter_mut().zip(&soft) {
+                *sum += f64::from(soft[class]);
+            }
+            groups[group][3] += 1.0;
+        }
+    }
+    ["known view", "lost view", "absent"]
+        .iter()
+        .zip(groups)
+        .map(|(feature, [teacher, single, student, pairs])| SoftLabel {
+            feature: (*feature).into(),
+            teacher: digits(teacher / pairs.max(1.0)),
+            single: digits(single / pairs.max(1.0)),
+            student: digits(student / pairs.max(1.0)),
+            pairs: pairs as usize,
+        })
+        .collect()
+}
+
+/// Rounded to four digits: more is not seen in a picture, nor the same on every processor.
+fn digits(x: f64) -> f64 {
+    format!("{x:.3e}").parse().unwrap_or(x)
+}

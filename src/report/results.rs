@@ -1,0 +1,61 @@
+//! `results.json`: the verdicts for machines.
+
+use super::Evidence;
+use serde_json::{Value, json};
+
+/// The JSON Schema of `results.json`.
+pub const SCHEMA: &str = include_str!("results.schema.json");
+
+/// Version of the schema; it changes when a reader would have to.
+const VERSION: u32 = 1;
+
+pub(super) fn results(main: &Evidence, replications: &[Evidence]) -> Value {
+    json!({
+        "schema_version": VERSION,
+        "main": run(main),
+        "replications": replications.iter().map(run).collect::<Vec<_>>(),
+    })
+}
+
+fn run(evidence: &Evidence) -> Value {
+    let plan = &evidence.report.plan;
+    let findings: Vec<Value> = evidence
+        .report
+        .findings
+        .iter()
+        .map(|f| {
+            json!({
+                "theorem": f.theorem,
+                "control": f.control,
+                "claim": f.claim,
+                "quantity": f.quantity,
+                "statistic": f.statistic,
+                "band": f.band,
+                "event": f.event,
+                "alpha": rounded(f.alpha),
+                "worlds": f.estimate.worlds,
+                "measured": rounded(f.estimate.mean),
+                "standard_deviation": rounded(f.estimate.standard_deviation),
+                "interval": { "lower": rounded(f.estimate.interval.lower), "upper": rounded(f.estimate.interval.upper) },
+                "verdict": f.estimate.verdict,
+                "expected": f.expected,
+                "experiments": f.experiments,
+            })
+        })
+        .collect();
+    json!({
+        "record": evidence.name,
+        "version": plan.version,
+        "seed": plan.seed,
+        "profile": plan.profile,
+        "confidence": plan.confidence,
+        "worlds": evidence.report.worlds,
+        "findings": findings,
+    })
+}
+
+/// Three significant digits, or nothing for a number that is not finite: more differs between processors.
+fn rounded(x: f64) -> Option<f64> {
+    x.is_finite()
+        .then(|| format!("{x:.2e}").parse().unwrap_or(x))
+}

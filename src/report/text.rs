@@ -1,0 +1,99 @@
+//! Words and numbers of the reports.
+
+use crate::statistics::{Band, Interval, Verdict};
+use crate::theorem::{Claim, Statistic};
+use crate::verify::Finding;
+
+/// A number with as many decimals as an interval of this width supports: one digit beyond its leading one, at most four.
+pub fn number(value: f64, width: f64) -> String {
+    if !value.is_finite() {
+        return if value > 0.0 { "∞" } else { "−∞" }.into();
+    }
+    let decimals = if width.is_finite() && width > 0.0 {
+        (1.0 - width.log10().floor()).clamp(0.0, 4.0) as usize
+    } else {
+        4
+    };
+    let text = format!("{value:.decimals$}");
+    let zero = text.chars().all(|c| matches!(c, '-' | '0' | '.'));
+    match text.strip_prefix('-') {
+        Some(rest) if zero => rest.into(),
+        Some(rest) => format!("−{rest}"),
+        None => text,
+    }
+}
+
+/// An interval, rounded to what it supports.
+pub fn interval(interval: Interval) -> String {
+    let width = interval.width();
+    format!(
+        "[{}, {}]",
+        number(interval.lower, width),
+        number(interval.upper, width)
+    )
+}
+
+/// A band as an inequality.
+pub fn band(band: Band) -> String {
+    let n = |x: f64| format!("{x}").replace('-', "−");
+    match (band.lower, band.upper) {
+        (Some(lower), Some(upper)) if lower == upper => format!("= {}", n(lower)),
+        (Some(lower), Some(upper)) => format!("in [{}, {}]", n(lower), n(upper)),
+        (Some(lower), None) => format!("≥ {}", n(lower)),
+        (None, Some(upper)) => format!("≤ {}", n(upper)),
+        (None, None) => "anything".into(),
+    }
+}
+
+/// What a claim speaks of, without its band.
+pub fn subject(statistic: Statistic, quantity: &str, event: Option<Band>) -> String {
+    match (statistic, event) {
+        (Statistic::Mean | Statistic::BoundedMean, _) => format!("mean of `{quantity}`"),
+        (Statistic::Share, Some(event)) => {
+            format!("share of worlds with `{quantity}` {}", band(event))
+        }
+        (Statistic::Share | Statistic::EveryWorld, _) => format!("`{quantity}` in every world"),
+        (Statistic::MeanExponent, _) => format!("exponent of the mean of `{quantity}`"),
+        (Statistic::SpreadExponent, _) => format!("exponent of the spread of `{quantity}`"),
+    }
+}
+
+/// What would refute a claim.
+pub fn refutation(claim: &Claim) -> &'static str {
+    match claim.statistic {
+        Statistic::EveryWorld => "one world outside the band",
+        Statistic::MeanExponent | Statistic::SpreadExponent => {
+            "the fitted exponent's interval, once all worlds are there, wholly outside the band"
+        }
+        _ => "the time-uniform interval over worlds wholly outside the band",
+    }
+}
+
+/// A finding's verdict with a mark, so that it does not hang on colour.
+pub fn verdict(finding: &Finding) -> String {
+    match (finding.estimate.verdict, finding.as_expected()) {
+        (Verdict::Undecided, _) => "… undecided".into(),
+        (verdict, true) => format!("✓ {verdict}"),
+        (verdict, false) => format!("✗ {verdict}"),
+    }
+}
+
+/// The measured value: a mean, a share, an exponent.
+pub fn measured(finding: &Finding) -> String {
+    number(finding.estimate.mean, finding.estimate.interval.width())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_say_what_their_interval_supports() {
+        assert_eq!(number(0.49527, 0.004), "0.4953");
+        assert_eq!(number(0.49527, 0.2), "0.50");
+        assert_eq!(number(-0.73662, 0.5), "−0.74");
+        assert_eq!(number(-0.0001, 0.1), "0.00");
+        assert_eq!(number(f64::NEG_INFINITY, 1.0), "−∞");
+        assert_eq!(number(3.0, 0.0), "3.0000");
+    }
+}

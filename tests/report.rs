@@ -1,0 +1,71 @@
+//! The committed reports are what the committed records give.
+
+use assert_cmd::Command;
+use multiview::report::SCHEMA;
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+
+fn reports() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("reports")
+}
+
+#[test]
+fn the_reports_are_what_the_records_give() {
+    // On a copy: checking a record locks it.
+    let folder = tempfile::tempdir().expect("a folder");
+    let copy = folder.path().join("reports");
+    copy_files(&reports(), &copy);
+    let mut check = Command::cargo_bin("multiview").expect("the program is built");
+    check.args(["report", "--check", "--dir"]).arg(&copy);
+    check.assert().success();
+
+    let page = copy.join("README.md");
+    let text = std::fs::read_to_string(&page).expect("the overview");
+    std::fs::write(&page, text.replacen("confirmed", "certain", 1)).expect("written");
+    check
+        .assert()
+        .code(1)
+        .stdout(predicates::str::contains("README.md"));
+}
+
+fn copy_files(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).expect("a folder");
+    for entry in std::fs::read_dir(from).expect("a folder") {
+        let entry = entry.expect("an entry");
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy_files(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).expect("copied");
+        }
+    }
+}
+
+#[test]
+fn the_results_follow_their_schema() {
+    let read = |name: &str| -> Value {
+        let text = std::fs::read_to_string(reports().join(name)).expect("committed");
+        serde_json::from_str(&text).expect("JSON")
+    };
+    let schema: Value = serde_json::from_str(SCHEMA).expect("JSON");
+    let validator = jsonschema::validator_for(&schema).expect("a schema");
+    let results = read("results.json");
+    let errors: Vec<String> = validator
+        .iter_errors(&results)
+        .map(|e| e.to_string())
+        .collect();
+    assert!(errors.is_empty(), "{errors:?}");
+    let mut spoilt = results;
+    spoilt["main"]["findings"][0]["verdict"] = "certain".into();
+    assert!(!validator.is_valid(&spoilt));
+}
+
+/// A change of verdict is a visible diff.
+#[test]
+fn the_verdicts() {
+    let text = std::fs::read_to_string(reports().join("README.md")).expect("committed");
+    let (verdicts, _) = text
+        .split_once("\n## The mechanism")
+        .expect("the mechanism");
+    insta::assert_snapshot!(verdicts);
+}
