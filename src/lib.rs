@@ -92,6 +92,7 @@
 pub mod data;
 pub mod engine;
 pub mod evaluation;
+pub mod explore;
 pub mod figure;
 pub mod network;
 mod normals;

@@ -42,6 +42,17 @@ pub struct Prediction {
 }
 
 impl Prediction {
+    /// The prediction of a quantity that worlds measure, by its name.
+    pub fn quantity(&self, name: &str) -> Option<f64> {
+        match name {
+            "lottery.both_views_share" => Some(self.tie_share),
+            "single.test_error" => Some(self.single_test_error),
+            "ensemble.test_error" => Some(self.ensemble_test_error),
+            "self_distilled.test_error" => Some(self.self_distilled_test_error),
+            _ => None,
+        }
+    }
+
     /// Every prediction with its field's name.
     pub fn named(&self) -> [(&'static str, f64); 10] {
         [

@@ -62,11 +62,14 @@ pub struct Record {
     file: File,
 }
 
+/// Finished worlds, by (experiment, world).
+pub type Worlds = BTreeMap<(String, u64), WorldOutcome>;
+
 /// What an opened record held.
 #[derive(Debug, Default)]
 pub struct Kept {
-    /// Finished worlds, by (experiment, world).
-    pub worlds: BTreeMap<(String, u64), WorldOutcome>,
+    /// Finished worlds.
+    pub worlds: Worlds,
     /// What had to be dropped, for the user.
     pub warning: Option<String>,
 }

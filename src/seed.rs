@@ -20,6 +20,8 @@ pub enum Purpose {
     RandomFeatures = 5,
     /// A held-out set on which a regularisation strength is chosen.
     Validation = 6,
+    /// The cells of a Latin hypercube.
+    Design = 7,
 }
 
 /// The seed of one world of one experiment.

@@ -6,7 +6,7 @@
 
 use crate::procedure::{Procedure, WorldOutcome, run_world};
 use crate::random_features::RandomFeatureError;
-use crate::record::{Kept, Record, RecordError, WorldRecord};
+use crate::record::{Kept, Record, RecordError, WorldRecord, Worlds};
 use crate::regime::{Regime, RegimeError};
 use crate::seed::WorldSeed;
 use crate::statistics::{
@@ -301,6 +301,33 @@ impl Plan {
         })
     }
 
+    /// The experiments, having seen the worlds of a record.
+    fn shown(&self, worlds: &Worlds) -> Result<Vec<Experiment>, VerifyError> {
+        let mut experiments = self.experiments()?;
+        for experiment in &mut experiments {
+            for ((key, world), outcome) in worlds {
+                if *key == experiment.key {
+                    experiment.outcomes.insert(*world, outcome.clone());
+                }
+            }
+            experiment.observe()?;
+        }
+        Ok(experiments)
+    }
+
+    /// What a record says, without training; `None` while it lacks worlds that the claims need.
+    ///
+    /// # Errors
+    /// A control out of range, or a world without a quantity that a claim needs.
+    pub fn replay(&self, worlds: &Worlds) -> Result<Option<Report>, VerifyError> {
+        let experiments = self.shown(worlds)?;
+        let done = |e: &Experiment| e.settled() || e.seen >= e.budget;
+        Ok(experiments
+            .iter()
+            .all(done)
+            .then(|| self.report(&experiments)))
+    }
+
     /// Trains the worlds that `record` lacks, on `threads` threads, until every claim is settled or its budget
     /// spent. `listen` is told of each world as it begins and ends.
     ///
@@ -313,15 +340,7 @@ impl Plan {
         threads: usize,
         listen: &(dyn Fn(Event) + Sync),
     ) -> Result<Report, VerifyError> {
-        let mut experiments = self.experiments()?;
-        for experiment in &mut experiments {
-            for ((key, world), outcome) in &kept.worlds {
-                if *key == experiment.key {
-                    experiment.outcomes.insert(*world, outcome.clone());
-                }
-            }
-            experiment.observe()?;
-        }
+        let experiments = self.shown(&kept.worlds)?;
         let state = Mutex::new((experiments, record, None::<VerifyError>));
         let lock = || state.lock().unwrap_or_else(PoisonError::into_inner);
         let work = || {
@@ -459,7 +478,7 @@ impl Experiment {
     }
 
     /// Whether no claim needs another world. A claim without inference never asks for one.
-    fn settled(&self) -> bool {
+    pub fn settled(&self) -> bool {
         self.seen > 0
             && self.watches.iter().all(|w| match &w.process {
                 Process::Inference(sequence) => sequence.verdict() != Verdict::Undecided,

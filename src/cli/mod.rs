@@ -1,6 +1,7 @@
 //! The command line: what a user types, and what is printed. Everything else is in the library, which never
 //! prints and never exits.
 
+mod explore;
 mod list;
 mod report;
 mod show;
@@ -28,6 +29,8 @@ pub struct Cli {
 enum Command {
     /// Train worlds until every claim is confirmed, refuted, or out of budget
     Verify(verify::Args),
+    /// Map where claims hold in parameter space, on one machine or a cluster
+    Explore(explore::Args),
     /// Regenerate the reports from their records, training what is missing
     Report(report::Args),
     /// List the theorems, or the quantities a claim may name
@@ -45,6 +48,7 @@ type Failure = Box<dyn std::error::Error>;
 pub fn run() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Verify(args) => verify::run(&args),
+        Command::Explore(args) => explore::run(&args),
         Command::Report(args) => report::run(&args),
         Command::List(args) => list::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Show(args) => show::run(&args).map(|()| ExitCode::SUCCESS),

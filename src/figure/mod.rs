@@ -2,8 +2,14 @@
 //!
 //! Colours are few, and never the only carrier of a meaning: shapes, positions and words say the same.
 
+mod table;
+
+pub use table::Table;
+
 use plotters::coord::Shift;
 use plotters::prelude::*;
+use plotters::style::register_font;
+use std::sync::Once;
 use thiserror::Error;
 
 /// Text and axes.
@@ -43,6 +49,15 @@ pub type Drawn = Result<(), Box<dyn std::error::Error>>;
 /// An area of an SVG under construction.
 pub type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 
+/// The one font, carried along so that pictures are the same on every machine.
+fn register() {
+    static REGISTERED: Once = Once::new();
+    REGISTERED.call_once(|| {
+        // It can only fail on bytes that are no font.
+        let _ = register_font("sans-serif", FontStyle::Normal, dejavu::sans::regular());
+    });
+}
+
 /// Draws an SVG of so many pixels, with a title and a description for readers who do not see it.
 ///
 /// # Errors
@@ -53,6 +68,7 @@ pub fn svg(
     description: &str,
     draw: impl FnOnce(&Area) -> Drawn,
 ) -> Result<String, FigureError> {
+    register();
     let mut text = String::new();
     {
         let area = SVGBackend::with_string(&mut text, (width, height)).into_drawing_area();
@@ -124,4 +140,21 @@ pub fn extent(values: impl IntoIterator<Item = f64>, margin: f64) -> std::ops::R
     }
     let length = (most - least).max(1e-9 + 0.02 * most.abs());
     least - margin * length..most + margin * length
+}
+
+/// Draws a PNG of so many pixels into a file.
+///
+/// # Errors
+/// If `draw` fails or the file cannot be written.
+pub fn bitmap(
+    path: &std::path::Path,
+    size: (u32, u32),
+    draw: impl FnOnce(&DrawingArea<BitMapBackend, Shift>) -> Drawn,
+) -> Result<(), FigureError> {
+    register();
+    let failed = |e: Box<dyn std::error::Error>| FigureError(e.to_string());
+    let area = BitMapBackend::new(path, size).into_drawing_area();
+    area.fill(&PAPER).map_err(|e| failed(e.into()))?;
+    draw(&area).map_err(failed)?;
+    area.present().map_err(|e| failed(e.into()))
 }

@@ -3,13 +3,13 @@
 use super::mechanism::{Mechanism, ModelCells};
 use super::text;
 use crate::figure::{
-    Area, BAND, Drawn, FIRST, FigureError, GRID, INK, SECOND, THIRD, extent, font, svg,
+    Area, BAND, Drawn, FIRST, FigureError, GRID, INK, SECOND, THIRD, Table, extent, font, svg,
 };
 use crate::statistics::{Interval, PowerLaw};
 use crate::theorem::Statistic;
 use crate::verify::Finding;
 use plotters::prelude::*;
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
 /// A figure and its data.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,46 +22,17 @@ pub struct Figure {
     pub caption: String,
     /// The picture.
     pub svg: String,
-    /// Columns of the data: name and meaning, with units.
-    pub columns: Vec<(&'static str, &'static str)>,
-    /// Rows of the data.
-    pub rows: Vec<Vec<Value>>,
+    /// The numbers behind it.
+    pub table: Table,
 }
 
 impl Figure {
-    /// The data as CSV, with a header.
-    pub fn csv(&self) -> String {
-        let header: Vec<&str> = self.columns.iter().map(|(name, _)| *name).collect();
-        let mut text = header.join(",") + "\n";
-        for row in &self.rows {
-            let fields: Vec<String> = row
-                .iter()
-                .map(|value| match value {
-                    Value::String(s) => format!("\"{}\"", s.replace('"', "\"\"")),
-                    Value::Null => String::new(),
-                    other => other.to_string(),
-                })
-                .collect();
-            text += &(fields.join(",") + "\n");
-        }
-        text
-    }
-
     /// The data as JSON: title, caption, columns with their meaning, and rows as objects.
     pub fn json(&self) -> Value {
-        let columns: Map<String, Value> = (self.columns.iter())
-            .map(|(name, meaning)| ((*name).into(), (*meaning).into()))
-            .collect();
-        let rows: Vec<Value> = (self.rows.iter())
-            .map(|row| {
-                let fields = self.columns.iter().zip(row);
-                let object: Map<String, Value> = fields
-                    .map(|((name, _), value)| ((*name).into(), value.clone()))
-                    .collect();
-                Value::Object(object)
-            })
-            .collect();
-        json!({ "title": self.title, "caption": self.caption, "columns": columns, "rows": rows })
+        let mut json = self.table.json();
+        json["title"] = self.title.clone().into();
+        json["caption"] = self.caption.clone().into();
+        json
     }
 }
 
@@ -123,21 +94,23 @@ pub fn evidence(theorem: &str, observed: &[Observed]) -> Result<Figure, FigureEr
         title,
         caption,
         svg,
-        columns: vec![
-            ("claim", "name of the claim"),
-            (
-                "control",
-                "negative control, empty for the theorem's own regime",
-            ),
-            ("quantity", "what was measured"),
-            ("at", "value of the swept parameter, for an exponent"),
-            ("world", "index of the world"),
-            (
-                "value",
-                "the quantity in that world; for an exponent the mean or spread over worlds",
-            ),
-        ],
-        rows,
+        table: Table::new(
+            &[
+                ("claim", "name of the claim"),
+                (
+                    "control",
+                    "negative control, empty for the theorem's own regime",
+                ),
+                ("quantity", "what was measured"),
+                ("at", "value of the swept parameter, for an exponent"),
+                ("world", "index of the world"),
+                (
+                    "value",
+                    "the quantity in that world; for an exponent the mean or spread over worlds",
+                ),
+            ],
+            rows,
+        ),
     })
 }
 
@@ -354,17 +327,19 @@ fn race(m: &Mechanism) -> Result<Figure, FigureError> {
         title,
         caption,
         svg,
-        columns: vec![
-            ("step", "gradient steps taken"),
-            ("class", "class i"),
-            ("view", "view, 1 or 2"),
-            (
-                "predicted",
-                "whether the initialisation predicts this view to win",
-            ),
-            ("overlap", "max over r of <w_{i,r}, v_{i,view}>"),
-        ],
-        rows,
+        table: Table::new(
+            &[
+                ("step", "gradient steps taken"),
+                ("class", "class i"),
+                ("view", "view, 1 or 2"),
+                (
+                    "predicted",
+                    "whether the initialisation predicts this view to win",
+                ),
+                ("overlap", "max over r of <w_{i,r}, v_{i,view}>"),
+            ],
+            rows,
+        ),
     })
 }
 
@@ -425,13 +400,15 @@ fn cells(
         title: title.into(),
         caption: caption.into(),
         svg,
-        columns: vec![
-            ("model", "which model of the world"),
-            ("class", "class i"),
-            ("view", "the view that the single-view inputs keep, 1 or 2"),
-            ("error", "share of such inputs that are misclassified"),
-        ],
-        rows,
+        table: Table::new(
+            &[
+                ("model", "which model of the world"),
+                ("class", "class i"),
+                ("view", "the view that the single-view inputs keep, 1 or 2"),
+                ("error", "share of such inputs that are misclassified"),
+            ],
+            rows,
+        ),
     })
 }
 
@@ -477,15 +454,17 @@ fn coverage(m: &Mechanism) -> Result<Figure, FigureError> {
         title,
         caption,
         svg,
-        columns: vec![
-            ("members", "size K of the ensemble"),
-            (
-                "single_view_error",
-                "err(D_s) of the ensemble of the first K models",
-            ),
-            ("law", "err(D_s) of one model × 2^(1−K)"),
-        ],
-        rows,
+        table: Table::new(
+            &[
+                ("members", "size K of the ensemble"),
+                (
+                    "single_view_error",
+                    "err(D_s) of the ensemble of the first K models",
+                ),
+                ("law", "err(D_s) of one model × 2^(1−K)"),
+            ],
+            rows,
+        ),
     })
 }
 
@@ -520,7 +499,7 @@ fn soft_labels(m: &Mechanism) -> Result<Figure, FigureError> {
          the one model knows, the view it lost, or none. The teacher marks the lost view; the one model does not; its student does.",
         &groups,
         &series.map(|(name, color, of)| (name, color, m.soft_labels.iter().map(of).collect())),
-        vec![
+        &[
             ("feature", "which feature of the class the input contains"),
             ("teacher", "mean tempered logit of the ensemble"),
             (
@@ -582,7 +561,7 @@ pub fn contrast(of: impl Fn(&str) -> Option<f64>) -> Result<Option<Figure>, Figu
             ("random features", SECOND, relative(0)),
             ("trained network", FIRST, relative(1)),
         ],
-        vec![
+        &[
             ("model", "which model"),
             ("random_features", "test error over D, mean over worlds"),
             ("trained_network", "test error over D divided by μ, mean over worlds"),
@@ -673,19 +652,21 @@ pub fn growth(
         title,
         caption,
         svg,
-        columns: vec![
-            ("neurons", "number M of neurons of one model"),
-            (
-                "feature_variance",
-                "variance of the outputs over draws of the features, summed over classes",
-            ),
-            ("loss_gain", "squared loss of one model less the ensemble's"),
-            ("loss_gap", "squared loss of a student less the ensemble's"),
-        ],
-        rows: points
-            .iter()
-            .map(|p| p.iter().map(|x| (*x).into()).collect())
-            .collect(),
+        table: Table::new(
+            &[
+                ("neurons", "number M of neurons of one model"),
+                (
+                    "feature_variance",
+                    "variance of the outputs over draws of the features, summed over classes",
+                ),
+                ("loss_gain", "squared loss of one model less the ensemble's"),
+                ("loss_gap", "squared loss of a student less the ensemble's"),
+            ],
+            points
+                .iter()
+                .map(|p| p.iter().map(|x| (*x).into()).collect())
+                .collect(),
+        ),
     }))
 }
 
@@ -698,7 +679,7 @@ fn bars(
     caption: &str,
     groups: &[&str],
     series: &[Series],
-    columns: Vec<(&'static str, &'static str)>,
+    columns: &[(&str, &str)],
     rows: Vec<Vec<Value>>,
 ) -> Result<Figure, FigureError> {
     let top = series
@@ -740,7 +721,6 @@ fn bars(
         title: title.into(),
         caption: caption.into(),
         svg,
-        columns,
-        rows,
+        table: Table::new(columns, rows),
     })
 }

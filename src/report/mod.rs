@@ -12,8 +12,8 @@ mod results;
 pub mod text;
 
 use crate::figure::FigureError;
-use crate::procedure::{Procedure, WorldOutcome};
-use crate::record::Kept;
+use crate::procedure::Procedure;
+use crate::record::{Kept, Worlds};
 use crate::theorem::Theorem;
 use crate::verify::{Finding, Report};
 use figures::{Figure, Observed};
@@ -33,7 +33,7 @@ pub struct Evidence {
     /// The findings.
     pub report: Report,
     /// The worlds, by experiment and index.
-    pub worlds: BTreeMap<(String, u64), WorldOutcome>,
+    pub worlds: Worlds,
 }
 
 impl Evidence {
@@ -157,7 +157,7 @@ pub fn render(
     for figure in figures.all() {
         let path = format!("figures/{}", figure.name);
         files.insert(format!("{path}.svg"), figure.svg.clone());
-        files.insert(format!("{path}.csv"), figure.csv());
+        files.insert(format!("{path}.csv"), figure.table.csv());
         files.insert(
             format!("{path}.json"),
             serde_json::to_string(&figure.json())? + "\n",
@@ -173,15 +173,15 @@ fn predicted_and_measured(main: &Evidence, theorem: &Theorem) -> Vec<(&'static s
     }
     let predicted = crate::prediction::Prediction::of(&theorem.regime, &theorem.procedure);
     [
-        ("lottery.both_views_share", predicted.tie_share),
-        ("single.test_error", predicted.single_test_error),
-        ("ensemble.test_error", predicted.ensemble_test_error),
-        (
-            "self_distilled.test_error",
-            predicted.self_distilled_test_error,
-        ),
+        "lottery.both_views_share",
+        "single.test_error",
+        "ensemble.test_error",
+        "self_distilled.test_error",
     ]
     .into_iter()
-    .filter_map(|(name, value)| Some((name, value, main.mean(&theorem.name, name)?)))
+    .filter_map(|name| {
+        let measured = main.mean(&theorem.name, name)?;
+        Some((name, predicted.quantity(name)?, measured))
+    })
     .collect()
 }

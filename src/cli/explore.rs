@@ -1,0 +1,468 @@
+//! `multiview explore`.
+
+use super::{Failure, table, verify, write};
+use indicatif::{ProgressBar, ProgressStyle};
+use multiview::explore::failed::failed_regimes;
+use multiview::explore::maps::{Picture, text_map};
+use multiview::explore::store::merge;
+use multiview::explore::sweep::{EMBEDDED, Values};
+use multiview::explore::{Axis, Cells, Design, Manifest, Shard, Sweep};
+use multiview::objective::Objective;
+use multiview::procedure::World;
+use multiview::record::Record;
+use multiview::seed::WorldSeed;
+use multiview::statistics::Verdict;
+use multiview::verify::{Event, Plan, Report};
+use std::collections::BTreeSet;
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Mutex;
+use std::time::Instant;
+
+#[derive(Debug, clap::Args)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "Examples:\n  multiview explore ties                                  a shipped sweep\n  multiview explore --axis k=30 --axis sigma0=1e-3        does Theorem 1 hold there?\n  multiview explore --theorem ensemble --axis K=1,2,4,8 --dry-run\n  multiview explore --axis k=20,40 --axis init_scale=1e-4..1e-2:log:5 --shard 0/4\n\nParameters go by dotted path (regime.data.classes), last word (classes) or the paper's symbol (k, N, mu, s, rho, Gamma, gamma, nu2, d, m, q, varrho, sigma0, T, K, tau, S). An output directory that holds the same sweep already is continued: nothing is lost to Ctrl-C, a kill or a full disk, and nothing is repeated."
+)]
+pub struct Args {
+    #[command(subcommand)]
+    action: Option<Action>,
+    #[command(flatten)]
+    sweep: SweepArgs,
+    /// Where the worlds, tables and maps go [default: multiview-runs/explore-NAME]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Only this part of the cells [default: what Slurm or Kubernetes says, else all]
+    #[arg(long, value_name = "I/N")]
+    shard: Option<Shard>,
+    /// List the cells, time one calibration step in each and estimate the whole; train nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Worlds trained at once [default: one for each core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    threads: Option<u16>,
+}
+
+#[derive(Debug, clap::Args)]
+struct SweepArgs {
+    /// A shipped sweep (ties, wrong-features, ensemble-size, temperature, memorisation, sparsity) or a .toml file
+    #[arg(value_name = "SWEEP")]
+    sweep: Option<String>,
+    /// Without SWEEP: the theorem whose regime and claims are the base
+    #[arg(long, value_name = "THEOREM", default_value = "single-model")]
+    theorem: String,
+    /// Without SWEEP: an axis, as PARAMETER=a,b,c or PARAMETER=a..b:log:n or PARAMETER=a..b:lin:n (repeatable)
+    #[arg(long, value_name = "AXIS")]
+    axis: Vec<String>,
+    /// Without SWEEP: pair the values of the axes at random instead of taking every combination
+    #[arg(long)]
+    latin_hypercube: bool,
+    /// Decide only this claim (repeatable)
+    #[arg(long, value_name = "NAME")]
+    claim: Vec<String>,
+    /// Most worlds of a cell
+    #[arg(long, value_name = "N")]
+    worlds: Option<u64>,
+    /// Confidence of each cell's verdict, inside (0, 1)
+    #[arg(long, value_name = "C")]
+    confidence: Option<f64>,
+    /// Seed of the experiment
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Action {
+    /// Combine the finished shards of one sweep
+    Merge {
+        /// Where the whole goes; must not hold a record yet
+        into: PathBuf,
+        /// The shards' directories
+        #[arg(required = true)]
+        parts: Vec<PathBuf>,
+    },
+    /// Write an array job for a cluster, and submit it
+    Submit {
+        #[command(flatten)]
+        sweep: SweepArgs,
+        /// Submit with Slurm's sbatch (the only launcher known)
+        #[arg(long, required = true)]
+        slurm: bool,
+        /// Directory for the job script, the sweep and the shards; must be visible to every node
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+        /// Tasks of the array
+        #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+        tasks: u32,
+        /// Cores of a task
+        #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=1024))]
+        cores: u32,
+        /// Memory of a task
+        #[arg(long, value_name = "SIZE", default_value = "2G")]
+        memory: String,
+        /// Time limit of a task
+        #[arg(long, value_name = "TIME", default_value = "04:00:00")]
+        time: String,
+        /// Write the script and do not submit it
+        #[arg(long)]
+        only_write: bool,
+    },
+    /// Show the regimes that were tried and failed, with the reason
+    Failed {
+        /// Print them as JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+pub fn run(args: &Args) -> Result<ExitCode, Failure> {
+    match &args.action {
+        Some(Action::Merge { into, parts }) => {
+            let (manifest, report) = merge(into, parts)?;
+            publish(&manifest, &report, into)?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        Some(Action::Failed { json }) => {
+            let regimes = failed_regimes();
+            if *json {
+                println!("{}", serde_json::to_string_pretty(&regimes)?);
+            } else {
+                let row = |r: &multiview::explore::failed::FailedRegime| {
+                    vec![
+                        r.theorem.clone(),
+                        r.regime.clone(),
+                        r.measured.clone(),
+                        r.reason.clone(),
+                    ]
+                };
+                let header = ["theorem", "regime", "measured", "reason"];
+                println!("{}", table::of(&header, regimes.iter().map(row)));
+            }
+            return Ok(ExitCode::SUCCESS);
+        }
+        Some(submission @ Action::Submit { .. }) => return submit(submission),
+        None => {}
+    }
+    let sweep = args.sweep.read()?;
+    let shard = match args.shard {
+        Some(shard) => shard,
+        None => Shard::of_launcher(|name| std::env::var(name).ok())?.unwrap_or(Shard::WHOLE),
+    };
+    let manifest = Manifest::new(sweep, shard);
+    let plan = manifest.plan()?;
+    if args.dry_run {
+        dry_run(&manifest, &plan, verify::threads(args.threads))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let directory = args.out.clone().unwrap_or_else(|| {
+        Path::new("multiview-runs").join(format!("explore-{}", manifest.sweep.name))
+    });
+    let mut record = open(&directory, &manifest)?;
+    let (reopened, kept) = {
+        drop(record);
+        Record::resume(&directory)?
+    };
+    record = reopened;
+    if let Some(warning) = &kept.warning {
+        eprintln!("warning: {warning}");
+    }
+    eprintln!(
+        "{} cells; record: {} ({} worlds kept)",
+        plan.theorems.len(),
+        directory.display(),
+        kept.worlds.len()
+    );
+    verify::on_interrupt("run the same command again to continue".into())?;
+    let live = Live::new(&manifest.sweep, plan.theorems.len());
+    let threads = verify::threads(args.threads);
+    let report = plan.run(&mut record, kept, threads, &|event| live.show(&event))?;
+    live.bar.finish_and_clear();
+    drop(record);
+    publish(&manifest, &report, &directory)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+impl SweepArgs {
+    fn read(&self) -> Result<Sweep, Failure> {
+        let mut sweep = match &self.sweep {
+            Some(name) if name.ends_with(".toml") => {
+                let text = std::fs::read_to_string(name).map_err(|e| format!("{name}: {e}"))?;
+                Sweep::parse(name, &text)?
+            }
+            Some(name) => Sweep::embedded(name).ok_or_else(|| {
+                let known: Vec<&str> = EMBEDDED.iter().map(|(n, _)| *n).collect();
+                format!(
+                    "SWEEP = {name:?} is not known: one of {}, or the path of a .toml file",
+                    known.join(", ")
+                )
+            })?,
+            None => Sweep {
+                name: "axes".into(),
+                title: format!("Where {} holds", self.theorem),
+                theorem: self.theorem.clone(),
+                set: Default::default(),
+                axes: Vec::new(),
+                design: if self.latin_hypercube {
+                    Design::LatinHypercube
+                } else {
+                    Design::Grid
+                },
+                claims: Vec::new(),
+                worlds: 32,
+                confidence: 0.95,
+                seed: 1,
+            },
+        };
+        for axis in &self.axis {
+            let (parameter, values) = axis.split_once('=').ok_or_else(|| {
+                format!("axis = {axis:?} is out of range: PARAMETER=a,b,c or PARAMETER=a..b:log:n")
+            })?;
+            sweep.axes.push(Axis {
+                parameter: parameter.trim().into(),
+                values: Values::parse(values),
+            });
+        }
+        if !self.claim.is_empty() {
+            sweep.claims.clone_from(&self.claim);
+        }
+        sweep.worlds = self.worlds.unwrap_or(sweep.worlds);
+        sweep.confidence = self.confidence.unwrap_or(sweep.confidence);
+        sweep.seed = self.seed.unwrap_or(sweep.seed);
+        sweep.cells()?;
+        Ok(sweep)
+    }
+}
+
+/// The record of an exploration: begun, or continued if it is of the same sweep and shard.
+fn open(directory: &Path, manifest: &Manifest) -> Result<Record, Failure> {
+    if !directory.join("manifest.json").exists() {
+        return Ok(Record::create(directory, manifest)?);
+    }
+    let there: Manifest = Record::manifest(directory)?;
+    if there != *manifest {
+        let place = directory.display();
+        return Err(format!(
+            "{place}: holds another sweep, shard, seed or version; choose another --out"
+        )
+        .into());
+    }
+    Ok(Record::resume(directory)?.0)
+}
+
+/// Writes the tables and pictures of a finished exploration, and prints its map.
+fn publish(manifest: &Manifest, report: &Report, directory: &Path) -> Result<(), Failure> {
+    let cells = Cells::of(&manifest.sweep, report)?;
+    let table = cells.table();
+    write(&directory.join("cells.csv"), &table.csv())?;
+    let json = serde_json::to_string_pretty(&table.json())? + "\n";
+    write(&directory.join("cells.json"), &json)?;
+    std::fs::write(directory.join("cells.parquet"), table.parquet()?)?;
+    let mut page = format!("# {}\n", manifest.sweep.title);
+    for picture in Picture::all(&cells) {
+        let name = picture.name();
+        write(&directory.join(format!("{name}.svg")), &picture.svg()?)?;
+        picture.png(&directory.join(format!("{name}.png")))?;
+        let _ = writeln!(
+            page,
+            "\n![{}]({name}.svg)\n\n{}",
+            picture.title(),
+            picture.description()
+        );
+    }
+    for claim in cells.claims() {
+        let map = text_map(&cells, claim);
+        println!("{claim} ({})\n{map}", manifest.sweep.title);
+        let _ = writeln!(page, "\n```text\n{map}```");
+    }
+    let _ = writeln!(
+        page,
+        "\n{} confirmed, {} refuted, {} undecided, in {} worlds of seed {}; multiview {}. Every number: [CSV](cells.csv), \
+         [JSON](cells.json), [Parquet](cells.parquet).",
+        cells.count(Verdict::Confirmed),
+        cells.count(Verdict::Refuted),
+        cells.count(Verdict::Undecided),
+        report.worlds,
+        manifest.sweep.seed,
+        manifest.version
+    );
+    write(&directory.join("README.md"), &page)?;
+    println!("tables and maps in {}", directory.display());
+    Ok(())
+}
+
+/// Cells settled, in flight and left, and the map so far.
+struct Live {
+    bar: ProgressBar,
+    state: Mutex<(BTreeSet<String>, usize)>,
+    cells: usize,
+    names: Vec<String>,
+}
+
+impl Live {
+    fn new(sweep: &Sweep, cells: usize) -> Self {
+        let bar = ProgressBar::new(cells as u64);
+        let style = ProgressStyle::with_template("{spinner} {bar:20} {elapsed} {msg}");
+        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        bar.enable_steady_tick(std::time::Duration::from_millis(200));
+        Self {
+            bar,
+            state: Mutex::default(),
+            cells,
+            names: vec![sweep.name.clone()],
+        }
+    }
+
+    fn show(&self, event: &Event) {
+        let mut state = self
+            .state
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let (settled, flying) = &mut *state;
+        match event {
+            Event::Started { .. } => *flying += 1,
+            Event::Finished { experiment, world } => {
+                *flying = flying.saturating_sub(1);
+                if experiment.settled() || experiment.worlds() >= experiment.budget {
+                    settled.insert(experiment.key.clone());
+                }
+                let marks: Vec<String> = experiment
+                    .findings()
+                    .map(|f| {
+                        let mark = multiview::explore::maps::glyph(f.estimate.verdict);
+                        format!("{mark} {} {:.4}", f.claim, f.estimate.mean)
+                    })
+                    .collect();
+                if self.bar.is_hidden() {
+                    eprintln!(
+                        "{}: world {world} done; {}",
+                        experiment.title,
+                        marks.join(", ")
+                    );
+                }
+            }
+        }
+        self.bar.set_position(settled.len() as u64);
+        self.bar.set_message(format!(
+            "{}: {} cells settled, {flying} in flight, {} left",
+            self.names[0],
+            settled.len(),
+            self.cells.saturating_sub(settled.len() + *flying)
+        ));
+    }
+}
+
+/// Lists the cells with an estimate of their time from one calibration step each.
+fn dry_run(manifest: &Manifest, plan: &Plan, threads: usize) -> Result<(), Failure> {
+    const STEPS: usize = 8;
+    let cells = manifest.sweep.cells()?;
+    let mine = cells.iter().filter(|cell| manifest.shard.has(cell.index));
+    let mut total = 0.0;
+    let mut rows = Vec::new();
+    for cell in mine {
+        let (regime, procedure) = (&cell.theorem.regime, &cell.theorem.procedure);
+        let seed = WorldSeed {
+            experiment: plan.seed,
+            world: 0,
+        };
+        let began = Instant::now();
+        let world = World::new(regime, procedure, seed);
+        let data = began.elapsed().as_secs_f64();
+        let start = world.initial(0);
+        let objective = Objective::cross_entropy(regime.data.classes);
+        let began = Instant::now();
+        multiview::engine::train(regime, &world.data, seed, start, &objective, STEPS, None);
+        let step = began.elapsed().as_secs_f64() / STEPS as f64;
+        let models = procedure.members + procedure.joint_networks;
+        let students = [
+            &procedure.distillation,
+            &procedure.label_distillation,
+            &procedure.self_distillation,
+        ];
+        let taught: usize = students.into_iter().flatten().map(|s| s.steps).sum();
+        let steps =
+            models * regime.training.steps + taught * (1 + usize::from(procedure.antithetic));
+        let most = (data + step * steps as f64) * manifest.sweep.worlds as f64;
+        total += most;
+        let values: Vec<String> = (cell.values.iter())
+            .map(|(path, value)| format!("{} = {value}", path.rsplit('.').next().unwrap_or(path)))
+            .collect();
+        rows.push(vec![
+            cell.index.to_string(),
+            values.join(", "),
+            format!("{:.2}", 1e3 * step),
+            duration(most),
+        ]);
+    }
+    let count = rows.len();
+    let header = ["cell", "values", "ms per step", "at most, on one core"];
+    println!("{}", table::of(&header, rows.into_iter()));
+    println!(
+        "{count} cells, at most {} worlds each: at most {} on {threads} threads (settled cells stop early, and training stops once it is perfect)",
+        manifest.sweep.worlds,
+        duration(total / threads as f64)
+    );
+    Ok(())
+}
+
+fn duration(seconds: f64) -> String {
+    match seconds {
+        s if s < 120.0 => format!("{s:.0} s"),
+        s if s < 7200.0 => format!("{:.0} min", s / 60.0),
+        s => format!("{:.1} h", s / 3600.0),
+    }
+}
+
+/// Writes an array job and hands it to Slurm.
+fn submit(submission: &Action) -> Result<ExitCode, Failure> {
+    let Action::Submit {
+        sweep,
+        out,
+        tasks,
+        cores,
+        memory,
+        time,
+        only_write,
+        ..
+    } = submission
+    else {
+        return Ok(ExitCode::SUCCESS);
+    };
+    let sweep = sweep.read()?;
+    std::fs::create_dir_all(out)?;
+    let out = std::path::absolute(out)?;
+    let file = out.join("sweep.toml");
+    write(&file, &toml::to_string(&sweep)?)?;
+    let program = std::env::current_exe()?;
+    let quoted = |path: &Path| format!("'{}'", path.display().to_string().replace('\'', "'\\''"));
+    let script = format!(
+        "#!/bin/sh\n#SBATCH --job-name=multiview-{}\n#SBATCH --array=0-{}\n#SBATCH --cpus-per-task={cores}\n#SBATCH --mem={memory}\n#SBATCH --time={time}\n\
+         #SBATCH --requeue\n#SBATCH --open-mode=append\n#SBATCH --output={}/task-%a.log\n\
+         # A task that is killed and requeued continues its shard. When all are done:\n\
+         #   multiview explore merge {} {}/shard-*\n\
+         exec {} explore {} --threads {cores} --out {}/shard-\"$SLURM_ARRAY_TASK_ID\"\n",
+        sweep.name,
+        tasks - 1,
+        out.display(),
+        quoted(&out.join("whole")),
+        quoted(&out),
+        quoted(&program),
+        quoted(&file),
+        quoted(&out),
+    );
+    let path = out.join("explore.sbatch");
+    write(&path, &script)?;
+    println!("{}", path.display());
+    if *only_write {
+        return Ok(ExitCode::SUCCESS);
+    }
+    let status = std::process::Command::new("sbatch")
+        .arg("--parsable")
+        .arg(&path)
+        .status()
+        .map_err(|e| format!("sbatch cannot be run ({e}): is Slurm installed here? The script is written; --only-write does no more"))?;
+    if status.success() {
+        return Ok(ExitCode::SUCCESS);
+    }
+    Err(format!("sbatch refused {}", path.display()).into())
+}

@@ -1,0 +1,30 @@
+//! Regimes that were tried and failed, with the reason: what the shipped regimes were chosen against.
+
+use serde::{Deserialize, Serialize};
+
+const RECORD: &str = include_str!("../../theorems/failed-regimes.toml");
+
+/// One regime that failed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FailedRegime {
+    /// The theorem that was tried.
+    pub theorem: String,
+    /// The regime, where it differs from the shipped one, in the paper's symbols.
+    pub regime: String,
+    /// What was measured.
+    pub measured: String,
+    /// Why it failed, as far as is understood.
+    pub reason: String,
+}
+
+/// Every one.
+pub fn failed_regimes() -> Vec<FailedRegime> {
+    #[derive(Deserialize)]
+    struct File {
+        regime: Vec<FailedRegime>,
+    }
+    let file: File = toml::from_str(RECORD)
+        .unwrap_or_else(|e| unreachable!("the embedded record is valid: {e}"));
+    file.regime
+}

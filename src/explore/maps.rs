@@ -1,0 +1,298 @@
+//! Maps and curves of an exploration, for the screen and for the terminal.
+
+use super::outcome::{Cells, Standing};
+use crate::figure::{
+    Area, BAND, Drawn, FIRST, FigureError, GRID, INK, PAPER, SECOND, bitmap, extent, font, svg,
+};
+use crate::report::text;
+use crate::statistics::{Interval, Verdict};
+use plotters::coord::Shift;
+use plotters::prelude::*;
+use std::fmt::Write;
+use std::path::Path;
+
+/// A picture of an exploration: a map for a pair of axes, or a curve along one.
+#[derive(Clone, Debug)]
+pub struct Picture<'a> {
+    cells: &'a Cells,
+    claim: &'a str,
+    axes: (usize, Option<usize>),
+}
+
+impl<'a> Picture<'a> {
+    /// Every picture of an exploration: for each claim a curve if there is one axis, else a map for each pair of them.
+    pub fn all(cells: &'a Cells) -> Vec<Self> {
+        let count = cells.axes.len();
+        let mut pictures = Vec::new();
+        for claim in cells.claims() {
+            let picture = |axes| Self { cells, claim, axes };
+            if count == 1 {
+                pictures.push(picture((0, None)));
+            }
+            for x in 0..count {
+                pictures.extend((x + 1..count).map(|y| picture((x, Some(y)))));
+            }
+        }
+        pictures
+    }
+
+    /// File name without extension.
+    pub fn name(&self) -> String {
+        let x = &self.cells.axes[self.axes.0];
+        match self.axes.1 {
+            Some(y) => format!("map-{x}-{}-{}", self.cells.axes[y], self.claim),
+            None => format!("curve-{x}-{}", self.claim),
+        }
+    }
+
+    /// One line.
+    pub fn title(&self) -> String {
+        format!("{}: {}", self.cells.sweep.title, self.claim)
+    }
+
+    /// The cells of the picture: on axes that are not shown, those at the first value.
+    fn standings(&self) -> impl Iterator<Item = &'a Standing> + '_ {
+        let shown = [Some(self.axes.0), self.axes.1];
+        let grid = self.cells.sweep.design == super::Design::Grid;
+        self.cells.standings.iter().filter(move |s| {
+            let hidden = |axis: &usize| !shown.contains(&Some(*axis));
+            s.finding.claim == self.claim
+                && (0..s.at.len())
+                    .filter(hidden)
+                    .all(|axis| !grid || s.at[axis] == 0)
+        })
+    }
+
+    /// What the picture says, for readers who do not see it.
+    pub fn description(&self) -> String {
+        let hidden: Vec<String> = (0..self.cells.axes.len())
+            .filter(|axis| *axis != self.axes.0 && Some(*axis) != self.axes.1)
+            .map(|axis| format!("{} = {}", self.cells.axes[axis], self.cells.values[axis][0]))
+            .collect();
+        let at = if hidden.is_empty() {
+            String::new()
+        } else {
+            format!(" At {}.", hidden.join(", "))
+        };
+        let claimed = self.standings().next().map_or(String::new(), |s| {
+            let f = &s.finding;
+            format!(
+                "{} {}",
+                text::subject(f.statistic, &f.quantity, f.event).replace('`', ""),
+                text::band(f.band)
+            )
+        });
+        format!(
+            "Claimed: {claimed}. ✓ confirmed, ✗ refuted, … undecided, each cell at {} % confidence of its own, with the measured \
+             value.{at}",
+            100.0 * self.cells.sweep.confidence
+        )
+    }
+
+    /// As SVG.
+    ///
+    /// # Errors
+    /// If it cannot be drawn.
+    pub fn svg(&self) -> Result<String, FigureError> {
+        svg(
+            self.size(),
+            &self.title(),
+            &self.description(),
+            |area: &Area| self.draw(area),
+        )
+    }
+
+    /// As PNG, into a file.
+    ///
+    /// # Errors
+    /// If it cannot be drawn or written.
+    pub fn png(&self, path: &Path) -> Result<(), FigureError> {
+        bitmap(path, self.size(), |area| self.draw(area))
+    }
+
+    fn size(&self) -> (u32, u32) {
+        match self.axes.1 {
+            None => (760, 380),
+            Some(y) => {
+                let columns = self.cells.values[self.axes.0].len() as u32;
+                let rows = self.cells.values[y].len() as u32;
+                ((150 + 92 * columns).max(480), 100 + 58 * rows)
+            }
+        }
+    }
+
+    fn draw<B: DrawingBackend>(&self, area: &DrawingArea<B, Shift>) -> Drawn
+    where
+        B::ErrorType: 'static,
+    {
+        area.draw(&Text::new(self.title(), (12, 10), font(14)))?;
+        match self.axes.1 {
+            Some(y) => self.map(area, self.axes.0, y),
+            None => self.curve(area),
+        }
+    }
+
+    fn map<B: DrawingBackend>(&self, area: &DrawingArea<B, Shift>, x: usize, y: usize) -> Drawn
+    where
+        B::ErrorType: 'static,
+    {
+        let (columns, rows) = (&self.cells.values[x], &self.cells.values[y]);
+        let corner = |column: usize, row: usize| {
+            let up = rows.len() - 1 - row;
+            (130 + 92 * column as i32, 36 + 58 * up as i32)
+        };
+        for (row, value) in rows.iter().enumerate() {
+            let (_, top) = corner(0, row);
+            area.draw(&Text::new(value.clone(), (70, top + 20), font(12)))?;
+        }
+        let bottom = 40 + 58 * rows.len() as i32;
+        for (column, value) in columns.iter().enumerate() {
+            let (left, _) = corner(column, 0);
+            area.draw(&Text::new(value.clone(), (left + 20, bottom), font(12)))?;
+        }
+        area.draw(&Text::new(self.cells.axes[y].clone(), (8, 36), font(12)))?;
+        let name = self.cells.axes[x].clone();
+        area.draw(&Text::new(name, (130, bottom + 22), font(12)))?;
+        for standing in self.standings() {
+            let f = &standing.finding;
+            let (left, top) = corner(standing.at[x], standing.at[y]);
+            let corners = [(left, top), (left + 88, top + 54)];
+            let (fill, _) = look(f.estimate.verdict);
+            area.draw(&Rectangle::new(corners, fill.filled()))?;
+            area.draw(&Rectangle::new(corners, INK.stroke_width(1)))?;
+            let mark = Text::new(glyph(f.estimate.verdict), (left + 6, top + 4), font(16));
+            area.draw(&mark)?;
+            let value = short(f.estimate.mean);
+            area.draw(&Text::new(value, (left + 26, top + 8), font(13)))?;
+            let worlds = format!("{} worlds", f.estimate.worlds);
+            area.draw(&Text::new(worlds, (left + 26, top + 30), font(10)))?;
+        }
+        Ok(())
+    }
+
+    fn curve<B: DrawingBackend>(&self, area: &DrawingArea<B, Shift>) -> Drawn
+    where
+        B::ErrorType: 'static,
+    {
+        let standings: Vec<&Standing> = self.standings().collect();
+        let Some(first) = standings.first() else {
+            return Ok(());
+        };
+        let band = Interval::from(first.finding.band);
+        let seen = standings.iter().flat_map(|s| {
+            let e = &s.finding.estimate;
+            [e.mean, e.interval.lower, e.interval.upper]
+        });
+        let ends = [band.lower, band.upper];
+        let y = extent(seen.chain(ends), 0.08);
+        let labels = &self.cells.values[self.axes.0];
+        let mut chart = ChartBuilder::on(area)
+            .margin(12)
+            .margin_top(34)
+            .x_label_area_size(38)
+            .y_label_area_size(56)
+            .build_cartesian_2d(-0.5..labels.len() as f64 - 0.5, y.clone())?;
+        let inside = |v: f64| v.clamp(y.start, y.end);
+        chart.draw_series([Rectangle::new(
+            [
+                (-0.5, inside(band.lower)),
+                (labels.len() as f64 - 0.5, inside(band.upper)),
+            ],
+            BAND.filled(),
+        )])?;
+        let label = |x: &f64| {
+            let whole = (x - x.round()).abs() < 1e-6;
+            let value = labels.get(x.round().max(0.0) as usize);
+            value.filter(|_| whole).cloned().unwrap_or_default()
+        };
+        chart
+            .configure_mesh()
+            .light_line_style(TRANSPARENT)
+            .bold_line_style(GRID)
+            .axis_style(INK)
+            .label_style(font(11))
+            .x_labels(2 * labels.len())
+            .x_label_formatter(&label)
+            .x_desc(self.cells.axes[self.axes.0].clone())
+            .draw()?;
+        for s in &standings {
+            let (x, e) = (s.at[self.axes.0] as f64, &s.finding.estimate);
+            let (_, color) = look(e.verdict);
+            let bar = vec![(x, inside(e.interval.lower)), (x, inside(e.interval.upper))];
+            chart.draw_series([PathElement::new(bar, color.stroke_width(2))])?;
+            chart.draw_series([Circle::new((x, e.mean), 4, color.filled())])?;
+            if let Some(predicted) = s.predicted {
+                // An open diamond stands for the prediction.
+                let (dx, dy) = (0.04, 0.012 * (y.end - y.start));
+                let p = inside(predicted);
+                let corners = vec![
+                    (x - dx, p),
+                    (x, p + dy),
+                    (x + dx, p),
+                    (x, p - dy),
+                    (x - dx, p),
+                ];
+                chart.draw_series([PathElement::new(corners, INK.stroke_width(1))])?;
+            }
+            let mark = Text::new(glyph(e.verdict), (x + 0.06, e.mean), font(14));
+            chart.draw_series([mark])?;
+        }
+        Ok(())
+    }
+}
+
+/// Fill and line of a verdict.
+fn look(verdict: Verdict) -> (RGBColor, RGBColor) {
+    match verdict {
+        Verdict::Confirmed => (BAND, FIRST),
+        Verdict::Refuted => (RGBColor(0xf3, 0xd3, 0xc2), SECOND),
+        Verdict::Undecided => (PAPER, INK),
+    }
+}
+
+/// The mark of a verdict.
+pub fn glyph(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Confirmed => "✓",
+        Verdict::Refuted => "✗",
+        Verdict::Undecided => "…",
+    }
+}
+
+/// Three digits, whatever the size.
+fn short(x: f64) -> String {
+    match x.abs() {
+        0.0 => "0".into(),
+        a if a < 0.001 => format!("{x:.0e}"),
+        a if a < 100.0 => format!("{x:.3}"),
+        _ => format!("{x:.0}"),
+    }
+}
+
+/// The first two axes as text, one mark for each cell; `·` where nothing is known.
+pub fn text_map(cells: &Cells, claim: &str) -> String {
+    let mut out = String::new();
+    let columns = &cells.values[0];
+    let one = vec![String::new()];
+    let rows = cells.values.get(1).unwrap_or(&one);
+    for row in (0..rows.len()).rev() {
+        let _ = write!(out, "{:>12} ", rows[row]);
+        for column in 0..columns.len() {
+            let standing = cells.standings.iter().find(|s| {
+                s.finding.claim == claim
+                    && s.at[0] == column
+                    && s.at.get(1).is_none_or(|y| *y == row)
+                    && s.at.iter().skip(2).all(|rest| *rest == 0)
+            });
+            let mark = standing.map_or("·", |s| glyph(s.finding.estimate.verdict));
+            let _ = write!(out, " {mark:^8}");
+        }
+        out.push('\n');
+    }
+    let _ = write!(out, "{:>12} ", cells.axes.get(1).map_or("", String::as_str));
+    for column in columns {
+        let _ = write!(out, " {column:^8}");
+    }
+    let _ = writeln!(out, "  {}", cells.axes[0]);
+    out
+}

@@ -1,0 +1,199 @@
+//! What an exploration found, cell by cell.
+
+use super::sweep::{Cell, Sweep, SweepError};
+use crate::figure::Table;
+use crate::prediction::Prediction;
+use crate::statistics::{Estimate, Verdict};
+use crate::verify::{Finding, Report};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// The cells of a sweep and how each claim stands in them.
+#[derive(Clone, Debug)]
+pub struct Cells {
+    /// The sweep.
+    pub sweep: Sweep,
+    /// Short name of each axis (the last word of its path).
+    pub axes: Vec<String>,
+    /// Distinct values of each axis, as written, in the order of the sweep.
+    pub values: Vec<Vec<String>>,
+    /// How the claims stand.
+    pub standings: Vec<Standing>,
+}
+
+/// One claim in one cell.
+#[derive(Clone, Debug)]
+pub struct Standing {
+    /// Index of the cell.
+    pub cell: usize,
+    /// Position of the cell's value on each axis.
+    pub at: Vec<usize>,
+    /// The cell's values.
+    pub parameters: Vec<toml::Value>,
+    /// What is predicted of the quantity before training, where something is.
+    pub predicted: Option<f64>,
+    /// The claim's outcome in the cell.
+    pub finding: Finding,
+}
+
+impl Cells {
+    /// The cells of a sweep that a report speaks of.
+    ///
+    /// # Errors
+    /// A sweep out of range.
+    pub fn of(sweep: &Sweep, report: &Report) -> Result<Self, SweepError> {
+        let cells = sweep.cells()?;
+        let paths: Vec<String> = cells.first().map_or(Vec::new(), |cell| {
+            cell.values.iter().map(|(path, _)| path.clone()).collect()
+        });
+        let axes = paths
+            .iter()
+            .map(|path| {
+                let last = |p: &str| p.rsplit('.').next().unwrap_or_default().to_owned();
+                let alone = paths.iter().filter(|p| last(p) == last(path)).count() == 1;
+                if alone {
+                    last(path)
+                } else {
+                    path.replace('.', "_")
+                }
+            })
+            .collect();
+        let mut values: Vec<Vec<String>> = vec![Vec::new(); paths.len()];
+        let mut by_name: BTreeMap<String, Vec<&Finding>> = BTreeMap::new();
+        for finding in &report.findings {
+            by_name
+                .entry(finding.theorem.clone())
+                .or_default()
+                .push(finding);
+        }
+        let mut standings = Vec::new();
+        for Cell {
+            index,
+            values: parameters,
+            theorem,
+        } in cells
+        {
+            let at = parameters
+                .iter()
+                .zip(&mut values)
+                .map(|((_, value), seen)| {
+                    let text = value.to_string();
+                    seen.iter().position(|v| *v == text).unwrap_or_else(|| {
+                        seen.push(text);
+                        seen.len() - 1
+                    })
+                })
+                .collect::<Vec<_>>();
+            let prediction = Prediction::of(&theorem.regime, &theorem.procedure);
+            for finding in by_name.get(&theorem.name).into_iter().flatten() {
+                standings.push(Standing {
+                    cell: index,
+                    at: at.clone(),
+                    parameters: parameters.iter().map(|(_, v)| v.clone()).collect(),
+                    predicted: prediction.quantity(&finding.quantity),
+                    finding: (*finding).clone(),
+                });
+            }
+        }
+        Ok(Self {
+            sweep: sweep.clone(),
+            axes,
+            values,
+            standings,
+        })
+    }
+
+    /// The names of the claims, in the order of the theorem.
+    pub fn claims(&self) -> Vec<&str> {
+        let mut names: Vec<&str> = Vec::new();
+        for standing in &self.standings {
+            if !names.contains(&standing.finding.claim.as_str()) {
+                names.push(&standing.finding.claim);
+            }
+        }
+        names
+    }
+
+    /// A row for each claim in each cell.
+    pub fn table(&self) -> Table {
+        let mut columns = vec![("cell".to_owned(), "index of the cell".to_owned())];
+        columns.extend(
+            (self.axes.iter().zip(&self.sweep.axes)).map(|(name, axis)| {
+                (
+                    name.clone(),
+                    format!("value of {} in the cell", axis.parameter),
+                )
+            }),
+        );
+        let rest = [
+            ("claim", "name of the claim"),
+            (
+                "quantity",
+                "what is measured in each world (errors are shares of test inputs, divided by μ where named test_error)",
+            ),
+            ("band_lower", "lower end of the claimed band, empty if open"),
+            ("band_upper", "upper end of the claimed band, empty if open"),
+            (
+                "measured",
+                "mean, share or range centre over the worlds of the cell",
+            ),
+            (
+                "predicted",
+                "leading-order estimate before training, where there is one",
+            ),
+            ("standard_deviation", "over worlds"),
+            (
+                "lower",
+                "lower end of the time-uniform interval, empty if unbounded",
+            ),
+            (
+                "upper",
+                "upper end of the time-uniform interval, empty if unbounded",
+            ),
+            ("worlds", "worlds that count"),
+            (
+                "verdict",
+                "confirmed, refuted or undecided, at the sweep's confidence for this cell alone",
+            ),
+            ("experiment", "key of the cell's worlds in worlds.jsonl"),
+        ];
+        columns.extend(rest.map(|(name, meaning)| (name.to_owned(), meaning.to_owned())));
+        let rows = self.standings.iter().map(|standing| {
+            let f = &standing.finding;
+            let e: &Estimate = &f.estimate;
+            let finite = |x: f64| -> Value { if x.is_finite() { x.into() } else { Value::Null } };
+            let mut row: Vec<Value> = vec![standing.cell.into()];
+            row.extend(
+                (standing.parameters.iter())
+                    .map(|v| serde_json::to_value(v).unwrap_or(Value::Null)),
+            );
+            row.extend([
+                f.claim.clone().into(),
+                f.quantity.clone().into(),
+                f.band.lower.into(),
+                f.band.upper.into(),
+                finite(e.mean),
+                standing.predicted.into(),
+                finite(e.standard_deviation),
+                finite(e.interval.lower),
+                finite(e.interval.upper),
+                e.worlds.into(),
+                e.verdict.to_string().into(),
+                f.experiments.first().cloned().into(),
+            ]);
+            row
+        });
+        Table {
+            rows: rows.collect(),
+            columns,
+        }
+    }
+
+    /// How many (claim, cell) pairs have this verdict.
+    pub fn count(&self, verdict: Verdict) -> usize {
+        let standings = self.standings.iter();
+        standings
+            .filter(|s| s.finding.estimate.verdict == verdict)
+            .count()
+    }
+}

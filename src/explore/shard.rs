@@ -1,0 +1,138 @@
+//! Shards: part `I` of `N` of a sweep's cells, under any launcher.
+
+use crate::regime::{RegimeError, require};
+use serde::{Deserialize, Serialize};
+use std::str::FromStr;
+
+/// The cells whose index leaves the rest `index` when divided by `count`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Shard {
+    /// `I`, from 0.
+    pub index: usize,
+    /// `N`.
+    pub count: usize,
+}
+
+impl Shard {
+    /// The whole sweep.
+    pub const WHOLE: Self = Self { index: 0, count: 1 };
+
+    /// Whether a cell belongs to it.
+    pub fn has(&self, cell: usize) -> bool {
+        cell % self.count == self.index
+    }
+
+    /// What the launcher says: `SLURM_ARRAY_TASK_ID` (counted from `SLURM_ARRAY_TASK_MIN`) of `SLURM_ARRAY_TASK_COUNT`, or
+    /// Kubernetes' `JOB_COMPLETION_INDEX` of `JOB_COMPLETIONS`; `None` outside of both. `variable` reads the environment.
+    ///
+    /// # Errors
+    /// A variable that is not a number, or a count that is missing or too small.
+    pub fn of_launcher(
+        variable: impl Fn(&str) -> Option<String>,
+    ) -> Result<Option<Self>, RegimeError> {
+        let number = |name: &str| -> Result<Option<usize>, RegimeError> {
+            let Some(text) = variable(name) else {
+                return Ok(None);
+            };
+            let parsed = text.parse().ok();
+            require(parsed.is_some(), name, &text, "a whole number")?;
+            Ok(parsed)
+        };
+        for (index, first, count) in [
+            (
+                "SLURM_ARRAY_TASK_ID",
+                "SLURM_ARRAY_TASK_MIN",
+                "SLURM_ARRAY_TASK_COUNT",
+            ),
+            ("JOB_COMPLETION_INDEX", "", "JOB_COMPLETIONS"),
+        ] {
+            let Some(task) = number(index)? else {
+                continue;
+            };
+            let first = number(first)?.unwrap_or(0);
+            let total = number(count)?;
+            require(
+                total.is_some(),
+                count,
+                total,
+                format!("set, since {index} is"),
+            )?;
+            let shard = Self {
+                index: task.wrapping_sub(first),
+                count: total.unwrap_or(1),
+            };
+            require(
+                shard.index < shard.count,
+                index,
+                task,
+                format!(
+                    "{first} to below {first} + {}; array steps other than 1 are not supported",
+                    shard.count
+                ),
+            )?;
+            return Ok(Some(shard));
+        }
+        Ok(None)
+    }
+}
+
+impl FromStr for Shard {
+    type Err = RegimeError;
+
+    fn from_str(text: &str) -> Result<Self, RegimeError> {
+        let parsed = text
+            .split_once('/')
+            .and_then(|(i, n)| Some((i.trim().parse().ok()?, n.trim().parse().ok()?)))
+            .filter(|(index, count): &(usize, usize)| index < count);
+        require(
+            parsed.is_some(),
+            "shard",
+            text,
+            "I/N with I from 0 to below N",
+        )?;
+        let (index, count) = parsed.unwrap_or((0, 1));
+        Ok(Self { index, count })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn launchers_are_recognised() {
+        let of = |pairs: &[(&str, &str)]| {
+            let pairs = pairs.to_vec();
+            Shard::of_launcher(move |name| {
+                let found = pairs.iter().find(|(n, _)| *n == name);
+                found.map(|(_, value)| value.to_string())
+            })
+        };
+        assert_eq!(of(&[]), Ok(None));
+        let slurm = [
+            ("SLURM_ARRAY_TASK_ID", "3"),
+            ("SLURM_ARRAY_TASK_MIN", "1"),
+            ("SLURM_ARRAY_TASK_COUNT", "8"),
+        ];
+        assert_eq!(of(&slurm), Ok(Some(Shard { index: 2, count: 8 })));
+        let job = [("JOB_COMPLETION_INDEX", "4"), ("JOB_COMPLETIONS", "5")];
+        assert_eq!(of(&job), Ok(Some(Shard { index: 4, count: 5 })));
+        assert_eq!(of(&job[..1]).unwrap_err().field, "JOB_COMPLETIONS");
+        assert_eq!(
+            of(&[("SLURM_ARRAY_TASK_ID", "x")]).unwrap_err().field,
+            "SLURM_ARRAY_TASK_ID"
+        );
+    }
+
+    #[test]
+    fn shards_part_the_cells() {
+        let shards: Vec<Shard> = (0..3).map(|i| format!("{i}/3").parse().unwrap()).collect();
+        for cell in 0..20 {
+            assert_eq!(shards.iter().filter(|s| s.has(cell)).count(), 1);
+        }
+        for bad in ["3/3", "1", "-1/2", "0/0", "a/b"] {
+            assert_eq!(bad.parse::<Shard>().unwrap_err().field, "shard");
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! Where an exploration is kept: a record whose manifest is the sweep and the shard.
+
+use super::shard::Shard;
+use super::sweep::{Sweep, SweepError};
+use crate::record::{Record, RecordError, WorldRecord, Worlds};
+use crate::statistics::StatisticsError;
+use crate::verify::{Plan, Report, VerifyError};
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+use thiserror::Error;
+
+/// Everything that decides the outcome of an exploration.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// Version of the program.
+    pub version: String,
+    /// The sweep.
+    pub sweep: Sweep,
+    /// The part of it that is kept here.
+    pub shard: Shard,
+}
+
+/// An exploration that cannot be read, run or merged.
+#[derive(Debug, Error)]
+pub enum ExploreError {
+    /// The sweep is out of range.
+    #[error(transparent)]
+    Sweep(#[from] SweepError),
+    /// The record cannot be used.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// The worlds cannot be judged.
+    #[error(transparent)]
+    Verify(#[from] VerifyError),
+    /// A statistic cannot be set up.
+    #[error(transparent)]
+    Statistics(#[from] StatisticsError),
+    /// Parts that are not of one exploration.
+    #[error("{}: {what}", part.display())]
+    Mismatch {
+        /// The part.
+        part: PathBuf,
+        /// What does not match, and what would.
+        what: String,
+    },
+}
+
+impl Manifest {
+    /// A manifest of this version.
+    pub fn new(sweep: Sweep, shard: Shard) -> Self {
+        Self {
+            version: env!("CARGO_PKG_VERSION").into(),
+            sweep,
+            shard,
+        }
+    }
+
+    /// The cells of the shard as a run: each a theorem of its own.
+    ///
+    /// # Errors
+    /// A sweep out of range.
+    pub fn plan(&self) -> Result<Plan, SweepError> {
+        let cells = self.sweep.cells()?.into_iter();
+        let mine = cells.filter(|cell| self.shard.has(cell.index));
+        Ok(Plan {
+            version: self.version.clone(),
+            confidence: self.sweep.confidence,
+            ..Plan::new(
+                mine.map(|cell| cell.theorem).collect(),
+                Sweep::PROFILE,
+                self.sweep.seed,
+            )
+        })
+    }
+}
+
+/// Combines the finished shards of one exploration into a record of the whole, in `into`: every world that counts, once, by
+/// cell and index. The result is the same however the cells were dealt out.
+///
+/// # Errors
+/// Parts of different sweeps, seeds or versions, shards that are missing or unfinished, an occupied target.
+pub fn merge(into: &Path, parts: &[PathBuf]) -> Result<(Manifest, Report), ExploreError> {
+    let mismatch = |part: &Path, what: String| ExploreError::Mismatch {
+        part: part.into(),
+        what,
+    };
+    let mut worlds = Worlds::new();
+    let mut seen: Vec<Shard> = Vec::new();
+    let mut first: Option<Manifest> = None;
+    for part in parts {
+        let manifest: Manifest = Record::manifest(part)?;
+        let expected = first.get_or_insert_with(|| manifest.clone());
+        if manifest.version != expected.version {
+            let what = format!(
+                "made by version {}, others by {}",
+                manifest.version, expected.version
+            );
+            return Err(mismatch(part, what));
+        }
+        if manifest.sweep.seed != expected.sweep.seed {
+            let what = format!(
+                "seed = {}, others {}",
+                manifest.sweep.seed, expected.sweep.seed
+            );
+            return Err(mismatch(part, what));
+        }
+        if manifest.sweep != expected.sweep {
+            return Err(mismatch(part, "another sweep than the others'".into()));
+        }
+        if manifest.shard.count != expected.shard.count || seen.contains(&manifest.shard) {
+            let what = format!(
+                "shard = {}/{}: others are of {}, each once",
+                manifest.shard.index, manifest.shard.count, expected.shard.count
+            );
+            return Err(mismatch(part, what));
+        }
+        let (_, kept) = Record::resume(part)?;
+        if manifest.plan()?.replay(&kept.worlds)?.is_none() {
+            return Err(mismatch(part, "unfinished: resume it first".into()));
+        }
+        seen.push(manifest.shard);
+        worlds.extend(kept.worlds);
+    }
+    let Some(first) = first.filter(|m| m.shard.count == seen.len()) else {
+        let what = format!("{} of the shards given: all of them are needed", seen.len());
+        return Err(mismatch(into, what));
+    };
+    let whole = Manifest {
+        shard: Shard::WHOLE,
+        ..first
+    };
+    let report = whole.plan()?.replay(&worlds)?;
+    let report = report.ok_or_else(|| mismatch(into, "unfinished".into()))?;
+    let mut record = Record::create(into, &whole)?;
+    let mut written = std::collections::BTreeSet::new();
+    for finding in &report.findings {
+        for (key, world) in finding
+            .experiments
+            .iter()
+            .flat_map(|key| (0..finding.estimate.worlds).map(move |world| (key, world)))
+        {
+            if let Some(outcome) = worlds.get(&(key.clone(), world))
+                && written.insert((key, world))
+            {
+                record.append(&WorldRecord {
+                    experiment: key.clone(),
+                    world,
+                    outcome: outcome.clone(),
+                })?;
+            }
+        }
+    }
+    Ok((whole, report))
+}

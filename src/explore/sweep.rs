@@ -1,0 +1,415 @@
+//! What is swept: a theorem, axes, and a budget.
+
+use crate::regime::{RegimeError, require};
+use crate::seed::{Purpose, WorldSeed};
+use crate::theorem::{Budget, Profile, Profiles, Theorem, TheoremError};
+use rand::seq::SliceRandom;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use thiserror::Error;
+
+macro_rules! embedded {
+    ($($name:literal),* $(,)?) => {
+        /// The shipped sweeps, by name, embedded in the program.
+        pub const EMBEDDED: &[(&str, &str)] =
+            &[$(($name, include_str!(concat!("../../theorems/sweeps/", $name, ".toml")))),*];
+    };
+}
+embedded![
+    "ties",
+    "wrong-features",
+    "ensemble-size",
+    "temperature",
+    "memorisation",
+    "sparsity",
+];
+
+/// The paper's symbols as short names of parameters.
+pub const SYMBOLS: [(&str, &str); 17] = [
+    ("k", "regime.data.classes"),
+    ("N", "regime.data.samples"),
+    ("mu", "regime.data.single_view_share"),
+    ("s", "regime.data.sparsity"),
+    ("rho", "regime.data.weak_weight"),
+    ("Gamma", "regime.data.single_view_other_weight"),
+    ("gamma", "regime.data.feature_noise"),
+    ("nu2", "regime.data.noise_variance"),
+    ("d", "regime.data.dimension"),
+    ("m", "regime.network.neurons_per_class"),
+    ("q", "regime.network.relu_exponent"),
+    ("varrho", "regime.network.relu_threshold"),
+    ("sigma0", "regime.network.init_scale"),
+    ("T", "regime.training.steps"),
+    ("K", "procedure.members"),
+    ("tau", "procedure.distillation.temperature"),
+    ("S", "procedure.distillation.teacher_scale"),
+];
+
+/// A sweep that cannot be run.
+#[derive(Clone, Debug, PartialEq, Error)]
+pub enum SweepError {
+    /// A field out of range.
+    #[error(transparent)]
+    Field(#[from] RegimeError),
+    /// The base theorem cannot be read.
+    #[error(transparent)]
+    Theorem(#[from] TheoremError),
+    /// The file is not a sweep.
+    #[error("{file}: {message}")]
+    Toml {
+        /// The file.
+        file: String,
+        /// What is wrong, with its line.
+        message: String,
+    },
+}
+
+/// A theorem over a part of parameter space.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sweep {
+    /// Name, for the output.
+    pub name: String,
+    /// One line: the question.
+    pub title: String,
+    /// The embedded theorem whose regime, procedure and claims are the base.
+    pub theorem: String,
+    /// Values that differ from the base theorem's in every cell, by dotted path.
+    #[serde(default)]
+    pub set: BTreeMap<String, toml::Value>,
+    /// What varies.
+    pub axes: Vec<Axis>,
+    /// How the axes make cells.
+    #[serde(default)]
+    pub design: Design,
+    /// Claims to decide, by name; all of the theorem's when empty.
+    #[serde(default)]
+    pub claims: Vec<String>,
+    /// Most worlds of a cell.
+    pub worlds: u64,
+    /// Confidence of each cell's verdict, inside (0, 1).
+    pub confidence: f64,
+    /// Seed of the experiment.
+    pub seed: u64,
+}
+
+/// One parameter and its values.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Axis {
+    /// A dotted path (`regime.data.classes`), its last word (`classes`) or the paper's symbol (`k`).
+    pub parameter: String,
+    /// A list of values, `"a..b:lin:n"` or `"a..b:log:n"`.
+    pub values: Values,
+}
+
+/// The values of an axis.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Values {
+    /// One by one.
+    List(Vec<toml::Value>),
+    /// `"a..b:lin:n"` or `"a..b:log:n"`: `n` values from `a` to `b`, evenly or by a constant ratio.
+    Range(String),
+}
+
+/// How the axes make cells.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Design {
+    /// Every combination of values.
+    #[default]
+    Grid,
+    /// As many cells as the longest axis has values; every value of each axis about equally often, paired at random.
+    LatinHypercube,
+}
+
+/// One point of a sweep.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Cell {
+    /// Position in the sweep, from 0.
+    pub index: usize,
+    /// Full path and value of each axis.
+    pub values: Vec<(String, toml::Value)>,
+    /// The theorem with these values.
+    pub theorem: Theorem,
+}
+
+impl Sweep {
+    /// Reads a sweep from TOML; `file` names it in errors.
+    ///
+    /// # Errors
+    /// Unknown, missing or mistyped keys.
+    pub fn parse(file: &str, text: &str) -> Result<Self, SweepError> {
+        toml::from_str(text).map_err(|e| SweepError::Toml {
+            file: file.into(),
+            message: e.to_string(),
+        })
+    }
+
+    /// A shipped sweep.
+    pub fn embedded(name: &str) -> Option<Self> {
+        let (name, text) = EMBEDDED.iter().find(|(n, _)| *n == name)?;
+        let sweep = Self::parse(&format!("theorems/sweeps/{name}.toml"), text);
+        Some(sweep.unwrap_or_else(|e| unreachable!("embedded sweeps are valid: {e}")))
+    }
+
+    /// Every cell, in order: the first axis varies slowest.
+    ///
+    /// # Errors
+    /// A parameter that is not there or not the only one of its name, values that are none, a cell out of range, a budget
+    /// without worlds.
+    pub fn cells(&self) -> Result<Vec<Cell>, SweepError> {
+        require(
+            (1..=100_000).contains(&self.worlds),
+            "worlds",
+            self.worlds,
+            "1 to 100000",
+        )?;
+        require(
+            self.confidence > 0.0 && self.confidence < 1.0,
+            "confidence",
+            self.confidence,
+            "inside (0, 1)",
+        )?;
+        require(
+            !self.axes.is_empty(),
+            "axes",
+            self.axes.len(),
+            "at least one axis",
+        )?;
+        let base = self.base()?;
+        let tree = toml::Value::try_from(base.setting()).unwrap_or(toml::Value::Boolean(false));
+        let mut axes = Vec::new();
+        for axis in &self.axes {
+            let path = resolve(&tree, &axis.parameter)?;
+            axes.push((path, axis.values.list(&axis.parameter)?));
+        }
+        let count = match self.design {
+            Design::Grid => axes.iter().map(|(_, values)| values.len()).product(),
+            Design::LatinHypercube => axes.iter().map(|(_, v)| v.len()).max().unwrap_or(0),
+        };
+        require(
+            (1..=100_000).contains(&count),
+            "axes",
+            count,
+            "1 to 100000 cells",
+        )?;
+        let picks = self.picks(&axes, count);
+        let mut cells = Vec::new();
+        for (index, pick) in picks.into_iter().enumerate() {
+            let values: Vec<(String, toml::Value)> = axes
+                .iter()
+                .zip(pick)
+                .map(|((path, values), i)| (path.clone(), values[i].clone()))
+                .collect();
+            let pairs = values.iter().map(|(path, value)| (path, value));
+            let setting = base.setting().with(pairs).map_err(|e| RegimeError {
+                field: format!("cell {index}: {}", e.field),
+                ..e
+            })?;
+            cells.push(Cell {
+                index,
+                theorem: Theorem {
+                    name: format!("{}-{index}", self.name),
+                    regime: setting.regime,
+                    procedure: setting.procedure,
+                    ..base.clone()
+                },
+                values,
+            });
+        }
+        Ok(cells)
+    }
+
+    /// The base theorem with the sweep's own values, claims and budget.
+    fn base(&self) -> Result<Theorem, SweepError> {
+        let mut base = Theorem::embedded(&self.theorem)
+            .map_or_else(|| Theorem::read(self.theorem.as_ref()), Ok)?;
+        require(
+            base.sweep.is_none(),
+            "theorem",
+            &self.theorem,
+            "a theorem without a sweep of its own",
+        )?;
+        let setting = base.setting().with(&self.set).map_err(|e| e.of("set"))?;
+        (base.regime, base.procedure) = (setting.regime, setting.procedure);
+        for name in &self.claims {
+            let known = base.claims.iter().any(|c| c.name == *name);
+            let all: Vec<&str> = base.claims.iter().map(|c| c.name.as_str()).collect();
+            require(known, "claims", name, format!("one of {}", all.join(", ")))?;
+        }
+        base.claims
+            .retain(|c| self.claims.is_empty() || self.claims.contains(&c.name));
+        for claim in &mut base.claims {
+            claim.confidence = Some(self.confidence);
+            claim.profile = None;
+        }
+        base.controls.clear();
+        let budget = Budget {
+            confidence: self.confidence,
+            worlds: self.worlds,
+        };
+        base.profiles = Profiles {
+            quick: budget,
+            full: budget,
+        };
+        Ok(base)
+    }
+
+    /// Indices into the axes' values, cell by cell.
+    fn picks(&self, axes: &[(String, Vec<toml::Value>)], count: usize) -> Vec<Vec<usize>> {
+        match self.design {
+            Design::Grid => (0..count)
+                .map(|cell| {
+                    let mut rest = cell;
+                    let mut pick: Vec<usize> = axes
+                        .iter()
+                        .rev()
+                        .map(|(_, values)| {
+                            let i = rest % values.len();
+                            rest /= values.len();
+                            i
+                        })
+                        .collect();
+                    pick.reverse();
+                    pick
+                })
+                .collect(),
+            Design::LatinHypercube => {
+                let seed = WorldSeed {
+                    experiment: self.seed,
+                    world: 0,
+                };
+                let columns: Vec<Vec<usize>> = (0..)
+                    .zip(axes)
+                    .map(|(axis, (_, values))| {
+                        let mut column: Vec<usize> =
+                            (0..count).map(|cell| cell * values.len() / count).collect();
+                        column.shuffle(&mut seed.rng(Purpose::Design, axis));
+                        column
+                    })
+                    .collect();
+                (0..count)
+                    .map(|cell| columns.iter().map(|column| column[cell]).collect())
+                    .collect()
+            }
+        }
+    }
+
+    /// The profile under which a cell's worlds are counted.
+    pub const PROFILE: Profile = Profile::Full;
+}
+
+impl Values {
+    /// The values one by one.
+    ///
+    /// # Errors
+    /// An empty list, or a range that is none.
+    pub fn list(&self, parameter: &str) -> Result<Vec<toml::Value>, RegimeError> {
+        let field = format!("axes.{parameter}");
+        match self {
+            Self::List(values) => {
+                require(!values.is_empty(), &field, values, "at least one value")?;
+                Ok(values.clone())
+            }
+            Self::Range(text) => {
+                let allowed = "\"a..b:lin:n\" or \"a..b:log:n\" with a < b, n from 2 to 1000, and a above 0 for log";
+                let parsed = range(text).filter(|(a, b, log, n)| {
+                    a < b && b.is_finite() && (2..=1000).contains(n) && (!log || *a > 0.0)
+                });
+                require(parsed.is_some(), &field, text, allowed)?;
+                let (a, b, log, n) = parsed.unwrap_or((0.0, 1.0, false, 2));
+                let at = |i: usize| {
+                    let t = i as f64 / (n - 1) as f64;
+                    if log {
+                        a * (b / a).powf(t)
+                    } else {
+                        a + (b - a) * t
+                    }
+                };
+                // Six digits: a value is also a label, and a hash.
+                let round = |x: f64| format!("{x:.5e}").parse().unwrap_or(x);
+                Ok((0..n).map(|i| toml::Value::Float(round(at(i)))).collect())
+            }
+        }
+    }
+
+    /// Reads the value of `--axis`: `20,40,80` or a range.
+    pub fn parse(text: &str) -> Self {
+        if text.contains("..") {
+            return Self::Range(text.into());
+        }
+        let value = |word: &str| {
+            let word = word.trim();
+            (word.parse().map(toml::Value::Integer))
+                .or_else(|_| word.parse().map(toml::Value::Float))
+                .or_else(|_| word.parse().map(toml::Value::Boolean))
+                .unwrap_or_else(|_| toml::Value::String(word.into()))
+        };
+        Self::List(
+            text.split(',')
+                .filter(|w| !w.trim().is_empty())
+                .map(value)
+                .collect(),
+        )
+    }
+}
+
+fn range(text: &str) -> Option<(f64, f64, bool, usize)> {
+    let (ends, rest) = text.split_once(':')?;
+    let (kind, count) = rest.split_once(':')?;
+    let (a, b) = ends.split_once("..")?;
+    let log = match kind {
+        "log" => true,
+        "lin" => false,
+        _ => return None,
+    };
+    let number = |word: &str| word.trim().parse::<f64>().ok();
+    Some((number(a)?, number(b)?, log, count.trim().parse().ok()?))
+}
+
+/// The dotted path of a parameter given by path, last word or symbol.
+fn resolve(tree: &toml::Value, name: &str) -> Result<String, RegimeError> {
+    if let Some((_, path)) = SYMBOLS.iter().find(|(symbol, _)| *symbol == name) {
+        return Ok((*path).into());
+    }
+    if name.contains('.') {
+        return Ok(name.into());
+    }
+    let mut found = Vec::new();
+    leaves(tree, "", &mut found);
+    found.retain(|path| path.rsplit('.').next() == Some(name));
+    match found.as_slice() {
+        [path] => Ok(path.clone()),
+        [] => require(
+            false,
+            "axes.parameter",
+            name,
+            "a dotted path into `regime` or `procedure`, the last word of one, or a symbol of the paper (k, N, mu, s, …)",
+        )
+        .map(|()| String::new()),
+        many => require(
+            false,
+            "axes.parameter",
+            name,
+            format!("one of {}", many.join(", ")),
+        )
+        .map(|()| String::new()),
+    }
+}
+
+fn leaves(tree: &toml::Value, path: &str, found: &mut Vec<String>) {
+    let Some(table) = tree.as_table() else {
+        found.push(path.into());
+        return;
+    };
+    for (key, value) in table {
+        let below = if path.is_empty() {
+            key.clone()
+        } else {
+            format!("{path}.{key}")
+        };
+        leaves(value, &below, found);
+    }
+}
