@@ -1,19 +1,19 @@
 //! `multiview explore`.
 
-use super::{Failure, table, verify, write};
+use super::{Failure, submit, table, verify, write};
 use indicatif::{ProgressBar, ProgressStyle};
 use multiview::explore::failed::failed_regimes;
-use multiview::explore::maps::{Picture, text_map};
+use multiview::explore::maps::{Picture, glyph, text_map};
 use multiview::explore::store::merge;
 use multiview::explore::sweep::{EMBEDDED, Values};
 use multiview::explore::{Axis, Cells, Design, Manifest, Shard, Sweep};
 use multiview::objective::Objective;
 use multiview::procedure::World;
-use multiview::record::Record;
+use multiview::record::{Kept, Record};
 use multiview::seed::WorldSeed;
 use multiview::statistics::Verdict;
-use multiview::verify::{Event, Plan, Report};
-use std::collections::BTreeSet;
+use multiview::verify::{Event, Finding, Plan, Report};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -45,7 +45,7 @@ pub struct Args {
 }
 
 #[derive(Debug, clap::Args)]
-struct SweepArgs {
+pub struct SweepArgs {
     /// A shipped sweep (ties, wrong-features, ensemble-size, temperature, memorisation, sparsity) or a .toml file
     #[arg(value_name = "SWEEP")]
     sweep: Option<String>,
@@ -73,7 +73,7 @@ struct SweepArgs {
 }
 
 #[derive(Debug, clap::Subcommand)]
-enum Action {
+pub enum Action {
     /// Combine the finished shards of one sweep
     Merge {
         /// Where the whole goes; must not hold a record yet
@@ -83,31 +83,7 @@ enum Action {
         parts: Vec<PathBuf>,
     },
     /// Write an array job for a cluster, and submit it
-    Submit {
-        #[command(flatten)]
-        sweep: SweepArgs,
-        /// Submit with Slurm's sbatch (the only launcher known)
-        #[arg(long, required = true)]
-        slurm: bool,
-        /// Directory for the job script, the sweep and the shards; must be visible to every node
-        #[arg(long, value_name = "DIR")]
-        out: PathBuf,
-        /// Tasks of the array
-        #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=10_000))]
-        tasks: u32,
-        /// Cores of a task
-        #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=1024))]
-        cores: u32,
-        /// Memory of a task
-        #[arg(long, value_name = "SIZE", default_value = "2G")]
-        memory: String,
-        /// Time limit of a task
-        #[arg(long, value_name = "TIME", default_value = "04:00:00")]
-        time: String,
-        /// Write the script and do not submit it
-        #[arg(long)]
-        only_write: bool,
-    },
+    Submit(submit::Submission),
     /// Show the regimes that were tried and failed, with the reason
     Failed {
         /// Print them as JSON
@@ -141,7 +117,7 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
             }
             return Ok(ExitCode::SUCCESS);
         }
-        Some(submission @ Action::Submit { .. }) => return submit(submission),
+        Some(Action::Submit(submission)) => return submission.run(),
         None => {}
     }
     let sweep = args.sweep.read()?;
@@ -158,12 +134,7 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
     let directory = args.out.clone().unwrap_or_else(|| {
         Path::new("multiview-runs").join(format!("explore-{}", manifest.sweep.name))
     });
-    let mut record = open(&directory, &manifest)?;
-    let (reopened, kept) = {
-        drop(record);
-        Record::resume(&directory)?
-    };
-    record = reopened;
+    let (mut record, kept) = open(&directory, &manifest)?;
     if let Some(warning) = &kept.warning {
         eprintln!("warning: {warning}");
     }
@@ -184,7 +155,8 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
 }
 
 impl SweepArgs {
-    fn read(&self) -> Result<Sweep, Failure> {
+    /// The sweep that is asked for, in range.
+    pub fn read(&self) -> Result<Sweep, Failure> {
         let mut sweep = match &self.sweep {
             Some(name) if name.ends_with(".toml") => {
                 let text = std::fs::read_to_string(name).map_err(|e| format!("{name}: {e}"))?;
@@ -235,9 +207,9 @@ impl SweepArgs {
 }
 
 /// The record of an exploration: begun, or continued if it is of the same sweep and shard.
-fn open(directory: &Path, manifest: &Manifest) -> Result<Record, Failure> {
+fn open(directory: &Path, manifest: &Manifest) -> Result<(Record, Kept), Failure> {
     if !directory.join("manifest.json").exists() {
-        return Ok(Record::create(directory, manifest)?);
+        return Ok((Record::create(directory, manifest)?, Kept::default()));
     }
     let there: Manifest = Record::manifest(directory)?;
     if there != *manifest {
@@ -247,12 +219,12 @@ fn open(directory: &Path, manifest: &Manifest) -> Result<Record, Failure> {
         )
         .into());
     }
-    Ok(Record::resume(directory)?.0)
+    Ok(Record::resume(directory)?)
 }
 
 /// Writes the tables and pictures of a finished exploration, and prints its map.
 fn publish(manifest: &Manifest, report: &Report, directory: &Path) -> Result<(), Failure> {
-    let cells = Cells::of(&manifest.sweep, report)?;
+    let cells = Cells::of(&manifest.sweep, &report.findings)?;
     let table = cells.table();
     write(&directory.join("cells.csv"), &table.csv())?;
     let json = serde_json::to_string_pretty(&table.json())? + "\n";
@@ -292,24 +264,31 @@ fn publish(manifest: &Manifest, report: &Report, directory: &Path) -> Result<(),
 }
 
 /// Cells settled, in flight and left, and the map so far.
-struct Live {
+struct Live<'a> {
     bar: ProgressBar,
-    state: Mutex<(BTreeSet<String>, usize)>,
+    sweep: &'a Sweep,
     cells: usize,
-    names: Vec<String>,
+    state: Mutex<Progress>,
 }
 
-impl Live {
-    fn new(sweep: &Sweep, cells: usize) -> Self {
+#[derive(Default)]
+struct Progress {
+    settled: BTreeSet<String>,
+    in_flight: usize,
+    findings: BTreeMap<String, Vec<Finding>>,
+}
+
+impl<'a> Live<'a> {
+    fn new(sweep: &'a Sweep, cells: usize) -> Self {
         let bar = ProgressBar::new(cells as u64);
         let style = ProgressStyle::with_template("{spinner} {bar:20} {elapsed} {msg}");
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
         bar.enable_steady_tick(std::time::Duration::from_millis(200));
         Self {
             bar,
-            state: Mutex::default(),
+            sweep,
             cells,
-            names: vec![sweep.name.clone()],
+            state: Mutex::default(),
         }
     }
 
@@ -318,38 +297,47 @@ impl Live {
             .state
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
-        let (settled, flying) = &mut *state;
         match event {
-            Event::Started { .. } => *flying += 1,
+            Event::Started { .. } => state.in_flight += 1,
             Event::Finished { experiment, world } => {
-                *flying = flying.saturating_sub(1);
+                state.in_flight = state.in_flight.saturating_sub(1);
                 if experiment.settled() || experiment.worlds() >= experiment.budget {
-                    settled.insert(experiment.key.clone());
+                    state.settled.insert(experiment.key.clone());
                 }
-                let marks: Vec<String> = experiment
-                    .findings()
-                    .map(|f| {
-                        let mark = multiview::explore::maps::glyph(f.estimate.verdict);
-                        format!("{mark} {} {:.4}", f.claim, f.estimate.mean)
-                    })
-                    .collect();
+                let findings: Vec<Finding> = experiment.findings().collect();
                 if self.bar.is_hidden() {
-                    eprintln!(
-                        "{}: world {world} done; {}",
-                        experiment.title,
-                        marks.join(", ")
-                    );
+                    let claims: Vec<String> = findings.iter().map(one_line).collect();
+                    let claims = claims.join(", ");
+                    eprintln!("{}: world {world} done; {claims}", experiment.title);
                 }
+                state.findings.insert(experiment.key.clone(), findings);
             }
         }
-        self.bar.set_position(settled.len() as u64);
-        self.bar.set_message(format!(
-            "{}: {} cells settled, {flying} in flight, {} left",
-            self.names[0],
-            settled.len(),
-            self.cells.saturating_sub(settled.len() + *flying)
-        ));
+        self.bar.set_position(state.settled.len() as u64);
+        self.bar.set_message(self.message(&state));
     }
+
+    fn message(&self, state: &Progress) -> String {
+        let settled = state.settled.len();
+        let left = self.cells.saturating_sub(settled + state.in_flight);
+        let mut message = format!(
+            "{}: {settled} cells settled, {} in flight, {left} left",
+            self.sweep.name, state.in_flight
+        );
+        let findings: Vec<Finding> = state.findings.values().flatten().cloned().collect();
+        // A sweep that has begun is in range.
+        if let Ok(cells) = Cells::of(self.sweep, &findings) {
+            for claim in cells.claims() {
+                let _ = write!(message, "\n{claim}\n{}", text_map(&cells, claim));
+            }
+        }
+        message
+    }
+}
+
+fn one_line(f: &Finding) -> String {
+    let mark = glyph(f.estimate.verdict);
+    format!("{mark} {} {:.4}", f.claim, f.estimate.mean)
 }
 
 /// Lists the cells with an estimate of their time from one calibration step each.
@@ -411,58 +399,4 @@ fn duration(seconds: f64) -> String {
         s if s < 7200.0 => format!("{:.0} min", s / 60.0),
         s => format!("{:.1} h", s / 3600.0),
     }
-}
-
-/// Writes an array job and hands it to Slurm.
-fn submit(submission: &Action) -> Result<ExitCode, Failure> {
-    let Action::Submit {
-        sweep,
-        out,
-        tasks,
-        cores,
-        memory,
-        time,
-        only_write,
-        ..
-    } = submission
-    else {
-        return Ok(ExitCode::SUCCESS);
-    };
-    let sweep = sweep.read()?;
-    std::fs::create_dir_all(out)?;
-    let out = std::path::absolute(out)?;
-    let file = out.join("sweep.toml");
-    write(&file, &toml::to_string(&sweep)?)?;
-    let program = std::env::current_exe()?;
-    let quoted = |path: &Path| format!("'{}'", path.display().to_string().replace('\'', "'\\''"));
-    let script = format!(
-        "#!/bin/sh\n#SBATCH --job-name=multiview-{}\n#SBATCH --array=0-{}\n#SBATCH --cpus-per-task={cores}\n#SBATCH --mem={memory}\n#SBATCH --time={time}\n\
-         #SBATCH --requeue\n#SBATCH --open-mode=append\n#SBATCH --output={}/task-%a.log\n\
-         # A task that is killed and requeued continues its shard. When all are done:\n\
-         #   multiview explore merge {} {}/shard-*\n\
-         exec {} explore {} --threads {cores} --out {}/shard-\"$SLURM_ARRAY_TASK_ID\"\n",
-        sweep.name,
-        tasks - 1,
-        out.display(),
-        quoted(&out.join("whole")),
-        quoted(&out),
-        quoted(&program),
-        quoted(&file),
-        quoted(&out),
-    );
-    let path = out.join("explore.sbatch");
-    write(&path, &script)?;
-    println!("{}", path.display());
-    if *only_write {
-        return Ok(ExitCode::SUCCESS);
-    }
-    let status = std::process::Command::new("sbatch")
-        .arg("--parsable")
-        .arg(&path)
-        .status()
-        .map_err(|e| format!("sbatch cannot be run ({e}): is Slurm installed here? The script is written; --only-write does no more"))?;
-    if status.success() {
-        return Ok(ExitCode::SUCCESS);
-    }
-    Err(format!("sbatch refused {}", path.display()).into())
 }

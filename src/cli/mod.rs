@@ -5,6 +5,7 @@ mod explore;
 mod list;
 mod report;
 mod show;
+mod submit;
 mod table;
 mod train;
 mod verify;
@@ -30,7 +31,7 @@ enum Command {
     /// Train worlds until every claim is confirmed, refuted, or out of budget
     Verify(verify::Args),
     /// Map where claims hold in parameter space, on one machine or a cluster
-    Explore(explore::Args),
+    Explore(Box<explore::Args>),
     /// Regenerate the reports from their records, training what is missing
     Report(report::Args),
     /// List the theorems, or the quantities a claim may name

@@ -4,7 +4,7 @@ use super::sweep::{Cell, Sweep, SweepError};
 use crate::figure::Table;
 use crate::prediction::Prediction;
 use crate::statistics::{Estimate, Verdict};
-use crate::verify::{Finding, Report};
+use crate::verify::Finding;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -37,11 +37,11 @@ pub struct Standing {
 }
 
 impl Cells {
-    /// The cells of a sweep that a report speaks of.
+    /// The cells of a sweep with what has been found in them.
     ///
     /// # Errors
     /// A sweep out of range.
-    pub fn of(sweep: &Sweep, report: &Report) -> Result<Self, SweepError> {
+    pub fn of(sweep: &Sweep, findings: &[Finding]) -> Result<Self, SweepError> {
         let cells = sweep.cells()?;
         let paths: Vec<String> = cells.first().map_or(Vec::new(), |cell| {
             cell.values.iter().map(|(path, _)| path.clone()).collect()
@@ -60,7 +60,7 @@ impl Cells {
             .collect();
         let mut values: Vec<Vec<String>> = vec![Vec::new(); paths.len()];
         let mut by_name: BTreeMap<String, Vec<&Finding>> = BTreeMap::new();
-        for finding in &report.findings {
+        for finding in findings {
             by_name
                 .entry(finding.theorem.clone())
                 .or_default()

@@ -469,7 +469,8 @@ fn coverage(m: &Mechanism) -> Result<Figure, FigureError> {
 }
 
 fn soft_labels(m: &Mechanism) -> Result<Figure, FigureError> {
-    let series: [(&str, RGBColor, fn(&super::mechanism::SoftLabel) -> f64); 3] = [
+    type Height = fn(&super::mechanism::SoftLabel) -> f64;
+    let series: [(&str, RGBColor, Height); 3] = [
         ("ensemble (teacher)", INK, |s| s.teacher),
         ("one model, at the same scale", SECOND, |s| s.single),
         ("distilled student", FIRST, |s| s.student),

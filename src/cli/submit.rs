@@ -1,0 +1,91 @@
+//! `multiview explore submit`: an array job for a cluster.
+
+use super::explore::SweepArgs;
+use super::{Failure, write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+/// What is asked of the cluster.
+#[derive(Debug, clap::Args)]
+pub struct Submission {
+    #[command(flatten)]
+    sweep: SweepArgs,
+    /// Submit with Slurm's sbatch (the only launcher known)
+    #[arg(long, required = true)]
+    slurm: bool,
+    /// Directory for the job script, the sweep and the shards; must be visible to every node
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// Tasks of the array
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    tasks: u32,
+    /// Cores of a task
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=1024))]
+    cores: u32,
+    /// Memory of a task
+    #[arg(long, value_name = "SIZE", default_value = "2G")]
+    memory: String,
+    /// Time limit of a task
+    #[arg(long, value_name = "TIME", default_value = "04:00:00")]
+    time: String,
+    /// Write the script and do not submit it
+    #[arg(long)]
+    only_write: bool,
+}
+
+impl Submission {
+    /// Writes the sweep and the job script, and hands the script to Slurm.
+    pub fn run(&self) -> Result<ExitCode, Failure> {
+        let sweep = self.sweep.read()?;
+        std::fs::create_dir_all(&self.out)?;
+        let out = std::path::absolute(&self.out)?;
+        let file = out.join("sweep.toml");
+        write(&file, &toml::to_string(&sweep)?)?;
+        let script = out.join("explore.sbatch");
+        write(&script, &self.script(&sweep.name, &out, &file)?)?;
+        println!("{}", script.display());
+        if self.only_write {
+            return Ok(ExitCode::SUCCESS);
+        }
+        let status = Command::new("sbatch")
+            .arg("--parsable")
+            .arg(&script)
+            .status()
+            .map_err(|e| format!("sbatch cannot be run ({e}): is Slurm installed here? The script is written; --only-write does no more"))?;
+        if status.success() {
+            return Ok(ExitCode::SUCCESS);
+        }
+        Err(format!("sbatch refused {}", script.display()).into())
+    }
+
+    fn script(&self, name: &str, out: &Path, sweep: &Path) -> Result<String, Failure> {
+        let program = std::env::current_exe()?;
+        let quoted =
+            |path: &Path| format!("'{}'", path.display().to_string().replace('\'', "'\\''"));
+        let (program, sweep, folder) = (quoted(&program), quoted(sweep), quoted(out));
+        let Self {
+            tasks,
+            cores,
+            memory,
+            time,
+            ..
+        } = self;
+        Ok(format!(
+            "#!/bin/sh
+#SBATCH --job-name=multiview-{name}
+#SBATCH --array=0-{last}
+#SBATCH --cpus-per-task={cores}
+#SBATCH --mem={memory}
+#SBATCH --time={time}
+#SBATCH --requeue
+#SBATCH --open-mode=append
+#SBATCH --output={log}/task-%a.log
+# A task that is killed and requeued continues its shard. When all are done:
+#   {program} explore merge {folder}/whole {folder}/shard-*
+exec {program} explore {sweep} --shard \"$SLURM_ARRAY_TASK_ID/{tasks}\" --threads {cores} --out {folder}/shard-\"$SLURM_ARRAY_TASK_ID\"
+",
+            last = tasks - 1,
+            log = out.display(),
+        ))
+    }
+}

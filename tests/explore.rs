@@ -1,0 +1,263 @@
+//! Exploring: the grammar, interruptions, shards, and what is written.
+
+use assert_cmd::Command;
+use multiview::explore::{Design, Sweep};
+use predicates::str::contains;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use tempfile::TempDir;
+
+const SWEEP: &str = "tests/fixtures/sweep.toml";
+
+fn explore() -> Command {
+    let mut command = Command::cargo_bin("multiview").expect("the program is built");
+    command.arg("explore");
+    for name in ["SLURM_ARRAY_TASK_ID", "JOB_COMPLETION_INDEX"] {
+        command.env_remove(name);
+    }
+    command
+}
+
+fn folder() -> TempDir {
+    tempfile::tempdir().expect("a folder")
+}
+
+/// The worlds of the whole, in the order of a merge.
+fn merged(parts: &[PathBuf]) -> String {
+    let folder = folder();
+    let whole = folder.path().join("whole");
+    explore()
+        .arg("merge")
+        .arg(&whole)
+        .args(parts)
+        .assert()
+        .success();
+    std::fs::read_to_string(whole.join("worlds.jsonl")).expect("merged")
+}
+
+fn run(out: &Path, extra: &[&str]) {
+    explore()
+        .arg(SWEEP)
+        .arg("--out")
+        .arg(out)
+        .args(extra)
+        .assert()
+        .success();
+}
+
+#[test]
+fn bad_sweeps_name_the_field_the_value_and_the_range() {
+    for (axes, message) in [
+        (&["--axis", "k"][..], "PARAMETER=a,b,c"),
+        (&["--axis", "nothing=1,2"], "axes.parameter = \"nothing\""),
+        (
+            &["--axis", "steps=1,2", "--theorem", "ensemble-distillation"],
+            "one of procedure.distillation.steps, regime.training.steps",
+        ),
+        (
+            &["--axis", "sigma0=1..0:log:3"],
+            "axes.sigma0 = \"1..0:log:3\"",
+        ),
+        (&["--axis", "sigma0=0..1:log:3"], "a above 0 for log"),
+        (&["--axis", "sigma0="], "at least one value"),
+        (&["--axis", "k=1"], "regime.data.classes = 1"),
+        (&["--axis", "k=4", "--worlds", "0"], "worlds = 0"),
+        (&["--axis", "k=4", "--confidence", "2"], "confidence = 2.0"),
+        (
+            &["--axis", "k=4", "--claim", "none"],
+            "one of test-error, training-error",
+        ),
+        (&["--axis", "k=4", "--shard", "4/4"], "I from 0 to below N"),
+        (
+            &["--axis", "k=4", "--theorem", "concentration"],
+            "without a sweep of its own",
+        ),
+        (&[], "at least one axis"),
+        (&["unknown"], "one of ties, wrong-features"),
+    ] {
+        explore()
+            .args(axes)
+            .assert()
+            .code(2)
+            .stderr(contains(message));
+    }
+}
+
+#[test]
+fn ranges_and_designs_make_the_cells_they_say() {
+    let text = std::fs::read_to_string(SWEEP).expect("the fixture");
+    let mut sweep = Sweep::parse(SWEEP, &text).expect("valid");
+    assert_eq!(sweep.cells().expect("valid").len(), 8);
+    sweep.axes[0].values = multiview::explore::sweep::Values::parse("2..32:log:5");
+    let values = sweep.axes[0].values.list("k").expect("valid");
+    let numbers: Vec<f64> = values.iter().filter_map(toml::Value::as_float).collect();
+    assert_eq!(numbers, [2.0, 4.0, 8.0, 16.0, 32.0]);
+    sweep.axes[0].parameter = "regime.data.single_view_other_weight".into();
+    sweep.axes[0].values = multiview::explore::sweep::Values::parse("0.3..0.9:lin:4");
+    sweep.design = Design::LatinHypercube;
+    let cells = sweep.cells().expect("valid");
+    assert_eq!(cells.len(), 4);
+    for axis in 0..2 {
+        let mut seen: Vec<String> = cells.iter().map(|c| c.values[axis].1.to_string()).collect();
+        seen.sort();
+        seen.dedup();
+        assert_eq!(seen.len(), 4, "each value once");
+    }
+}
+
+#[test]
+fn shipped_sweeps_are_valid() {
+    for (name, _) in multiview::explore::sweep::EMBEDDED {
+        let sweep = Sweep::embedded(name).expect("embedded");
+        assert_eq!(sweep.name, *name);
+        assert!(!sweep.cells().expect("in range").is_empty());
+    }
+    explore()
+        .arg("failed")
+        .assert()
+        .success()
+        .stdout(contains("ties"));
+}
+
+#[test]
+fn a_dry_run_lists_the_cells_and_trains_nothing() {
+    let folder = folder();
+    let out = folder.path().join("out");
+    explore()
+        .args([SWEEP, "--dry-run", "--out"])
+        .arg(&out)
+        .assert()
+        .success()
+        .stdout(contains("8 cells"));
+    assert!(!out.exists());
+}
+
+#[test]
+fn shards_merge_to_what_one_process_makes() {
+    let folder = folder();
+    let at = |name: &str| folder.path().join(name);
+    run(&at("one"), &["--threads", "1"]);
+    run(&at("two"), &["--threads", "2"]);
+    let parts: Vec<PathBuf> = (0..3).map(|i| at(&format!("part-{i}"))).collect();
+    for (i, part) in parts.iter().enumerate() {
+        run(part, &["--shard", &format!("{i}/3")]);
+    }
+    let whole = merged(&[at("one")]);
+    assert_eq!(merged(&[at("two")]), whole);
+    assert_eq!(merged(&parts), whole);
+
+    // A launcher's word is as good as the flag's.
+    let slurm = at("slurm");
+    explore()
+        .args([SWEEP, "--out"])
+        .arg(&slurm)
+        .envs([
+            ("SLURM_ARRAY_TASK_ID", "1"),
+            ("SLURM_ARRAY_TASK_COUNT", "3"),
+        ])
+        .assert()
+        .success();
+    let read = |p: &Path| std::fs::read_to_string(p.join("cells.csv")).expect("a table");
+    assert_eq!(read(&slurm), read(&parts[1]));
+}
+
+#[test]
+fn merging_refuses_what_does_not_belong_together() {
+    let folder = folder();
+    let at = |name: &str| folder.path().join(name);
+    run(&at("a"), &["--shard", "0/2"]);
+    run(&at("b"), &["--shard", "1/2", "--seed", "4"]);
+    run(&at("c"), &["--shard", "1/2"]);
+    let refused = |parts: &[&str], message: &str| {
+        let parts = parts.iter().map(|p| at(p));
+        let into = at("whole");
+        explore()
+            .arg("merge")
+            .arg(&into)
+            .args(parts)
+            .assert()
+            .code(2)
+            .stderr(contains(message));
+        assert!(!into.exists());
+    };
+    refused(&["a", "b"], "seed = 4, others 3");
+    refused(&["a"], "all of them are needed");
+    refused(&["a", "a"], "each once");
+    let worlds = at("c").join("worlds.jsonl");
+    let text = std::fs::read_to_string(&worlds).expect("worlds");
+    let cut = text.lines().take(3).collect::<Vec<_>>().join("\n") + "\n";
+    std::fs::write(&worlds, cut).expect("written");
+    refused(&["a", "c"], "unfinished");
+    let manifest = at("c").join("manifest.json");
+    let text = std::fs::read_to_string(&manifest).expect("a manifest");
+    let version = format!("\"version\": \"{}\"", env!("CARGO_PKG_VERSION"));
+    std::fs::write(&manifest, text.replace(&version, "\"version\": \"0.0.0\"")).expect("written");
+    refused(&["a", "c"], "version 0.0.0");
+}
+
+#[test]
+fn kills_and_torn_lines_lose_and_repeat_nothing() {
+    let folder = folder();
+    let at = |name: &str| folder.path().join(name);
+    run(&at("calm"), &[]);
+    let stormy = at("stormy");
+    for pause in [5, 20, 40, 80] {
+        let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_multiview"))
+            .args(["explore", SWEEP, "--threads", "2", "--out"])
+            .arg(&stormy)
+            .stderr(Stdio::null())
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("it starts");
+        std::thread::sleep(std::time::Duration::from_millis(pause));
+        let _ = child.kill();
+        let _ = child.wait();
+    }
+    // As a full disk or a crash in the middle of a write leaves it.
+    let worlds = stormy.join("worlds.jsonl");
+    if let Ok(mut text) = std::fs::read_to_string(&worlds) {
+        text.push_str("{\"experiment\":\"torn");
+        std::fs::write(&worlds, text).expect("written");
+    }
+    run(&stormy, &[]);
+    let text = std::fs::read_to_string(&worlds).expect("worlds");
+    let mut keys: Vec<&str> = text
+        .lines()
+        .map(|l| l.split("\"outcome\"").next().unwrap_or(l))
+        .collect();
+    let count = keys.len();
+    keys.sort_unstable();
+    keys.dedup();
+    assert_eq!(keys.len(), count, "a world was repeated");
+    assert_eq!(merged(&[stormy]), merged(&[at("calm")]));
+}
+
+#[test]
+fn another_sweep_is_not_mixed_into_a_record() {
+    let folder = folder();
+    run(folder.path(), &[]);
+    let before = std::fs::read(folder.path().join("worlds.jsonl")).expect("worlds");
+    explore()
+        .args([SWEEP, "--seed", "9", "--out"])
+        .arg(folder.path())
+        .assert()
+        .code(2)
+        .stderr(contains("holds another sweep"));
+    let after = std::fs::read(folder.path().join("worlds.jsonl")).expect("worlds");
+    assert_eq!(before, after);
+}
+
+#[test]
+fn tables_and_maps_are_written_and_stable() {
+    let folder = folder();
+    run(folder.path(), &[]);
+    let read = |name: &str| std::fs::read(folder.path().join(name)).expect(name);
+    assert!(read("map-classes-init_scale-test-error.png").starts_with(b"\x89PNG"));
+    assert!(read("cells.parquet").starts_with(b"PAR1"));
+    let svg = String::from_utf8(read("map-classes-init_scale-test-error.svg")).expect("UTF-8");
+    assert!(svg.contains("<title>") && svg.contains('✗'));
+    let json: serde_json::Value = serde_json::from_slice(&read("cells.json")).expect("JSON");
+    assert_eq!(json["rows"].as_array().map(Vec::len), Some(8));
+    assert!(json["columns"]["measured"].is_string());
+    insta::assert_snapshot!(String::from_utf8(read("README.md")).expect("UTF-8"));
+}
