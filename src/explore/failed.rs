@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-const RECORD: &str = include_str!("../../theorems/failed-regimes.toml");
+const RECORD: &str = include_str!("../../theorems/regimes/failed.toml");
 
 /// One regime that failed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
