@@ -43,41 +43,24 @@ impl<R: Real> SmoothedRelu<R> {
     /// `φ' = t^{q-1}` and `φ = ϱ t^q / q + (z − ϱ)^+`.
     #[inline(always)]
     pub fn value_and_slope(&self, z: R) -> (R, R) {
-        self.evaluate::<false>(z)
-    }
-
-    /// [`value_and_slope`](Self::value_and_slope) for an exponent known to be 3 if `CUBIC`: without a branch,
-    /// so that a loop over neurons vectorises.
-    #[inline(always)]
-    pub fn evaluate<const CUBIC: bool>(&self, z: R) -> (R, R) {
         let zero = R::zero();
         let positive = if z > zero { z } else { zero };
         let scaled = positive * self.inverse_threshold;
         let t = if scaled < R::one() { scaled } else { R::one() };
-        let slope = if CUBIC {
-            t * t
-        } else if self.exponent == 1 {
+        let slope = if self.exponent == 1 {
             if z > zero { R::one() } else { zero }
         } else {
-            let mut power = t;
-            for _ in 2..self.exponent {
-                power *= t;
-            }
-            power
+            (2..self.exponent).fold(t, |power, _| power * t)
         };
         let excess = positive - self.threshold;
         let excess = if excess > zero { excess } else { zero };
         (slope * t * self.threshold_over_exponent + excess, slope)
     }
 
-    /// Values and slopes of eight neurons at once.
+    /// [`value_and_slope`](Self::value_and_slope) of eight neurons at once, for an exponent known to be 3 if `CUBIC`.
+    /// One operation on all lanes at a time: the compiler makes each a single vector instruction.
     #[inline(always)]
     pub fn evaluate_lanes<const CUBIC: bool>(&self, z: Lanes<R>) -> (Lanes<R>, Lanes<R>) {
-        if !CUBIC {
-            let pairs = z.map(|z| self.evaluate::<false>(z));
-            return (pairs.map(|p| p.0), pairs.map(|p| p.1));
-        }
-        // One operation on all lanes at a time: the compiler makes each a single vector instruction.
         let zero = R::zero();
         let positive = each(|l| if z[l] > zero { z[l] } else { zero });
         let bent = each(|l| {
@@ -89,7 +72,13 @@ impl<R: Real> SmoothedRelu<R> {
         });
         let excess = each(|l| positive[l] - bent[l]);
         let t = each(|l| bent[l] * self.inverse_threshold);
-        let slopes = each(|l| t[l] * t[l]);
+        let slopes = if CUBIC {
+            each(|l| t[l] * t[l])
+        } else if self.exponent == 1 {
+            each(|l| if z[l] > zero { R::one() } else { zero })
+        } else {
+            (2..self.exponent).fold(t, |power, _| each(|l| power[l] * t[l]))
+        };
         let bend = each(|l| slopes[l] * (bent[l] * self.inverse_exponent));
         (each(|l| bend[l] + excess[l]), slopes)
     }

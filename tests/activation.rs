@@ -40,6 +40,24 @@ proptest! {
         prop_assert!((f64::from(narrow) - value).abs() <= 1e-5 * shape.1);
     }
 
+    /// Eight at a time, with and without knowing that `q = 3`: the same but for a few roundings.
+    #[test]
+    fn lanes_agree_with_one_at_a_time(shape in shapes(), t in prop::array::uniform8(-3.0..4.0f64)) {
+        let phi = activation::<f64>(shape);
+        let z = t.map(|t| t * shape.1);
+        let mut found = vec![phi.evaluate_lanes::<false>(z)];
+        if shape.0 == 3 {
+            found.push(phi.evaluate_lanes::<true>(z));
+        }
+        for (values, slopes) in found {
+            for l in 0..8 {
+                let (value, slope) = phi.value_and_slope(z[l]);
+                prop_assert!((values[l] - value).abs() <= 1e-13 * shape.1);
+                prop_assert!((slopes[l] - slope).abs() <= 1e-13);
+            }
+        }
+    }
+
     /// `φ''` is at most `(q − 1)/ϱ`, and jumps at `ϱ`: the differences are good to that times their step.
     #[test]
     fn the_slope_is_the_derivative(shape in shapes(), t in -3.0..4.0f64) {
