@@ -285,9 +285,10 @@ pub(crate) struct Present<'a, R> {
 }
 
 impl<R: Real> Objective<R> {
-    /// The teacher's soft labels `[N][k]`.
-    pub(crate) fn soft_labels(&self) -> Option<&[R]> {
-        self.teacher.as_ref().map(|t| t.soft_labels.as_slice())
+    /// The teacher's soft labels `[k]` of a sample.
+    pub(crate) fn soft_labels_of(&self, sample: usize) -> Option<&[R]> {
+        let teacher = self.teacher.as_ref()?;
+        Some(&teacher.soft_labels[sample * self.classes..][..self.classes])
     }
 
     /// [`residual`](Self::residual) for a sample whose logits are mostly 0; returns the residual that the

@@ -477,12 +477,14 @@ impl Experiment {
         }
     }
 
-    /// Whether no claim needs another world. A claim without inference never asks for one.
+    /// Whether no claim needs another world. A claim on every world asks for none beside one with inference, and alone
+    /// for the whole budget, unless a world has broken it.
     pub fn settled(&self) -> bool {
+        let alone = (self.watches.iter()).all(|w| matches!(w.process, Process::Every { .. }));
         self.seen > 0
             && self.watches.iter().all(|w| match &w.process {
                 Process::Inference(sequence) => sequence.verdict() != Verdict::Undecided,
-                Process::Every { .. } => true,
+                Process::Every { broken_after, .. } => !alone || broken_after.is_some(),
                 Process::Point(_) => self.seen >= self.budget,
             })
     }
@@ -682,7 +684,8 @@ fn finding(watches: &[(&Watch, &str)]) -> Finding {
 
 /// The first 16 hexadecimal digits of the SHA-256 of a regime and procedure in canonical JSON.
 pub fn key(regime: &Regime, procedure: &Procedure) -> String {
-    let text = serde_json::to_string(&(regime, procedure)).unwrap_or_default();
+    let text = serde_json::to_string(&(regime, procedure))
+        .unwrap_or_else(|e| unreachable!("plain values serialise: {e}"));
     let digest = Sha256::digest(text.as_bytes());
     digest
         .iter()

@@ -62,7 +62,7 @@ fn show_tells_what_would_refute() {
         .assert()
         .success();
     shown.stdout(
-        predicate::str::contains("refuted if").and(predicate::str::contains("Negative controls")),
+        predicate::str::contains("refuted by").and(predicate::str::contains("Negative controls")),
     );
     multiview()
         .args(["show", "single-model", "--json"])

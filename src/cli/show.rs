@@ -1,8 +1,8 @@
 //! `multiview show`.
 
-use super::{Failure, table, theorem};
+use super::{Failure, theorem};
 use multiview::prediction::Prediction;
-use multiview::theorem::{Claim, Statistic};
+use multiview::report::text;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -42,8 +42,10 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     }
     println!("Claims");
     for claim in &theorem.claims {
-        println!("  {}: {}", claim.name, words(claim));
-        println!("    refuted if {}", refutation(claim));
+        let subject = text::subject(claim.statistic, &claim.quantity, claim.event);
+        let band = text::band(claim.band);
+        println!("  {}: {} {band}", claim.name, text::plain(&subject));
+        println!("    refuted by {}", text::refutation(claim));
     }
     for (name, budget) in [
         ("quick", theorem.profiles.quick),
@@ -66,42 +68,4 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         }
     }
     Ok(())
-}
-
-fn words(claim: &Claim) -> String {
-    let band = table::band(claim.band);
-    match (claim.statistic, claim.event) {
-        (Statistic::Mean, _) => format!("the mean of {} over worlds is {band}", claim.quantity),
-        (Statistic::Share, Some(event)) => {
-            format!(
-                "the share of worlds with {} {} is {band}",
-                claim.quantity,
-                table::band(event)
-            )
-        }
-        (Statistic::BoundedMean, _) => format!(
-            "the mean of {}, which lies in [0, 1], over worlds is {band}",
-            claim.quantity
-        ),
-        (Statistic::MeanExponent, _) => {
-            format!("the exponent of the mean of {} is {band}", claim.quantity)
-        }
-        (Statistic::SpreadExponent, _) => format!(
-            "the exponent of the standard deviation of {} over worlds is {band}",
-            claim.quantity
-        ),
-        (Statistic::Share | Statistic::EveryWorld, _) => {
-            format!("{} is {band} in every world", claim.quantity)
-        }
-    }
-}
-
-fn refutation(claim: &Claim) -> String {
-    match claim.statistic {
-        Statistic::EveryWorld => "one world trained is outside".into(),
-        Statistic::MeanExponent | Statistic::SpreadExponent => {
-            "the fitted exponent's interval, once all worlds are there, is outside the band".into()
-        }
-        _ => "the time-uniform interval over worlds leaves the band altogether".into(),
-    }
 }

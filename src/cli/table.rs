@@ -1,15 +1,15 @@
 //! Tables for people.
 
-use comfy_table::{ContentArrangement, Table, presets::UTF8_NO_BORDERS};
-use multiview::statistics::{Band, Interval, Verdict};
-use multiview::theorem::Statistic;
+use comfy_table::{ContentArrangement, Table, presets::UTF8_FULL_CONDENSED};
+use multiview::report::text;
+use multiview::statistics::Verdict;
 use multiview::verify::{Finding, Report};
 
 /// A table with a header.
 pub fn of(header: &[&str], rows: impl Iterator<Item = Vec<String>>) -> Table {
     let mut table = Table::new();
     table
-        .load_style(UTF8_NO_BORDERS)
+        .load_style(UTF8_FULL_CONDENSED)
         .set_content_arrangement(ContentArrangement::Dynamic);
     table.set_header(header.iter().copied()).add_rows(rows);
     table
@@ -18,7 +18,7 @@ pub fn of(header: &[&str], rows: impl Iterator<Item = Vec<String>>) -> Table {
 /// The table of verdicts of a run.
 pub fn verdicts(report: &Report) -> Table {
     let header = [
-        "theorem", "claim", "claimed", "measured", "interval", "worlds", "verdict",
+        "theorem", "claim", "claimed", "measured", "evidence", "worlds", "verdict",
     ];
     of(&header, report.findings.iter().map(row))
 }
@@ -44,50 +44,15 @@ fn row(finding: &Finding) -> Vec<String> {
     };
     vec![
         theorem,
-        claim(finding),
-        band(finding.band),
-        format!("{:.4}", estimate.mean),
-        interval(estimate.interval),
+        text::plain(&format!(
+            "{}: {}",
+            finding.claim,
+            text::subject(finding.statistic, &finding.quantity, finding.event)
+        )),
+        text::band(finding.band),
+        text::measured(finding),
+        text::evidence(finding),
         estimate.worlds.to_string(),
         verdict,
     ]
-}
-
-/// What is claimed, in a few words.
-pub fn claim(finding: &Finding) -> String {
-    let what = match (finding.statistic, finding.event) {
-        (Statistic::Share, Some(event)) => {
-            format!("share of worlds with {} {}", finding.quantity, band(event))
-        }
-        (Statistic::EveryWorld, _) => format!("{} in every world", finding.quantity),
-        (Statistic::MeanExponent, _) => format!("exponent of mean {}", finding.quantity),
-        (Statistic::SpreadExponent, _) => format!("exponent of the spread of {}", finding.quantity),
-        _ => format!("mean {}", finding.quantity),
-    };
-    format!("{}: {what}", finding.claim)
-}
-
-/// A band as an inequality.
-pub fn band(band: Band) -> String {
-    match (band.lower, band.upper) {
-        (Some(lower), Some(upper)) if lower == upper => format!("= {lower}"),
-        (Some(lower), Some(upper)) => format!("in [{lower}, {upper}]"),
-        (Some(lower), None) => format!("≥ {lower}"),
-        (None, Some(upper)) => format!("≤ {upper}"),
-        (None, None) => "anything".into(),
-    }
-}
-
-/// An interval, rounded.
-pub fn interval(interval: Interval) -> String {
-    let end = |x: f64| {
-        if x.is_finite() {
-            format!("{x:.4}")
-        } else if x > 0.0 {
-            "∞".into()
-        } else {
-            "−∞".into()
-        }
-    };
-    format!("[{}, {}]", end(interval.lower), end(interval.upper))
 }

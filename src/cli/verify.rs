@@ -3,6 +3,7 @@
 use super::{Failure, table, write};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use multiview::record::{Kept, Record};
+use multiview::report::text;
 use multiview::statistics::Verdict;
 use multiview::theorem::{Profile, Theorem};
 use multiview::verify::{Event, Experiment, Plan, Report};
@@ -240,8 +241,8 @@ fn standing(experiment: &Experiment) -> String {
             "{}: {:.4} {} claimed {}",
             f.claim,
             f.estimate.mean,
-            table::interval(f.estimate.interval),
-            table::band(f.band)
+            text::interval(f.estimate.interval),
+            text::band(f.band)
         ),
         None => "settled".into(),
     }

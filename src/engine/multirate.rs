@@ -35,6 +35,7 @@ use crate::objective::{Objective, Present};
 use crate::real::{Lanes, Real, across, each};
 use crate::regime::Regime;
 use pulp::NullaryFnOnce;
+use std::ops::Range;
 
 /// Residuals of smaller magnitude do not move fast blocks: over `10^4` steps of per-sample size 0.1 they
 /// would add `10^-6` to overlaps of order 10, less than `f32` resolves.
@@ -113,30 +114,48 @@ pub fn train<'a, R: Real>(
 struct Block<R> {
     /// Place of its feature overlaps in [`Table`].
     pair: u32,
-    /// Place of its class in [`Track::classes`].
+    /// Place of its class among those present.
     slot: u32,
     patch: u32,
     weight: R,
 }
 
-/// What is kept of one sample.
+/// What is kept of one sample: its place in [`Fast`] and what its absent classes share.
 struct Track<R> {
     sample: usize,
-    /// Where its noise overlaps begin.
+    /// Where its noise overlaps begin in the slow storage.
     start: usize,
-    /// The classes present, the label first.
-    classes: Vec<u32>,
-    blocks: Vec<Block<R>>,
-    /// Noise overlaps of the fast blocks, `[blocks][vectors of a row]`.
-    noise: Vec<Lanes<R>>,
-    /// Residuals summed since the last visit, and soft labels, of the classes present.
-    owed: Vec<Lanes<R>>,
-    soft: Vec<Lanes<R>>,
-    /// The same for each class absent.
+    /// Its blocks.
+    blocks: Range<usize>,
+    /// The whole lanes of its present classes.
+    lanes: Range<usize>,
+    /// How many classes are present.
+    present: usize,
+    /// Residual summed since the last visit, and soft label, of each class absent.
     absent_owed: R,
     absent_soft: R,
     /// The sum of residuals at which the next visit is due.
     due: R,
+}
+
+/// The fast blocks and the present classes of all samples, one sample after the other: a step reads them as one stream.
+struct Fast<R> {
+    blocks: Vec<Block<R>>,
+    /// Noise overlaps `[blocks][vectors of a row]`.
+    noise: Vec<Lanes<R>>,
+    /// The classes present, the label first; padded with [`NONE`].
+    classes: Vec<[u32; LANES]>,
+    /// Residuals summed since the last visit, and soft labels, of the classes present.
+    owed: Vec<Lanes<R>>,
+    soft: Vec<Lanes<R>>,
+}
+
+/// A block on its way from the slow storage to the fast.
+#[derive(Clone, Copy)]
+struct Promotion {
+    track: u32,
+    patch: u32,
+    class: u32,
 }
 
 /// Overlaps of (feature, class) pairs that have fast blocks, side by side.
@@ -167,6 +186,10 @@ struct Engine<'a, R: Real> {
     noise_rate: R,
     /// Label by label, so that a label's overlaps stay in cache.
     tracks: Vec<Track<R>>,
+    fast: Fast<R>,
+    /// Blocks to be moved into `fast` before the next step, with their noise overlaps.
+    promoted: Vec<Promotion>,
+    promoted_noise: Vec<Lanes<R>>,
     table: Table<R>,
     /// The patches of each feature, as (track, patch).
     carriers: Vec<Vec<(u32, u32)>>,
@@ -201,34 +224,18 @@ impl<'a, R: Real> Engine<'a, R> {
                     carriers[v as usize].push((t as u32, p as u32));
                 }
             }
-            let mut track = Track {
+            let soft = objective.soft_labels_of(*n);
+            tracks.push(Track {
                 sample: *n,
                 start: starts[*n],
-                classes: Vec::new(),
-                blocks: Vec::new(),
-                noise: Vec::new(),
-                owed: Vec::new(),
-                soft: Vec::new(),
+                blocks: 0..0,
+                lanes: 0..0,
+                present: 0,
                 absent_owed: R::zero(),
-                absent_soft: R::zero(),
+                absent_soft: soft.map_or(R::zero(), least),
                 // First visits are spread out.
                 due: R::of(rates.period as f64 * (t + 1) as f64 / order.len() as f64),
-            };
-            let soft = objective.soft_labels().map(|s| &s[n * k..][..k]);
-            track.slot(data.samples[*n].label, soft);
-            if let Some(soft) = soft {
-                let least = soft
-                    .iter()
-                    .copied()
-                    .fold(R::infinity(), |a, b| if a < b { a } else { b });
-                track.absent_soft = least;
-                for (i, own) in soft.iter().enumerate() {
-                    if *own > least + R::of(SAME_SOFT_LABEL) {
-                        track.slot(i, Some(soft));
-                    }
-                }
-            }
-            tracks.push(track);
+            });
         }
         let mut engine = Self {
             regime,
@@ -240,7 +247,10 @@ impl<'a, R: Real> Engine<'a, R> {
             threshold: R::of(rates.threshold),
             rate,
             noise_rate: R::of(regime.data.noise_variance) * rate,
+            fast: Fast::new(data, objective, &mut tracks),
             tracks,
+            promoted: Vec::new(),
+            promoted_noise: Vec::new(),
             table: Table {
                 offsets: Vec::new(),
                 places: vec![NONE; features * k],
@@ -266,36 +276,67 @@ impl<'a, R: Real> Engine<'a, R> {
                 }
             }
         }
+        engine.settle_promoted();
         engine
     }
 
-    /// Moves a block out of the slow storage, where −∞ silences it, unless that has been done.
-    fn promote(&mut self, t: usize, p: usize, class: usize) {
+    /// Takes a block out of the slow storage, where −∞ silences it from now on, unless that has been done.
+    fn promote(&mut self, track: usize, patch: usize, class: usize) {
         let Layout {
             classes: k, stride, ..
         } = self.layout;
-        let track = &mut self.tracks[t];
-        let patch = &self.data.samples[track.sample].patches[p];
-        let slow = &mut self.state.noise[track.start + (p * k + class) * stride..][..stride];
+        let start = self.tracks[track].start + (patch * k + class) * stride;
+        let slow = &mut self.state.noise[start..][..stride];
         if slow[0] == R::neg_infinity() {
             return;
         }
-        let feature = patch.feature.unwrap_or(0) as usize;
-        let soft = self
-            .objective
-            .soft_labels()
-            .map(|s| &s[track.sample * k..][..k]);
-        track.noise.extend_from_slice(slow.as_chunks().0);
+        self.promoted_noise.extend_from_slice(slow.as_chunks().0);
         slow.fill(R::neg_infinity());
-        let block = Block {
-            pair: self
-                .table
-                .place(feature * k + class, stride, &self.state.features),
-            slot: track.slot(class, soft),
-            patch: p as u32,
-            weight: R::of(patch.weight.into()),
-        };
-        track.blocks.push(block);
+        let [track, patch, class] = [track, patch, class].map(|x| x as u32);
+        self.promoted.push(Promotion {
+            track,
+            patch,
+            class,
+        });
+    }
+
+    /// Moves the promoted blocks into the fast storage, each behind its sample's others.
+    fn settle_promoted(&mut self) {
+        if self.promoted.is_empty() {
+            return;
+        }
+        let stride = self.layout.stride;
+        let k = self.layout.classes;
+        let vectors = stride / LANES;
+        let mut order: Vec<usize> = (0..self.promoted.len()).collect();
+        order.sort_by_key(|i| self.promoted[*i].track);
+        let mut next = order.into_iter().peekable();
+        let mut fast = Fast::with_room(&self.fast, self.promoted.len(), vectors);
+        for (t, track) in self.tracks.iter_mut().enumerate() {
+            fast.take_over(&self.fast, track, vectors);
+            while let Some(i) = next.next_if(|i| self.promoted[*i].track as usize == t) {
+                let Promotion { patch, class, .. } = self.promoted[i];
+                let sample = &self.data.samples[track.sample];
+                let soft = self.objective.soft_labels_of(track.sample);
+                let soft = soft.map_or(R::zero(), |s| s[class as usize]);
+                let patch_of = &sample.patches[patch as usize];
+                let feature = patch_of.feature.unwrap_or(0) as usize;
+                let pair = feature * k + class as usize;
+                let slot = fast.slot(track, class, soft);
+                fast.blocks.push(Block {
+                    pair: self.table.place(pair, stride, &self.state.features),
+                    slot,
+                    patch,
+                    weight: R::of(patch_of.weight.into()),
+                });
+                let noise = &self.promoted_noise[i * vectors..][..vectors];
+                fast.noise.extend_from_slice(noise);
+                track.blocks.end += 1;
+            }
+        }
+        self.fast = fast;
+        self.promoted.clear();
+        self.promoted_noise.clear();
     }
 
     /// Promotes all blocks of the pairs whose feature overlaps have passed `θ`.
@@ -327,7 +368,8 @@ impl<'a, R: Real> Engine<'a, R> {
         for t in 0..self.tracks.len() {
             let track = &mut self.tracks[t];
             let mut most = [track.absent_owed.abs() * per_class; LANES];
-            for owed in &track.owed {
+            let owed_of_present = &mut self.fast.owed[track.lanes.clone()];
+            for owed in &*owed_of_present {
                 most = each(|l| larger(most[l], owed[l].abs()));
             }
             if !all && across(most, larger) < track.due {
@@ -335,11 +377,13 @@ impl<'a, R: Real> Engine<'a, R> {
             }
             track.due = self.period;
             self.debts.fill(track.absent_owed);
-            for (i, owed) in track.classes.iter().zip(track.owed.as_flattened()) {
+            let classes = self.fast.classes[track.lanes.clone()].as_flattened();
+            let owed = owed_of_present.as_flattened();
+            for (i, owed) in classes.iter().zip(owed).take(track.present) {
                 self.debts[*i as usize] = *owed;
             }
             track.absent_owed = R::zero();
-            track.owed.fill([R::zero(); LANES]);
+            owed_of_present.fill([R::zero(); LANES]);
             let start = track.start;
             let sample = &self.data.samples[track.sample];
             for (p, patch) in sample.patches.iter().enumerate() {
@@ -384,23 +428,82 @@ impl<'a, R: Real> Engine<'a, R> {
     }
 }
 
-impl<R: Real> Track<R> {
-    /// The place of a class among those present, which it joins if need be.
-    fn slot(&mut self, class: usize, soft: Option<&[R]>) -> u32 {
-        let known = self.classes.iter().position(|i| *i as usize == class);
+impl<R: Real> Fast<R> {
+    /// No blocks yet; present are the label and the classes that the teacher marks.
+    fn new(data: &DataSet, objective: &Objective<R>, tracks: &mut [Track<R>]) -> Self {
+        let mut fast = Self {
+            blocks: Vec::new(),
+            noise: Vec::new(),
+            classes: Vec::new(),
+            owed: Vec::new(),
+            soft: Vec::new(),
+        };
+        for track in tracks {
+            let label = data.samples[track.sample].label;
+            let soft = objective.soft_labels_of(track.sample);
+            track.lanes = fast.owed.len()..fast.owed.len();
+            fast.slot(track, label as u32, soft.map_or(R::zero(), |s| s[label]));
+            for (i, own) in soft.into_iter().flatten().enumerate() {
+                if *own > track.absent_soft + R::of(SAME_SOFT_LABEL) {
+                    fast.slot(track, i as u32, *own);
+                }
+            }
+        }
+        fast
+    }
+
+    /// Empty, with room for what `old` holds and some more blocks.
+    fn with_room(old: &Self, more: usize, vectors: usize) -> Self {
+        let lanes = old.owed.len() + more;
+        Self {
+            blocks: Vec::with_capacity(old.blocks.len() + more),
+            noise: Vec::with_capacity(old.noise.len() + more * vectors),
+            classes: Vec::with_capacity(lanes),
+            owed: Vec::with_capacity(lanes),
+            soft: Vec::with_capacity(lanes),
+        }
+    }
+
+    /// Appends what `old` holds of a sample, the next one in order.
+    fn take_over(&mut self, old: &Self, track: &mut Track<R>, vectors: usize) {
+        let (blocks, lanes) = (track.blocks.clone(), track.lanes.clone());
+        track.blocks = self.blocks.len()..self.blocks.len() + blocks.len();
+        track.lanes = self.owed.len()..self.owed.len() + lanes.len();
+        let rows = blocks.start * vectors..blocks.end * vectors;
+        self.noise.extend_from_slice(&old.noise[rows]);
+        self.blocks.extend_from_slice(&old.blocks[blocks]);
+        self.classes.extend_from_slice(&old.classes[lanes.clone()]);
+        self.owed.extend_from_slice(&old.owed[lanes.clone()]);
+        self.soft.extend_from_slice(&old.soft[lanes]);
+    }
+
+    /// The place of a class among those present on the last sample, which it joins if need be.
+    fn slot(&mut self, track: &mut Track<R>, class: u32, soft: R) -> u32 {
+        let classes = self.classes[track.lanes.clone()].as_flattened();
+        let known = classes.iter().position(|i| *i == class);
         let slot = known.unwrap_or_else(|| {
-            let slot = self.classes.len();
-            self.classes.push(class as u32);
-            if slot == LANES * self.owed.len() {
+            let slot = track.present;
+            if slot == LANES * track.lanes.len() {
+                self.classes.push([NONE; LANES]);
                 self.owed.push([R::zero(); LANES]);
                 self.soft.push([R::zero(); LANES]);
+                track.lanes.end += 1;
             }
-            self.owed.as_flattened_mut()[slot] = self.absent_owed;
-            self.soft.as_flattened_mut()[slot] = soft.map_or(R::zero(), |s| s[class]);
+            let (lane, place) = (track.lanes.start + slot / LANES, slot % LANES);
+            self.classes[lane][place] = class;
+            self.owed[lane][place] = track.absent_owed;
+            self.soft[lane][place] = soft;
+            track.present += 1;
             slot
         });
         slot as u32
     }
+}
+
+/// A sample's least soft label.
+fn least<R: Real>(soft: &[R]) -> R {
+    let lesser = |a, b: &R| if a < *b { a } else { *b };
+    soft.iter().fold(R::infinity(), lesser)
 }
 
 impl<R: Real> Table<R> {
@@ -456,6 +559,7 @@ impl<R: Real, const CUBIC: bool, const VECTORS: usize> NullaryFnOnce
         let mut work = Work::new(engine.layout.classes);
         let mut stop = StopRule::new(engine.regime.training.perfect_steps);
         engine.promote_pairs();
+        engine.settle_promoted();
         let mut taken = 0;
         let mut stopping = false;
         while taken < steps && !stopping {
@@ -476,6 +580,7 @@ impl<R: Real, const CUBIC: bool, const VECTORS: usize> NullaryFnOnce
             if stopping || taken % TURN == 0 {
                 engine.visit::<CUBIC>(stopping);
                 engine.promote_pairs();
+                engine.settle_promoted();
             }
         }
         engine.finish::<CUBIC>(taken)
@@ -524,19 +629,24 @@ impl<R: Real> Engine<'_, R> {
         let negligible = R::of(NEGLIGIBLE_RESIDUAL);
         let (overlaps, gradient) = (&self.table.overlaps[..], &mut self.table.gradient[..]);
         let (mut errors, mut loss) = (0, 0.0);
+        let most = self.tracks.iter().map(|t| t.blocks.len()).max();
+        work.slopes
+            .resize(most.unwrap_or(0) * vectors, [R::zero(); LANES]);
         for track in &mut self.tracks {
-            let padded = track.owed.len();
-            let present = track.classes.len();
+            let blocks = &self.fast.blocks[track.blocks.clone()];
+            let rows = track.blocks.start * vectors..track.blocks.end * vectors;
+            let noise = &mut self.fast.noise[rows];
+            let soft = &self.fast.soft[track.lanes.clone()];
+            let owed = &mut self.fast.owed[track.lanes.clone()];
+            let present = track.present;
+            let padded = owed.len();
             let sums = &mut work.sums[..padded * LANES];
             let logits = &mut work.logits[..padded];
             let residual = &mut work.residual[..padded];
-            if work.slopes.len() < track.noise.len() {
-                work.slopes.resize(track.noise.len(), [R::zero(); LANES]);
-            }
             sums.fill([R::zero(); LANES]);
-            let rows = track.noise.chunks_exact(vectors);
+            let rows = noise.chunks_exact(vectors);
             let rows = rows.zip(work.slopes.chunks_exact_mut(vectors));
-            for (block, (b, slopes)) in track.blocks.iter().zip(rows) {
+            for (block, (b, slopes)) in blocks.iter().zip(rows) {
                 let a = &overlaps[block.pair as usize * vectors..][..vectors];
                 let place = &mut sums[block.slot as usize];
                 let mut sum = *place;
@@ -556,7 +666,7 @@ impl<R: Real> Engine<'_, R> {
             }
             let sample = Present {
                 logits,
-                soft: &track.soft,
+                soft,
                 absent_soft: track.absent_soft,
                 absent: R::of((k - present) as f64),
             };
@@ -571,13 +681,13 @@ impl<R: Real> Engine<'_, R> {
                 loss -= fit.label_probability.wide().ln();
             }
             track.absent_owed += absent;
-            for (owed, e) in track.owed.iter_mut().zip(&*residual) {
+            for (owed, e) in owed.iter_mut().zip(&*residual) {
                 *owed = each(|l| owed[l] + e[l]);
             }
             let residual = residual.as_flattened();
-            let rows = track.noise.chunks_exact_mut(vectors);
+            let rows = noise.chunks_exact_mut(vectors);
             let rows = rows.zip(work.slopes.chunks_exact(vectors));
-            for (block, (b, slopes)) in track.blocks.iter().zip(rows) {
+            for (block, (b, slopes)) in blocks.iter().zip(rows) {
                 let e = residual[block.slot as usize];
                 if e.abs() < negligible {
                     continue;
@@ -601,9 +711,12 @@ impl<R: Real> Engine<'_, R> {
         } = self.layout;
         self.table.write_back(stride, &mut self.state.features);
         for track in &self.tracks {
-            let rows = track.noise.as_flattened().chunks_exact(stride);
-            for (block, b) in track.blocks.iter().zip(rows) {
-                let class = track.classes[block.slot as usize] as usize;
+            let vectors = stride / LANES;
+            let rows = track.blocks.start * vectors..track.blocks.end * vectors;
+            let rows = self.fast.noise[rows].as_flattened().chunks_exact(stride);
+            let classes = self.fast.classes[track.lanes.clone()].as_flattened();
+            for (block, b) in self.fast.blocks[track.blocks.clone()].iter().zip(rows) {
+                let class = classes[block.slot as usize] as usize;
                 self.state.noise[track.start + (block.patch as usize * k + class) * stride..]
                     [..stride]
                     .copy_from_slice(b);

@@ -127,7 +127,7 @@ fn heading(f: &Finding) -> String {
         .control
         .as_ref()
         .map_or(f.claim.clone(), |c| format!("{} (control: {c})", f.claim));
-    let subject = text::subject(f.statistic, &f.quantity, f.event).replace('`', "");
+    let subject = text::plain(&text::subject(f.statistic, &f.quantity, f.event));
     format!(
         "{who}: {subject} {}  {}",
         text::band(f.band),
@@ -190,7 +190,7 @@ fn strip(panel: &Area, one: &Observed) -> Drawn {
 fn power_law(panel: &Area, f: &Finding, law: &PowerLaw) -> Drawn {
     let color = if f.control.is_some() { SECOND } else { FIRST };
     let at: Vec<f64> = law.points.iter().map(|p| p.at).collect();
-    let fitted = |x: f64| (law.log_amplitude + law.exponent * x.ln()).exp();
+    let fitted = |x: f64| (law.log_amplitude + law.fitted_exponent * x.ln()).exp();
     let low = |p: &crate::statistics::exponent::Point| {
         (p.value - 2.0 * p.standard_error).max(p.value / 10.0)
     };

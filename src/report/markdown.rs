@@ -46,7 +46,7 @@ pub(super) fn overview(main: &Evidence, replications: &[Evidence], figures: &Fig
         profile(plan.profile),
         plan.version,
     );
-    out += "| theorem | claim | claimed | measured | interval | worlds | verdict | its negative control |\n";
+    out += "| theorem | claim | claimed | measured | evidence | worlds | verdict | its negative control |\n";
     out += "|---|---|---|---|---|---|---|---|\n";
     for f in &own {
         let answers: Vec<String> = controls
@@ -69,7 +69,7 @@ pub(super) fn overview(main: &Evidence, replications: &[Evidence], figures: &Fig
             text::subject(f.statistic, &f.quantity, f.event),
             text::band(f.band),
             text::measured(f),
-            text::interval(f.estimate.interval),
+            text::evidence(f),
             f.estimate.worlds,
             text::verdict(f),
             answers.join("; "),
@@ -152,7 +152,7 @@ pub(super) fn theorem(main: &Evidence, theorem: &Theorem) -> String {
         theorem.statement.trim(),
         theorem.source
     );
-    out += "| claim | claimed | measured | interval | worlds | level α | verdict |\n|---|---|---|---|---|---|---|\n";
+    out += "| claim | claimed | measured | evidence | worlds | level α | verdict |\n|---|---|---|---|---|---|---|\n";
     for f in &findings {
         let who = f
             .control
@@ -164,7 +164,7 @@ pub(super) fn theorem(main: &Evidence, theorem: &Theorem) -> String {
             text::subject(f.statistic, &f.quantity, f.event),
             text::band(f.band),
             text::measured(f),
-            text::interval(f.estimate.interval),
+            text::evidence(f),
             f.estimate.worlds,
             if f.alpha == 0.0 {
                 "none needed".into()
@@ -192,6 +192,7 @@ pub(super) fn theorem(main: &Evidence, theorem: &Theorem) -> String {
             let _ = writeln!(out, "| `{name}` | {predicted:.3} | {measured:.3} |");
         }
     }
+    out += &learned_of_views(main, theorem);
     out += "\n## The regime against the paper's assumptions\n\n| parameter | the paper | here | standing |\n|---|---|---|---|\n";
     for a in assumptions(&theorem.regime, &theorem.procedure) {
         let _ = writeln!(
@@ -231,5 +232,36 @@ pub(super) fn theorem(main: &Evidence, theorem: &Theorem) -> String {
         plan.seed,
         budget.worlds
     );
+    out
+}
+
+/// What each random-feature model has learned, over both parts of the data and of both views; empty for theorems without them.
+fn learned_of_views(main: &Evidence, theorem: &Theorem) -> String {
+    const MEASURES: [(&str, &str); 6] = [
+        ("err_multi_view", "error, multi-view"),
+        ("err_single_view", "error, single-view"),
+        ("acc_view_1", "right on view 1 alone"),
+        ("acc_view_2", "right on view 2 alone"),
+        ("classes_both", "classes of which both views are known"),
+        ("condition", "condition number"),
+    ];
+    let of = |model: &str, measure: &str| {
+        main.mean(&theorem.name, &format!("random_features.{measure}_{model}"))
+    };
+    if theorem.sweep.is_some() || of("single", "err_multi_view").is_none() {
+        return String::new();
+    }
+    let titles = MEASURES.map(|(_, title)| title).join(" | ");
+    let mut out = format!(
+        "\n## What each model has learned\n\nMeans over worlds.\n\n| model | {titles} |\n|---|---|---|---|---|---|---|\n"
+    );
+    for (model, title) in crate::random_features::MODELS {
+        let cells = MEASURES.map(|(measure, _)| match of(model, measure) {
+            Some(x) if measure == "condition" => format!("{x:.0e}"),
+            Some(x) => format!("{x:.3}"),
+            None => "—".into(),
+        });
+        let _ = writeln!(out, "| {title} | {} |", cells.join(" | "));
+    }
     out
 }

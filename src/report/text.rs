@@ -1,6 +1,6 @@
-//! Words and numbers of the reports.
+//! Words and numbers of findings and claims, wherever they are shown.
 
-use crate::statistics::{Band, Interval, Verdict};
+use crate::statistics::{Band, Interval, Verdict, clopper_pearson};
 use crate::theorem::{Claim, Statistic};
 use crate::verify::Finding;
 
@@ -45,10 +45,33 @@ pub fn band(band: Band) -> String {
     }
 }
 
+/// What the evidence says of a finding's value: its interval; of a claim on every world how many held, and what that says of others.
+pub fn evidence(finding: &Finding) -> String {
+    let estimate = &finding.estimate;
+    if finding.statistic != Statistic::EveryWorld {
+        return interval(estimate.interval);
+    }
+    if estimate.verdict == Verdict::Refuted {
+        return format!("broken; worlds range over {}", interval(estimate.interval));
+    }
+    let others = clopper_pearson(0, estimate.worlds, 0.95).map_or(1.0, |i| i.upper);
+    format!(
+        "held in all {} (at 95 %, at most {:.0} % of worlds differ)",
+        estimate.worlds,
+        100.0 * others
+    )
+}
+
+/// Words without the marks of a code host.
+pub fn plain(words: &str) -> String {
+    words.replace('`', "")
+}
+
 /// What a claim speaks of, without its band.
 pub fn subject(statistic: Statistic, quantity: &str, event: Option<Band>) -> String {
     match (statistic, event) {
-        (Statistic::Mean | Statistic::BoundedMean, _) => format!("mean of `{quantity}`"),
+        (Statistic::Mean, _) => format!("mean of `{quantity}`"),
+        (Statistic::BoundedMean, _) => format!("mean of `{quantity}`, in [0, 1] by nature"),
         (Statistic::Share, Some(event)) => {
             format!("share of worlds with `{quantity}` {}", band(event))
         }
@@ -63,7 +86,7 @@ pub fn refutation(claim: &Claim) -> &'static str {
     match claim.statistic {
         Statistic::EveryWorld => "one world outside the band",
         Statistic::MeanExponent | Statistic::SpreadExponent => {
-            "the fitted exponent's interval, once all worlds are there, wholly outside the band"
+            "the exponent's interval, once all worlds are there, wholly outside the band"
         }
         _ => "the time-uniform interval over worlds wholly outside the band",
     }

@@ -1,11 +1,17 @@
 //! How a mean, or a spread over worlds, grows or falls with a parameter: the exponent of a power law.
 //!
 //! At each value `x_j` of the parameter a fixed number of worlds gives an estimate `y_j` (their mean, or their standard deviation)
-//! and its relative standard error `u_j` by the delta method. The line `ln y = a + b ln x` is fitted by least squares with weights
-//! `1/u_j²`. A power law need not hold exactly: where the points scatter about the line by more than their errors, the standard
-//! error of `b` is enlarged by the square root of `χ²` per degree of freedom (Birge, Physical Review 40(2), 1932). The interval
-//! for `b` is Student's with the degrees of freedom of the smallest sample. It is valid for worlds whose number was fixed
-//! beforehand: nothing is decided before the last one.
+//! and its relative standard error `u_j` by the delta method.
+//!
+//! What is claimed is the exponent over the whole range, from the smallest parameter to the largest,
+//!
+//! ```text
+//! b = ln(y_last / y_first) / ln(x_last / x_first),   standard error √(u_first² + u_last²) / ln(x_last / x_first),
+//! ```
+//!
+//! which supposes no law in between. Its interval is Student's with the degrees of freedom of the smaller sample; it is valid for worlds
+//! whose number was fixed beforehand: nothing is decided before the last one. Beside it stands the line `ln y = a + b ln x`
+//! fitted to all points by least squares with weights `1/u_j²`, whose `χ²` says how near to a power law they are.
 
 use serde::{Deserialize, Serialize};
 use statrs::distribution::{ContinuousCDF, StudentsT};
@@ -35,18 +41,22 @@ pub struct Point {
     pub standard_error: f64,
 }
 
-/// A fitted power law `y = e^a x^b`.
+/// A power law `y = e^a x^b` through points.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PowerLaw {
-    /// The points, in the order of the parameter's values.
+    /// The points, by increasing parameter.
     pub points: Vec<Point>,
-    /// `b`.
+    /// `b` from the first point to the last.
     pub exponent: f64,
-    /// Standard error of `b`, enlarged where the points scatter.
+    /// Its standard error.
     pub standard_error: f64,
-    /// `a`.
+    /// `b` of the line fitted to all points.
+    pub fitted_exponent: f64,
+    /// Its standard error, were the line true.
+    pub fitted_standard_error: f64,
+    /// `a` of the fitted line.
     pub log_amplitude: f64,
-    /// `χ²` of the points about the line; the degrees of freedom are two fewer than the points.
+    /// `χ²` of the points about the fitted line; the degrees of freedom are two fewer than the points.
     pub chi_squared: f64,
 }
 
@@ -94,12 +104,13 @@ fn error_of_spread(values: &[f64], summary: &Summary) -> f64 {
 }
 
 impl PowerLaw {
-    /// Fits the points; `None` with fewer than three, or where a value or parameter is not above 0 and has no logarithm.
-    pub fn fit(points: Vec<Point>) -> Option<Self> {
+    /// The law of the points; `None` with fewer than three, or where a value or parameter is not above 0 and has no logarithm.
+    pub fn fit(mut points: Vec<Point>) -> Option<Self> {
         let usable = |p: &Point| p.at > 0.0 && p.value > 0.0 && p.worlds > 1;
         if points.len() < 3 || !points.iter().all(usable) {
             return None;
         }
+        points.sort_by(|p, q| p.at.total_cmp(&q.at));
         let rows: Vec<[f64; 3]> = points
             .iter()
             .map(|p| {
@@ -110,21 +121,25 @@ impl PowerLaw {
                 ]
             })
             .collect();
+        let ([x_first, y_first, w_first], [x_last, y_last, w_last]) =
+            (rows[0], rows[rows.len() - 1]);
+        let range = x_last - x_first;
+        if range == 0.0 {
+            return None;
+        }
         let sum = |term: &dyn Fn(&[f64; 3]) -> f64| rows.iter().map(term).sum::<f64>();
         let weight = sum(&|[_, _, w]| *w);
         let x_mean = sum(&|[x, _, w]| w * x) / weight;
         let y_mean = sum(&|[_, y, w]| w * y) / weight;
         let x_spread = sum(&|[x, _, w]| w * (x - x_mean).powi(2));
-        if x_spread == 0.0 {
-            return None;
-        }
-        let exponent = sum(&|[x, y, w]| w * (x - x_mean) * (y - y_mean)) / x_spread;
-        let log_amplitude = y_mean - exponent * x_mean;
-        let chi_squared = sum(&|[x, y, w]| w * (y - log_amplitude - exponent * x).powi(2));
-        let scatter = (chi_squared / (points.len() - 2) as f64).max(1.0);
+        let slope = sum(&|[x, y, w]| w * (x - x_mean) * (y - y_mean)) / x_spread;
+        let log_amplitude = y_mean - slope * x_mean;
+        let chi_squared = sum(&|[x, y, w]| w * (y - log_amplitude - slope * x).powi(2));
         Some(Self {
-            exponent,
-            standard_error: (scatter / x_spread).sqrt(),
+            exponent: (y_last - y_first) / range,
+            standard_error: (1.0 / w_first + 1.0 / w_last).sqrt() / range,
+            fitted_exponent: slope,
+            fitted_standard_error: (1.0 / x_spread).sqrt(),
             log_amplitude,
             chi_squared,
             points,

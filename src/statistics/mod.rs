@@ -14,7 +14,7 @@
 //!   given truth (a false bound cannot be wrongly refuted), so the verdict's error stays `α`; each end is a `1 − α` bound by itself,
 //!   and the two ends together cover with `1 − 2α` ([`Sides`]).
 //!
-//! A fitted exponent ([`exponent`]) is decided once, after a number of worlds fixed beforehand.
+//! An exponent ([`exponent`]) is decided once, after a number of worlds fixed beforehand.
 //!
 //! [`ErrorBudget`] divides one family-wise `α` over the claims of a run.
 //!
