@@ -14,7 +14,7 @@
 //! What this leaves out, against the [`mod@reference`]:
 //! - slow blocks add less than `P m φ(θ)` to a logit during training, and are left out of it (the logits
 //!   returned at the end have them);
-//! - a slow block is visited once its class is owed a residual of [`Rates::period`] `= T` (`T/k` for the
+//! - a slow block is visited once its own class is owed a residual of [`Rates::period`] `= T` (`T/k` for the
 //!   absent classes, of which there are `k` times as many), or at the end. Meanwhile its pre-activation
 //!   grows by a share of at most `δ = T (η/k) (s z²/k + ν² k/N) θ/ϱ²`, which [`Rates::of`] keeps under 1 %,
 //!   and its slope by twice that: it is paid at the slope half-way through its own growth, so that what
@@ -196,7 +196,9 @@ struct Engine<'a, R: Real> {
     /// Gradient from slow blocks, `[features][k][stride]`, and the features it has reached.
     gradient: Vec<R>,
     reached: Vec<bool>,
+    /// What each class is paid in a visit, and the classes that are paid something.
     debts: Vec<R>,
+    debtors: Vec<usize>,
 }
 
 impl<'a, R: Real> Engine<'a, R> {
@@ -261,7 +263,8 @@ impl<'a, R: Real> Engine<'a, R> {
             carriers,
             gradient: vec![R::zero(); state.features.len()],
             reached: vec![false; features],
-            debts: vec![R::zero(); k],
+            debts: Vec::with_capacity(k),
+            debtors: Vec::with_capacity(k),
             state,
         };
         // Sample by sample, so that what is used together lies together.
@@ -356,7 +359,7 @@ impl<'a, R: Real> Engine<'a, R> {
         }
     }
 
-    /// Pays the slow blocks of the samples that are due, or of all.
+    /// Pays the slow blocks that are due, or all.
     #[inline(always)]
     fn visit<const CUBIC: bool>(&mut self, all: bool) {
         let Layout {
@@ -367,50 +370,57 @@ impl<'a, R: Real> Engine<'a, R> {
         self.table.write_back(stride, &mut self.state.features);
         for t in 0..self.tracks.len() {
             let track = &mut self.tracks[t];
-            let mut most = [track.absent_owed.abs() * per_class; LANES];
-            let owed_of_present = &mut self.fast.owed[track.lanes.clone()];
-            for owed in &*owed_of_present {
+            let due = if all { R::zero() } else { track.due };
+            let absent_due = track.absent_owed.abs() * per_class >= due;
+            let owed = &mut self.fast.owed[track.lanes.clone()];
+            let mut most = [R::zero(); LANES];
+            for owed in &*owed {
                 most = each(|l| larger(most[l], owed[l].abs()));
             }
-            if !all && across(most, larger) < track.due {
+            if !absent_due && across(most, larger) < due {
                 continue;
             }
             track.due = self.period;
-            self.debts.fill(track.absent_owed);
-            let classes = self.fast.classes[track.lanes.clone()].as_flattened();
-            let owed = owed_of_present.as_flattened();
-            for (i, owed) in classes.iter().zip(owed).take(track.present) {
-                self.debts[*i as usize] = *owed;
+            self.debts.clear();
+            if absent_due {
+                self.debts.resize(k, track.absent_owed);
+                track.absent_owed = R::zero();
+            } else {
+                self.debts.resize(k, R::zero());
             }
-            track.absent_owed = R::zero();
-            owed_of_present.fill([R::zero(); LANES]);
+            let classes = self.fast.classes[track.lanes.clone()].as_flattened();
+            let owed = owed.as_flattened_mut().iter_mut();
+            for (class, owed) in classes.iter().zip(owed).take(track.present) {
+                let paid = owed.abs() >= due;
+                self.debts[*class as usize] = if paid {
+                    std::mem::take(owed)
+                } else {
+                    R::zero()
+                };
+            }
+            let debtors = self.debts.iter().enumerate();
+            let debtors = debtors.filter(|(_, owed)| **owed != R::zero());
+            self.debtors.clear();
+            self.debtors.extend(debtors.map(|(class, _)| class));
             let start = track.start;
             let sample = &self.data.samples[track.sample];
             for (p, patch) in sample.patches.iter().enumerate() {
                 let z = R::of(patch.weight.into());
                 let v = patch.feature.unwrap_or(0) as usize;
                 self.reached[v] = true;
-                let a = &self.state.features[v * row..][..row];
-                let g = &mut self.gradient[v * row..][..row];
-                let b = &mut self.state.noise[start + p * row..][..row];
-                let top = pay::<R, CUBIC>(
-                    &self.activation,
-                    z,
-                    self.noise_rate,
-                    &self.debts,
-                    a,
-                    g,
-                    b,
-                    stride,
-                );
-                if top > self.threshold {
-                    for class in 0..k {
-                        let block = class * stride..(class + 1) * stride;
-                        let a = &self.state.features[v * row..][block.clone()];
-                        let b = &self.state.noise[start + p * row..][block];
-                        if a.iter().zip(b).any(|(a, b)| z * *a + *b > self.threshold) {
-                            self.promote(t, p, class);
-                        }
+                for d in 0..self.debtors.len() {
+                    let class = self.debtors[d];
+                    let block = class * stride..(class + 1) * stride;
+                    let owed = self.debts[class];
+                    let top = pay::<R, CUBIC>(
+                        &self.activation,
+                        [z, owed * z, owed * self.noise_rate],
+                        &self.state.features[v * row..][block.clone()],
+                        &mut self.gradient[v * row..][block.clone()],
+                        &mut self.state.noise[start + p * row..][block],
+                    );
+                    if top > self.threshold {
+                        self.promote(t, p, class);
                     }
                 }
             }
@@ -741,37 +751,29 @@ fn larger<R: Real>(a: R, b: R) -> R {
     if a > b { a } else { b }
 }
 
-/// Pays a slow patch what it is owed, for all classes, at the slope half-way through its own growth; returns
-/// its largest pre-activation.
+/// Pays a slow block of weight `z` what it is owed, its pulls on the feature and on the noise overlaps, at the slope
+/// half-way through its own growth; returns its largest pre-activation.
 #[inline(always)]
-#[allow(clippy::too_many_arguments)]
 fn pay<R: Real, const CUBIC: bool>(
     activation: &SmoothedRelu<R>,
-    z: R,
-    noise_rate: R,
-    owed: &[R],
+    [z, pull, noise_pull]: [R; 3],
     a: &[R],
     g: &mut [R],
     b: &mut [R],
-    stride: usize,
 ) -> R {
-    let vectors = stride / LANES;
     let mut top = [R::neg_infinity(); LANES];
-    let a = a.as_chunks::<LANES>().0.chunks_exact(vectors);
-    let g = g.as_chunks_mut::<LANES>().0.chunks_exact_mut(vectors);
-    let b = b.as_chunks_mut::<LANES>().0.chunks_exact_mut(vectors);
-    for (((e, a), g), b) in owed.iter().zip(a).zip(g).zip(b) {
-        let (pull, noise_pull) = (*e * z, *e * noise_rate);
-        let half_pull = R::of(0.5) * noise_pull;
-        for ((a, g), b) in a.iter().zip(g).zip(b) {
-            let s = each(|l| z * a[l] + b[l]);
-            let before = activation.evaluate_lanes::<CUBIC>(s).1;
-            let midway = each(|l| s[l] + half_pull * before[l]);
-            let slopes = activation.evaluate_lanes::<CUBIC>(midway).1;
-            *g = each(|l| g[l] + pull * slopes[l]);
-            *b = each(|l| b[l] + noise_pull * slopes[l]);
-            top = each(|l| larger(s[l], top[l]));
-        }
+    let a = a.as_chunks::<LANES>().0;
+    let g = g.as_chunks_mut::<LANES>().0;
+    let b = b.as_chunks_mut::<LANES>().0;
+    let half_pull = R::of(0.5) * noise_pull;
+    for ((a, g), b) in a.iter().zip(g).zip(b) {
+        let s = each(|l| z * a[l] + b[l]);
+        let before = activation.evaluate_lanes::<CUBIC>(s).1;
+        let midway = each(|l| s[l] + half_pull * before[l]);
+        let slopes = activation.evaluate_lanes::<CUBIC>(midway).1;
+        *g = each(|l| g[l] + pull * slopes[l]);
+        *b = each(|l| b[l] + noise_pull * slopes[l]);
+        top = each(|l| larger(s[l], top[l]));
     }
     across(top, larger)
 }
