@@ -79,7 +79,7 @@ impl Submission {
 #SBATCH --time={time}
 #SBATCH --requeue
 #SBATCH --open-mode=append
-#SBATCH --output={log}/task-%a.log
+#SBATCH --output=\"{log}/task-%a.log\"
 # A task that is killed and requeued continues its shard. When all are done:
 #   {program} explore merge {folder}/whole {folder}/shard-*
 exec {program} explore {sweep} --shard \"$SLURM_ARRAY_TASK_ID/{tasks}\" --threads {cores} --out {folder}/shard-\"$SLURM_ARRAY_TASK_ID\"
