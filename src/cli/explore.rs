@@ -64,6 +64,9 @@ pub struct SweepArgs {
     /// Most worlds of a cell
     #[arg(long, value_name = "N")]
     worlds: Option<u64>,
+    /// Most worlds of all cells together, dealt out where a verdict is near
+    #[arg(long, value_name = "N")]
+    total_worlds: Option<u64>,
     /// Confidence of each cell's verdict, inside (0, 1)
     #[arg(long, value_name = "C")]
     confidence: Option<f64>,
@@ -180,6 +183,7 @@ impl SweepArgs {
                 },
                 claims: Vec::new(),
                 worlds: 32,
+                total_worlds: None,
                 confidence: 0.95,
                 seed: 1,
             },
@@ -197,6 +201,7 @@ impl SweepArgs {
             sweep.claims.clone_from(&self.claim);
         }
         sweep.worlds = self.worlds.unwrap_or(sweep.worlds);
+        sweep.total_worlds = self.total_worlds.or(sweep.total_worlds);
         sweep.confidence = self.confidence.unwrap_or(sweep.confidence);
         sweep.seed = self.seed.unwrap_or(sweep.seed);
         sweep.cells()?;

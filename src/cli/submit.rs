@@ -2,6 +2,7 @@
 
 use super::explore::SweepArgs;
 use super::{Failure, write};
+use multiview::explore::{Manifest, Shard};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
@@ -37,6 +38,11 @@ impl Submission {
     /// Writes the sweep and the job script, and hands the script to Slurm.
     pub fn run(&self) -> Result<ExitCode, Failure> {
         let sweep = self.sweep.read()?;
+        let shard = Shard {
+            index: 0,
+            count: self.tasks as usize,
+        };
+        Manifest::new(sweep.clone(), shard).plan()?;
         std::fs::create_dir_all(&self.out)?;
         let out = std::path::absolute(&self.out)?;
         let file = out.join("sweep.toml");
