@@ -86,7 +86,7 @@ pub enum Action {
         parts: Vec<PathBuf>,
     },
     /// Write an array job for a cluster, and submit it
-    Submit(submit::Submission),
+    Submit(Box<submit::Submission>),
     /// Show the regimes that were tried and failed, with the reason
     Failed {
         /// Print them as JSON
