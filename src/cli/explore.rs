@@ -11,6 +11,7 @@ use multiview::objective::Objective;
 use multiview::procedure::World;
 use multiview::record::{Kept, Record};
 use multiview::report::failed::{FailedRegime, failed_regimes};
+use multiview::report::text;
 use multiview::seed::WorldSeed;
 use multiview::verify::{Event, Finding, Plan, Report};
 use std::collections::{BTreeMap, BTreeSet};
@@ -243,12 +244,34 @@ pub fn open(directory: &Path, manifest: &Manifest) -> Result<(Record, Kept), Fai
 fn publish(manifest: &Manifest, report: &Report, directory: &Path) -> Result<(), Failure> {
     let cells = Cells::of(&manifest.sweep, &report.findings)?;
     write_all(directory, &pages::render(manifest, &cells, report)?)?;
-    for claim in cells.claims() {
-        let map = text_map(&cells, claim);
-        println!("{claim} ({})\n{map}", manifest.sweep.title);
+    if cells.values.iter().all(|values| values.len() == 1) {
+        // A map of one cell says too little.
+        cells
+            .standings
+            .iter()
+            .for_each(|s| println!("{}", in_words(&s.finding)));
+    } else {
+        for claim in cells.claims() {
+            let map = text_map(&cells, claim);
+            println!("{claim} ({})\n{map}", manifest.sweep.title);
+        }
     }
     println!("tables and maps in {}", directory.display());
     Ok(())
+}
+
+fn in_words(f: &Finding) -> String {
+    format!(
+        "{} {} {}: claimed {} {}, measured {} with interval {} over {} worlds",
+        glyph(f.estimate.verdict),
+        f.claim,
+        f.estimate.verdict,
+        text::subject(f.statistic, &f.quantity, f.event).replace('`', ""),
+        text::band(f.band),
+        text::measured(f),
+        text::interval(f.estimate.interval),
+        f.estimate.worlds
+    )
 }
 
 /// Cells settled, in flight and left, and the map so far.
