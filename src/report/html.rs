@@ -61,3 +61,28 @@ fn section(id: &str, markdown: &str, figures: &Figures) -> String {
     }
     format!("<section id=\"{id}\">\n{html}</section>\n")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::Map;
+
+    #[test]
+    fn maps_are_inlined() {
+        let maps = [Map {
+            name: "ties".into(),
+            title: "Ties".into(),
+            line: "1 confirmed.".into(),
+            picture: "map".into(),
+            svg: "<svg id=\"drawn\"></svg>".into(),
+        }];
+        let figures = Figures {
+            evidence: Default::default(),
+            mechanism: Vec::new(),
+            maps: &maps,
+        };
+        let overview = format!("![Ties]({})", maps[0].path());
+        let page = page(&overview, &[], &figures);
+        assert!(page.contains("id=\"drawn\"") && !page.contains("<img"));
+    }
+}
