@@ -87,8 +87,10 @@
 //! | [`procedure`] | what a world trains: single models, ensemble, students |
 //! | [`random_features`] | read-outs over features that are never trained |
 //! | [`statistics`] | intervals, confidence sequences, verdicts, the error budget |
+//! | [`allocation`] | a total of worlds, dealt out where a verdict is near |
 //! | [`theorem`], [`record`], [`verify`] | theorem files, the append-only record, and deciding |
 
+pub mod allocation;
 pub mod data;
 pub mod engine;
 pub mod evaluation;

@@ -81,6 +81,9 @@ impl Record {
     /// If there is one already, or it cannot be written.
     pub fn create(directory: &Path, manifest: &impl Serialize) -> Result<Self, RecordError> {
         std::fs::create_dir_all(directory).map_err(io(directory))?;
+        // Locked first: of two processes that begin here at once, one writes the manifest.
+        let worlds = directory.join(WORLDS);
+        let file = open(&worlds)?;
         let path = directory.join(MANIFEST);
         if path.exists() {
             return Err(RecordError::Exists(directory.into()));
@@ -96,7 +99,7 @@ impl Record {
         File::open(directory)
             .and_then(|d| d.sync_all())
             .map_err(io(directory))?;
-        Ok(Self::resume(directory)?.0)
+        Ok(Self { path: worlds, file })
     }
 
     /// Reads the manifest of the record in `directory`.

@@ -4,6 +4,7 @@
 //! the worlds' indices whatever the order in which threads finish them, so a verdict does not depend on
 //! the number of threads; an experiment stops when all its claims are settled or its budget is spent.
 
+use crate::allocation::{Standing, deal};
 use crate::procedure::{Procedure, WorldOutcome, run_world};
 use crate::random_features::RandomFeatureError;
 use crate::record::{Kept, Record, RecordError, WorldRecord, Worlds};
@@ -32,6 +33,9 @@ pub struct Plan {
     pub profile: Profile,
     /// Family-wise confidence over all claims of the run.
     pub confidence: f64,
+    /// Most worlds that count, over all experiments; none when each has only its own budget.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub total_worlds: Option<u64>,
     /// The theorems.
     pub theorems: Vec<Theorem>,
 }
@@ -156,6 +160,8 @@ pub struct Experiment {
     pub title: String,
     /// Largest number of worlds.
     pub budget: u64,
+    /// Worlds that it may see in the present round: all of its budget, unless there is a total.
+    allowed: u64,
     regime: Regime,
     procedure: Procedure,
     watches: Vec<Watch>,
@@ -202,6 +208,7 @@ impl Plan {
             seed,
             profile,
             confidence: confidences.fold(0.0, f64::max),
+            total_worlds: None,
             theorems,
         }
     }
@@ -301,8 +308,8 @@ impl Plan {
         })
     }
 
-    /// The experiments, having seen the worlds of a record.
-    fn shown(&self, worlds: &Worlds) -> Result<Vec<Experiment>, VerifyError> {
+    /// The experiments with the worlds of a record, before they have seen any.
+    fn with_worlds(&self, worlds: &Worlds) -> Result<Vec<Experiment>, VerifyError> {
         let mut experiments = self.experiments()?;
         for experiment in &mut experiments {
             for ((key, world), outcome) in worlds {
@@ -310,9 +317,26 @@ impl Plan {
                     experiment.outcomes.insert(*world, outcome.clone());
                 }
             }
-            experiment.observe()?;
         }
         Ok(experiments)
+    }
+
+    /// Begins a round: says how many worlds each experiment may see, and shows it those that it has. Whether there is a round.
+    fn begin_round(&self, experiments: &mut [Experiment]) -> Result<bool, VerifyError> {
+        let standings: Vec<Standing> = experiments.iter().map(Experiment::standing).collect();
+        let allowed = match self.total_worlds {
+            Some(total) => deal(total, &standings),
+            None => standings.iter().map(|s| s.most).collect(),
+        };
+        let mut begun = false;
+        for (experiment, allowed) in experiments.iter_mut().zip(allowed) {
+            if allowed > experiment.allowed {
+                begun = true;
+                experiment.allowed = allowed;
+                experiment.observe()?;
+            }
+        }
+        Ok(begun)
     }
 
     /// What a record says, without training; `None` while it lacks worlds that the claims need.
@@ -320,12 +344,13 @@ impl Plan {
     /// # Errors
     /// A control out of range, or a world without a quantity that a claim needs.
     pub fn replay(&self, worlds: &Worlds) -> Result<Option<Report>, VerifyError> {
-        let experiments = self.shown(worlds)?;
-        let done = |e: &Experiment| e.settled() || e.seen >= e.budget;
-        Ok(experiments
-            .iter()
-            .all(done)
-            .then(|| self.report(&experiments)))
+        let mut experiments = self.with_worlds(worlds)?;
+        while self.begin_round(&mut experiments)? {
+            if experiments.iter().any(Experiment::open) {
+                return Ok(None);
+            }
+        }
+        Ok(Some(self.report(&experiments)))
     }
 
     /// Trains the worlds that `record` lacks, on `threads` threads, until every claim is settled or its budget
@@ -340,7 +365,21 @@ impl Plan {
         threads: usize,
         listen: &(dyn Fn(Event) + Sync),
     ) -> Result<Report, VerifyError> {
-        let experiments = self.shown(&kept.worlds)?;
+        let mut experiments = self.with_worlds(&kept.worlds)?;
+        while self.begin_round(&mut experiments)? {
+            self.train(&mut experiments, record, threads, listen)?;
+        }
+        Ok(self.report(&experiments))
+    }
+
+    /// Trains what a round lacks.
+    fn train(
+        &self,
+        experiments: &mut [Experiment],
+        record: &mut Record,
+        threads: usize,
+        listen: &(dyn Fn(Event) + Sync),
+    ) -> Result<(), VerifyError> {
         let state = Mutex::new((experiments, record, None::<VerifyError>));
         let lock = || state.lock().unwrap_or_else(PoisonError::into_inner);
         let work = || {
@@ -350,7 +389,7 @@ impl Plan {
                     if guard.2.is_some() {
                         return;
                     }
-                    let Some((index, world)) = next_world(&mut guard.0) else {
+                    let Some((index, world)) = next_world(guard.0) else {
                         return;
                     };
                     let experiment = &guard.0[index];
@@ -395,11 +434,8 @@ impl Plan {
                 scope.spawn(work);
             }
         });
-        let (experiments, _, failure) = state.into_inner().unwrap_or_else(PoisonError::into_inner);
-        match failure {
-            Some(error) => Err(error),
-            None => Ok(self.report(&experiments)),
-        }
+        let (_, _, failure) = state.into_inner().unwrap_or_else(PoisonError::into_inner);
+        failure.map_or(Ok(()), Err)
     }
 
     fn report(&self, experiments: &[Experiment]) -> Report {
@@ -447,7 +483,7 @@ fn next_world(experiments: &mut [Experiment]) -> Option<(usize, u64)> {
     let open = experiments
         .iter_mut()
         .enumerate()
-        .filter(|(_, e)| !e.settled() && e.next < e.budget);
+        .filter(|(_, e)| e.open() && e.next < e.allowed);
     let (index, experiment) = open.min_by_key(|(_, e)| e.in_flight)?;
     let world = experiment.next;
     experiment.in_flight += 1;
@@ -466,6 +502,7 @@ impl Experiment {
             key: String::new(),
             title,
             budget,
+            allowed: 0,
             regime,
             procedure,
             watches,
@@ -489,9 +526,31 @@ impl Experiment {
             })
     }
 
+    /// Whether it may see another world in this round, and needs it.
+    fn open(&self) -> bool {
+        !self.settled() && self.seen < self.allowed
+    }
+
+    fn standing(&self) -> Standing {
+        let needs = |watch: &Watch| match &watch.process {
+            Process::Inference(sequence) if sequence.verdict() == Verdict::Undecided => {
+                let forecast = sequence.estimate().worlds_needed;
+                forecast.map_or(u64::MAX, |worlds| worlds.saturating_sub(self.seen))
+            }
+            Process::Inference(_) | Process::Every { .. } => 0,
+            Process::Point(_) => self.budget - self.seen,
+        };
+        Standing {
+            seen: self.seen,
+            most: self.budget,
+            needs: (!self.settled())
+                .then(|| self.watches.iter().map(needs).max().unwrap_or_default()),
+        }
+    }
+
     /// Shows the claims every world that follows on the last one they have seen.
     fn observe(&mut self) -> Result<(), VerifyError> {
-        while !self.settled() && self.seen < self.budget {
+        while self.open() {
             let Some(outcome) = self.outcomes.get(&self.seen) else {
                 break;
             };

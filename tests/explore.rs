@@ -1,8 +1,11 @@
 //! Exploring: the grammar, interruptions, shards, and what is written.
 
 use assert_cmd::Command;
-use multiview::explore::{Design, Sweep};
+use multiview::allocation::{Standing, deal};
+use multiview::explore::{Design, Manifest, Shard, Sweep};
+use multiview::record::Record;
 use predicates::str::contains;
+use proptest::prelude::*;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use tempfile::TempDir;
@@ -71,6 +74,14 @@ fn bad_sweeps_name_the_field_the_value_and_the_range() {
         (
             &["--axis", "k=4", "--theorem", "concentration"],
             "without a sweep of its own",
+        ),
+        (
+            &["--axis", "k=6,8", "--total-worlds", "1"],
+            "total_worlds = 1 is out of range: at least one for each of the 2 cells",
+        ),
+        (
+            &["--axis", "k=6,8", "--total-worlds", "20", "--shard", "0/2"],
+            "total_worlds = 20 is out of range: none when the cells are dealt out to shards",
         ),
         (&[], "at least one axis"),
         (&["unknown"], "one of ties, wrong-features"),
@@ -260,4 +271,134 @@ fn tables_and_maps_are_written_and_stable() {
     assert_eq!(json["rows"].as_array().map(Vec::len), Some(8));
     assert!(json["columns"]["measured"].is_string());
     insta::assert_snapshot!(String::from_utf8(read("README.md")).expect("UTF-8"));
+}
+
+#[test]
+fn a_full_disk_stops_the_run_and_loses_nothing() {
+    let folder = folder();
+    let at = |name: &str| folder.path().join(name);
+    run(&at("calm"), &[]);
+    let full = at("full");
+    // A file may grow to 8 KiB: then writing fails, as it does where the disk is full.
+    let limited = "trap '' XFSZ; ulimit -f 8; exec \"$@\"";
+    Command::new("bash")
+        .args(["-c", limited, "bash", env!("CARGO_BIN_EXE_multiview")])
+        .args(["explore", SWEEP, "--threads", "2", "--out"])
+        .arg(&full)
+        .assert()
+        .code(2)
+        .stderr(contains("worlds.jsonl"));
+    let worlds = full.join("worlds.jsonl");
+    let before = std::fs::read_to_string(&worlds).expect("worlds");
+    assert!(before.ends_with('\n'), "a torn line stayed");
+    run(&full, &[]);
+    let after = std::fs::read_to_string(&worlds).expect("worlds");
+    assert!(after.starts_with(&before) && after.len() > before.len());
+    assert_eq!(merged(&[full]), merged(&[at("calm")]));
+}
+
+#[test]
+fn a_second_process_is_kept_off_a_store() {
+    let folder = folder();
+    let out = folder.path().join("out");
+    let mut first = std::process::Command::new(env!("CARGO_BIN_EXE_multiview"))
+        .args(["explore", "tests/fixtures/array.toml", "--shard", "7/8"])
+        .arg("--out")
+        .arg(&out)
+        .stderr(Stdio::null())
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("it starts");
+    let worlds = || std::fs::read_to_string(out.join("worlds.jsonl")).unwrap_or_default();
+    while worlds().is_empty() {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    explore()
+        .args(["tests/fixtures/array.toml", "--shard", "7/8", "--out"])
+        .arg(&out)
+        .assert()
+        .code(2)
+        .stderr(contains("in use by another process"));
+    let _ = first.kill();
+    let _ = first.wait();
+    assert!(worlds().lines().all(|l| l.starts_with("{\"experiment\"")));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 8, ..ProptestConfig::default() })]
+
+    /// Whatever was kept when it was interrupted, and on however many threads it goes on.
+    #[test]
+    fn a_total_is_dealt_out_alike_whatever_happens(
+        total in 8_u64..80,
+        threads in 1_usize..5,
+        kept in any::<u64>(),
+    ) {
+        let text = std::fs::read_to_string(SWEEP).expect("the fixture");
+        let mut sweep = Sweep::parse(SWEEP, &text).expect("valid");
+        sweep.total_worlds = Some(total);
+        let plan = Manifest::new(sweep, Shard::WHOLE).plan().expect("in range");
+        let folder = folder();
+        let run = |name: &str, threads: usize| {
+            let directory = folder.path().join(name);
+            let (mut record, kept) = Record::resume(&directory).expect("a record");
+            plan.run(&mut record, kept, threads, &|_| {}).expect("it runs")
+        };
+        for name in ["calm", "stormy"] {
+            Record::create(&folder.path().join(name), &plan).expect("begun");
+        }
+        let calm = run("calm", 1);
+        let lines = |name: &str| {
+            std::fs::read_to_string(folder.path().join(name).join("worlds.jsonl")).expect("worlds")
+        };
+        let all = lines("calm");
+        let survivors: String = (all.lines().enumerate())
+            .filter(|(i, _)| kept >> (i % 64) & 1 == 1)
+            .map(|(_, line)| format!("{line}\n"))
+            .collect();
+        std::fs::write(folder.path().join("stormy/worlds.jsonl"), survivors).expect("written");
+        let stormy = run("stormy", threads);
+        prop_assert_eq!(&stormy, &calm);
+        prop_assert!(calm.worlds <= total);
+        let (_, kept) = Record::resume(&folder.path().join("stormy")).expect("a record");
+        prop_assert_eq!(plan.replay(&kept.worlds).expect("judged"), Some(calm));
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_round_stays_within_the_total_and_gives_the_settled_nothing(
+        total in 0_u64..500,
+        cells in prop::collection::vec((0_u64..20, 0_u64..30, prop::option::of(0_u64..40)), 1..12),
+    ) {
+        let standings: Vec<Standing> = (cells.iter())
+            .map(|&(seen, more, needs)| Standing { seen, most: seen + more, needs })
+            .collect();
+        let seen: u64 = standings.iter().map(|s| s.seen).sum();
+        let allowed = deal(total, &standings);
+        prop_assert!(allowed.iter().sum::<u64>() <= total.max(seen));
+        let mut open_and_waiting = false;
+        for (standing, allowed) in standings.iter().zip(&allowed) {
+            prop_assert!((standing.seen..=standing.most).contains(allowed));
+            if standing.needs.is_none() {
+                prop_assert_eq!(*allowed, standing.seen);
+            }
+            open_and_waiting |= standing.needs.is_some() && standing.seen < standing.most;
+        }
+        // As long as there is something to give and someone to take it, a round gives.
+        let given = allowed.iter().sum::<u64>() > seen;
+        prop_assert_eq!(given, open_and_waiting && seen < total);
+    }
+}
+
+#[test]
+fn what_the_settled_did_not_spend_goes_to_the_nearest_to_a_verdict() {
+    let cell = |needs| Standing {
+        seen: 10,
+        most: 40,
+        needs,
+    };
+    let cells = [cell(None), cell(Some(3)), cell(Some(30)), cell(None)];
+    assert_eq!(deal(60, &cells), [10, 13, 25, 10]);
+    assert_eq!(deal(42, &cells), [10, 12, 10, 10]);
 }

@@ -1,17 +1,18 @@
 //! `multiview explore`.
 
-use super::{Failure, submit, table, verify, write};
+use super::{Failure, submit, table, verify, write_all};
 use indicatif::{ProgressBar, ProgressStyle};
-use multiview::explore::failed::failed_regimes;
-use multiview::explore::maps::{Picture, glyph, text_map};
+use multiview::explore::maps::{glyph, text_map};
+use multiview::explore::pages;
 use multiview::explore::store::merge;
 use multiview::explore::sweep::{EMBEDDED, Values};
 use multiview::explore::{Axis, Cells, Design, Manifest, Shard, Sweep};
 use multiview::objective::Objective;
 use multiview::procedure::World;
 use multiview::record::{Kept, Record};
+use multiview::report::failed::{FailedRegime, failed_regimes};
+use multiview::report::text;
 use multiview::seed::WorldSeed;
-use multiview::statistics::Verdict;
 use multiview::verify::{Event, Finding, Plan, Report};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -64,6 +65,9 @@ pub struct SweepArgs {
     /// Most worlds of a cell
     #[arg(long, value_name = "N")]
     worlds: Option<u64>,
+    /// Most worlds of all cells together, dealt out where a verdict is near
+    #[arg(long, value_name = "N")]
+    total_worlds: Option<u64>,
     /// Confidence of each cell's verdict, inside (0, 1)
     #[arg(long, value_name = "C")]
     confidence: Option<f64>,
@@ -83,7 +87,7 @@ pub enum Action {
         parts: Vec<PathBuf>,
     },
     /// Write an array job for a cluster, and submit it
-    Submit(submit::Submission),
+    Submit(Box<submit::Submission>),
     /// Show the regimes that were tried and failed, with the reason
     Failed {
         /// Print them as JSON
@@ -104,7 +108,7 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
             if *json {
                 println!("{}", serde_json::to_string_pretty(&regimes)?);
             } else {
-                let row = |r: &multiview::explore::failed::FailedRegime| {
+                let row = |r: &FailedRegime| {
                     vec![
                         r.theorem.clone(),
                         r.regime.clone(),
@@ -145,10 +149,8 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
         kept.worlds.len()
     );
     verify::on_interrupt("run the same command again to continue".into())?;
-    let live = Live::new(&manifest.sweep, plan.theorems.len());
     let threads = verify::threads(args.threads);
-    let report = plan.run(&mut record, kept, threads, &|event| live.show(&event))?;
-    live.bar.finish_and_clear();
+    let report = watched(&manifest, &plan, &mut record, kept, threads)?;
     drop(record);
     publish(&manifest, &report, &directory)?;
     Ok(ExitCode::SUCCESS)
@@ -182,6 +184,7 @@ impl SweepArgs {
                 },
                 claims: Vec::new(),
                 worlds: 32,
+                total_worlds: None,
                 confidence: 0.95,
                 seed: 1,
             },
@@ -199,6 +202,7 @@ impl SweepArgs {
             sweep.claims.clone_from(&self.claim);
         }
         sweep.worlds = self.worlds.unwrap_or(sweep.worlds);
+        sweep.total_worlds = self.total_worlds.or(sweep.total_worlds);
         sweep.confidence = self.confidence.unwrap_or(sweep.confidence);
         sweep.seed = self.seed.unwrap_or(sweep.seed);
         sweep.cells()?;
@@ -206,8 +210,22 @@ impl SweepArgs {
     }
 }
 
+/// Runs the cells of an exploration under a display of its progress.
+pub fn watched(
+    manifest: &Manifest,
+    plan: &Plan,
+    record: &mut Record,
+    kept: Kept,
+    threads: usize,
+) -> Result<Report, Failure> {
+    let live = Live::new(&manifest.sweep, plan.theorems.len());
+    let report = plan.run(record, kept, threads, &|event| live.show(&event))?;
+    live.bar.finish_and_clear();
+    Ok(report)
+}
+
 /// The record of an exploration: begun, or continued if it is of the same sweep and shard.
-fn open(directory: &Path, manifest: &Manifest) -> Result<(Record, Kept), Failure> {
+pub fn open(directory: &Path, manifest: &Manifest) -> Result<(Record, Kept), Failure> {
     if !directory.join("manifest.json").exists() {
         return Ok((Record::create(directory, manifest)?, Kept::default()));
     }
@@ -225,42 +243,35 @@ fn open(directory: &Path, manifest: &Manifest) -> Result<(Record, Kept), Failure
 /// Writes the tables and pictures of a finished exploration, and prints its map.
 fn publish(manifest: &Manifest, report: &Report, directory: &Path) -> Result<(), Failure> {
     let cells = Cells::of(&manifest.sweep, &report.findings)?;
-    let table = cells.table();
-    write(&directory.join("cells.csv"), &table.csv())?;
-    let json = serde_json::to_string_pretty(&table.json())? + "\n";
-    write(&directory.join("cells.json"), &json)?;
-    std::fs::write(directory.join("cells.parquet"), table.parquet()?)?;
-    let mut page = format!("# {}\n", manifest.sweep.title);
-    for picture in Picture::all(&cells) {
-        let name = picture.name();
-        write(&directory.join(format!("{name}.svg")), &picture.svg()?)?;
-        picture.png(&directory.join(format!("{name}.png")))?;
-        let _ = writeln!(
-            page,
-            "\n![{}]({name}.svg)\n\n{}",
-            picture.title(),
-            picture.description()
-        );
+    write_all(directory, &pages::render(manifest, &cells, report)?)?;
+    if cells.values.iter().all(|values| values.len() == 1) {
+        // A map of one cell says too little.
+        cells
+            .standings
+            .iter()
+            .for_each(|s| println!("{}", in_words(&s.finding)));
+    } else {
+        for claim in cells.claims() {
+            let map = text_map(&cells, claim);
+            println!("{claim} ({})\n{map}", manifest.sweep.title);
+        }
     }
-    for claim in cells.claims() {
-        let map = text_map(&cells, claim);
-        println!("{claim} ({})\n{map}", manifest.sweep.title);
-        let _ = writeln!(page, "\n```text\n{map}```");
-    }
-    let _ = writeln!(
-        page,
-        "\n{} confirmed, {} refuted, {} undecided, in {} worlds of seed {}; multiview {}. Every number: [CSV](cells.csv), \
-         [JSON](cells.json), [Parquet](cells.parquet).",
-        cells.count(Verdict::Confirmed),
-        cells.count(Verdict::Refuted),
-        cells.count(Verdict::Undecided),
-        report.worlds,
-        manifest.sweep.seed,
-        manifest.version
-    );
-    write(&directory.join("README.md"), &page)?;
     println!("tables and maps in {}", directory.display());
     Ok(())
+}
+
+fn in_words(f: &Finding) -> String {
+    format!(
+        "{} {} {}: claimed {} {}, measured {} with interval {} over {} worlds",
+        glyph(f.estimate.verdict),
+        f.claim,
+        f.estimate.verdict,
+        text::subject(f.statistic, &f.quantity, f.event).replace('`', ""),
+        text::band(f.band),
+        text::measured(f),
+        text::interval(f.estimate.interval),
+        f.estimate.worlds
+    )
 }
 
 /// Cells settled, in flight and left, and the map so far.

@@ -77,6 +77,18 @@ fn theorem(name: &str) -> Result<multiview::theorem::Theorem, Failure> {
     })
 }
 
+/// Writes files below a directory.
+fn write_all(directory: &std::path::Path, files: &multiview::report::Files) -> Result<(), Failure> {
+    for (name, bytes) in files {
+        let path = directory.join(name);
+        let parent = path.parent().unwrap_or(directory);
+        std::fs::create_dir_all(parent)
+            .and_then(|()| std::fs::write(&path, bytes))
+            .map_err(|e| format!("{}: {e}", path.display()))?;
+    }
+    Ok(())
+}
+
 /// Writes `text` to `path`, or to standard output for `-`.
 fn write(path: &std::path::Path, text: &str) -> Result<(), Failure> {
     if path.as_os_str() == "-" {

@@ -1,8 +1,9 @@
 //! `multiview report`.
 
-use super::{Failure, verify};
+use super::{Failure, explore, verify, write_all};
+use multiview::explore::{Cells, Manifest, Shard, Sweep, pages, sweep::EMBEDDED};
 use multiview::record::Record;
-use multiview::report::{Evidence, Files, mechanism::Mechanism, render};
+use multiview::report::{Evidence, Files, Map, mechanism::Mechanism, render};
 use multiview::theorem::{Profile, Theorem};
 use multiview::verify::Plan;
 use std::path::{Path, PathBuf};
@@ -19,7 +20,7 @@ const RECORDS: [(&str, Profile, u64); 4] = [
 
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Everything under DIR is a function of the records in DIR/records; what is missing there is trained first, which from nothing takes hours. Interrupt it at any time: finished worlds are kept."
+    after_help = "Everything under DIR is a function of the records in DIR/records and DIR/sweeps; what is missing there is trained first, which from nothing takes hours. Interrupt it at any time: finished worlds are kept."
 )]
 pub struct Args {
     /// Where the reports and their records are
@@ -51,17 +52,16 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
     };
     let seed = main.report.plan.seed;
     let mechanism = look(&records.join("mechanism.json"), seed, args.check)?;
-    let files = render(main, replications, &mechanism)?;
+    let mut files = Files::new();
+    let mut maps = Vec::new();
+    for (name, _) in EMBEDDED {
+        maps.extend(sweep(&args.dir, name, args.check, threads, &mut files)?);
+    }
+    files.extend(render(main, replications, &mechanism, &maps)?);
     if args.check {
         return Ok(compare(&args.dir, &files));
     }
-    for (path, text) in &files {
-        let path = args.dir.join(path);
-        if let Some(parent) = path.parent() {
-            std::fs::create_dir_all(parent)?;
-        }
-        super::write(&path, text)?;
-    }
+    write_all(&args.dir, &files)?;
     println!("{} files in {}", files.len(), args.dir.display());
     Ok(ExitCode::SUCCESS)
 }
@@ -86,6 +86,38 @@ fn complete(
     Ok(Evidence::new(name, report, kept))
 }
 
+/// A shipped sweep: its files go to `files`. Worlds that its record lacks are trained; a check leaves it out instead.
+fn sweep(
+    reports: &Path,
+    name: &str,
+    check: bool,
+    threads: usize,
+    files: &mut Files,
+) -> Result<Option<Map>, Failure> {
+    let path = format!("sweeps/{name}");
+    let directory = reports.join(&path);
+    if check && !directory.join("manifest.json").exists() {
+        eprintln!("{}: no record; left out", directory.display());
+        return Ok(None);
+    }
+    let shipped = Sweep::embedded(name).ok_or("an embedded sweep is missing")?;
+    let manifest = Manifest::new(shipped, Shard::WHOLE);
+    let (mut record, kept) = explore::open(&directory, &manifest)?;
+    let plan = manifest.plan()?;
+    let report = match plan.replay(&kept.worlds)? {
+        Some(report) => report,
+        None if check => {
+            eprintln!("{}: unfinished; left out", directory.display());
+            return Ok(None);
+        }
+        None => explore::watched(&manifest, &plan, &mut record, kept, threads)?,
+    };
+    let cells = Cells::of(&manifest.sweep, &report.findings)?;
+    let own = pages::render(&manifest, &cells, &report)?;
+    files.extend((own.into_iter()).map(|(file, bytes)| (format!("{path}/{file}"), bytes)));
+    Ok(Some(pages::map(&manifest, &cells, &report)?))
+}
+
 /// What the pictures of the mechanism show; trained anew where it is missing or was made otherwise.
 fn look(path: &Path, seed: u64, check: bool) -> Result<Mechanism, Failure> {
     if let Ok(text) = std::fs::read_to_string(path) {
@@ -103,8 +135,8 @@ fn look(path: &Path, seed: u64, check: bool) -> Result<Mechanism, Failure> {
 
 /// Says which files differ from what they should be.
 fn compare(directory: &Path, files: &Files) -> ExitCode {
-    let differs = |(path, text): &(&String, &String)| {
-        std::fs::read_to_string(directory.join(path)).ok().as_ref() != Some(text)
+    let differs = |(path, bytes): &(&String, &Vec<u8>)| {
+        std::fs::read(directory.join(path)).ok().as_ref() != Some(bytes)
     };
     let different: Vec<&String> = files.iter().filter(differs).map(|(path, _)| path).collect();
     for path in &different {

@@ -2,6 +2,7 @@
 
 use super::explore::SweepArgs;
 use super::{Failure, write};
+use multiview::explore::{Manifest, Shard};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
@@ -37,6 +38,11 @@ impl Submission {
     /// Writes the sweep and the job script, and hands the script to Slurm.
     pub fn run(&self) -> Result<ExitCode, Failure> {
         let sweep = self.sweep.read()?;
+        let shard = Shard {
+            index: 0,
+            count: self.tasks as usize,
+        };
+        Manifest::new(sweep.clone(), shard).plan()?;
         std::fs::create_dir_all(&self.out)?;
         let out = std::path::absolute(&self.out)?;
         let file = out.join("sweep.toml");
@@ -79,7 +85,7 @@ impl Submission {
 #SBATCH --time={time}
 #SBATCH --requeue
 #SBATCH --open-mode=append
-#SBATCH --output={log}/task-%a.log
+#SBATCH --output=\"{log}/task-%a.log\"
 # A task that is killed and requeued continues its shard. When all are done:
 #   {program} explore merge {folder}/whole {folder}/shard-*
 exec {program} explore {sweep} --shard \"$SLURM_ARRAY_TASK_ID/{tasks}\" --threads {cores} --out {folder}/shard-\"$SLURM_ARRAY_TASK_ID\"

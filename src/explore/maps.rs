@@ -2,14 +2,14 @@
 
 use super::outcome::{Cells, Standing};
 use crate::figure::{
-    Area, BAND, Drawn, FIRST, FigureError, GRID, INK, PAPER, SECOND, bitmap, extent, font, svg,
+    Area, BAND, Drawn, FIRST, FigureError, GRID, INK, PAPER, REFUTED, SECOND, extent, font, png,
+    svg,
 };
 use crate::report::text;
 use crate::statistics::{Interval, Verdict};
 use plotters::coord::Shift;
 use plotters::prelude::*;
 use std::fmt::Write;
-use std::path::Path;
 
 /// A picture of an exploration: a map for a pair of axes, or a curve along one.
 #[derive(Clone, Debug)]
@@ -102,12 +102,12 @@ impl<'a> Picture<'a> {
         )
     }
 
-    /// As PNG, into a file.
+    /// As PNG.
     ///
     /// # Errors
-    /// If it cannot be drawn or written.
-    pub fn png(&self, path: &Path) -> Result<(), FigureError> {
-        bitmap(path, self.size(), |area| self.draw(area))
+    /// If it cannot be drawn.
+    pub fn png(&self) -> Result<Vec<u8>, FigureError> {
+        png(self.size(), |area| self.draw(area))
     }
 
     fn size(&self) -> (u32, u32) {
@@ -245,7 +245,7 @@ impl<'a> Picture<'a> {
 fn look(verdict: Verdict) -> (RGBColor, RGBColor) {
     match verdict {
         Verdict::Confirmed => (BAND, FIRST),
-        Verdict::Refuted => (RGBColor(0xf3, 0xd3, 0xc2), SECOND),
+        Verdict::Refuted => (REFUTED, SECOND),
         Verdict::Undecided => (PAPER, INK),
     }
 }

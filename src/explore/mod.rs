@@ -8,9 +8,9 @@
 //! whatever the order in which they ended; so shards, threads and interruptions change nothing, and [`merge`](store::merge) gives
 //! the very records that one process keeps.
 
-pub mod failed;
 pub mod maps;
 pub mod outcome;
+pub mod pages;
 pub mod shard;
 pub mod store;
 pub mod sweep;

@@ -3,6 +3,7 @@
 use super::shard::Shard;
 use super::sweep::{Sweep, SweepError};
 use crate::record::{Record, RecordError, WorldRecord, Worlds};
+use crate::regime::require;
 use crate::statistics::StatisticsError;
 use crate::verify::{Plan, Report, VerifyError};
 use serde::{Deserialize, Serialize};
@@ -59,13 +60,20 @@ impl Manifest {
     /// The cells of the shard as a run: each a theorem of its own.
     ///
     /// # Errors
-    /// A sweep out of range.
+    /// A sweep out of range, or one in shards with a total of worlds.
     pub fn plan(&self) -> Result<Plan, SweepError> {
+        require(
+            self.sweep.total_worlds.is_none() || self.shard == Shard::WHOLE,
+            "total_worlds",
+            self.sweep.total_worlds.unwrap_or_default(),
+            "none when the cells are dealt out to shards, since a total couples them",
+        )?;
         let cells = self.sweep.cells()?.into_iter();
         let mine = cells.filter(|cell| self.shard.has(cell.index));
         Ok(Plan {
             version: self.version.clone(),
             confidence: self.sweep.confidence,
+            total_worlds: self.sweep.total_worlds,
             ..Plan::new(
                 mine.map(|cell| cell.theorem).collect(),
                 Sweep::PROFILE,

@@ -87,6 +87,9 @@ pub struct Sweep {
     pub claims: Vec<String>,
     /// Most worlds of a cell.
     pub worlds: u64,
+    /// Most worlds of all cells together, dealt out where a verdict is near; none when each cell has only its own budget.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub total_worlds: Option<u64>,
     /// Confidence of each cell's verdict, inside (0, 1).
     pub confidence: f64,
     /// Seed of the experiment.
@@ -194,6 +197,12 @@ impl Sweep {
             "axes",
             count,
             "1 to 100000 cells",
+        )?;
+        require(
+            self.total_worlds.is_none_or(|total| total >= count as u64),
+            "total_worlds",
+            self.total_worlds.unwrap_or_default(),
+            format!("at least one for each of the {count} cells"),
         )?;
         let picks = self.picks(&axes, count);
         let mut cells = Vec::new();

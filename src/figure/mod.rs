@@ -20,6 +20,8 @@ pub const PAPER: RGBColor = RGBColor(0xff, 0xff, 0xff);
 pub const GRID: RGBColor = RGBColor(0xd4, 0xd6, 0xdc);
 /// A claimed band.
 pub const BAND: RGBColor = RGBColor(0xd6, 0xe6, 0xd2);
+/// What is refuted, behind its mark.
+pub const REFUTED: RGBColor = RGBColor(0xf3, 0xd3, 0xc2);
 /// The first series.
 pub const FIRST: RGBColor = RGBColor(0x1f, 0x5f, 0xa8);
 /// The second series, and negative controls.
@@ -28,11 +30,12 @@ pub const SECOND: RGBColor = RGBColor(0xb4, 0x4a, 0x14);
 pub const THIRD: RGBColor = RGBColor(0x5a, 0x3d, 0x8f);
 
 /// The palette with the names that a style sheet gives to it.
-pub const PALETTE: [(RGBColor, &str); 7] = [
+pub const PALETTE: [(RGBColor, &str); 8] = [
     (INK, "ink"),
     (PAPER, "paper"),
     (GRID, "grid"),
     (BAND, "band"),
+    (REFUTED, "refuted"),
     (FIRST, "first"),
     (SECOND, "second"),
     (THIRD, "third"),
@@ -142,19 +145,28 @@ pub fn extent(values: impl IntoIterator<Item = f64>, margin: f64) -> std::ops::R
     least - margin * length..most + margin * length
 }
 
-/// Draws a PNG of so many pixels into a file.
+/// Draws a PNG of so many pixels.
 ///
 /// # Errors
-/// If `draw` fails or the file cannot be written.
-pub fn bitmap(
-    path: &std::path::Path,
-    size: (u32, u32),
+/// If `draw` fails.
+pub fn png(
+    (width, height): (u32, u32),
     draw: impl FnOnce(&DrawingArea<BitMapBackend, Shift>) -> Drawn,
-) -> Result<(), FigureError> {
+) -> Result<Vec<u8>, FigureError> {
     register();
-    let failed = |e: Box<dyn std::error::Error>| FigureError(e.to_string());
-    let area = BitMapBackend::new(path, size).into_drawing_area();
-    area.fill(&PAPER).map_err(|e| failed(e.into()))?;
-    draw(&area).map_err(failed)?;
-    area.present().map_err(|e| failed(e.into()))
+    let mut pixels = vec![0; 3 * width as usize * height as usize];
+    let mut bytes = Vec::new();
+    let drawn = || -> Drawn {
+        let area = BitMapBackend::with_buffer(&mut pixels, (width, height)).into_drawing_area();
+        area.fill(&PAPER)?;
+        draw(&area)?;
+        area.present()?;
+        drop(area);
+        let mut encoder = png::Encoder::new(&mut bytes, width, height);
+        encoder.set_color(png::ColorType::Rgb);
+        encoder.write_header()?.write_image_data(&pixels)?;
+        Ok(())
+    };
+    drawn().map_err(|e| FigureError(e.to_string()))?;
+    Ok(bytes)
 }

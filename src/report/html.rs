@@ -46,20 +46,43 @@ fn section(id: &str, markdown: &str, figures: &Figures) -> String {
     html = html
         .replace("<table>", "<div class=\"scroll\" tabindex=\"0\"><table>")
         .replace("</table>", "</table></div>");
-    for figure in figures.all() {
-        for path in ["figures/", "../figures/"] {
-            let image = format!("<img src=\"{path}{}.svg\"", figure.name);
-            if let Some(start) = html.find(&image) {
-                let end = html[start..]
-                    .find("/>")
-                    .map_or(html.len(), |at| start + at + 2);
-                let inlined = format!(
-                    "<span class=\"figure\" tabindex=\"0\">{}</span>",
-                    themed(&figure.svg)
-                );
-                html.replace_range(start..end, &inlined);
-            }
+    for (path, svg) in figures.pictures() {
+        let image = format!("<img src=\"{path}\"");
+        if let Some(start) = html.find(&image) {
+            let end = html[start..]
+                .find("/>")
+                .map_or(html.len(), |at| start + at + 2);
+            let inlined = format!(
+                "<span class=\"figure\" tabindex=\"0\">{}</span>",
+                themed(svg)
+            );
+            html.replace_range(start..end, &inlined);
         }
     }
     format!("<section id=\"{id}\">\n{html}</section>\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::Map;
+
+    #[test]
+    fn maps_are_inlined() {
+        let maps = [Map {
+            name: "ties".into(),
+            title: "Ties".into(),
+            line: "1 confirmed.".into(),
+            picture: "map".into(),
+            svg: "<svg id=\"drawn\"></svg>".into(),
+        }];
+        let figures = Figures {
+            evidence: Default::default(),
+            mechanism: Vec::new(),
+            maps: &maps,
+        };
+        let overview = format!("![Ties]({})", maps[0].path());
+        let page = page(&overview, &[], &figures);
+        assert!(page.contains("id=\"drawn\"") && !page.contains("<img"));
+    }
 }

@@ -120,9 +120,22 @@ pub(super) fn overview(main: &Evidence, replications: &[Evidence], figures: &Fig
             figure.title, figure.name, figure.caption
         );
     }
+    out += "\n## Where it holds, and where it stops\n\n";
+    for map in figures.maps {
+        let _ = writeln!(
+            out,
+            "### {}\n\n![{}]({})\n\n{} [More](sweeps/{}/README.md).\n",
+            map.title,
+            map.title,
+            map.path(),
+            map.line,
+            map.name
+        );
+    }
+    out += "Regimes that were tried while the shipped ones were chosen, and failed: [failed regimes](failed-regimes.md).\n";
     let _ = writeln!(
         out,
-        "\n## Provenance\n\nMade by `multiview report` from the records under [records](records); deleting everything and running it again \
+        "\n## Provenance\n\nMade by `multiview report` from the records under [records](records), and from those beside the maps; deleting everything and running it again \
          restores these files. Record {}, seed {}, multiview {}. For machines: [results.json](results.json), \
          [its schema](results.schema.json).",
         main.name, plan.seed, plan.version

@@ -4,6 +4,7 @@
 //! [`render`] is a function of the records alone, so that the committed reports can be checked against the committed records.
 
 pub mod assumptions;
+pub mod failed;
 pub mod figures;
 mod html;
 mod markdown;
@@ -22,8 +23,30 @@ use std::collections::BTreeMap;
 
 pub use results::SCHEMA;
 
-/// Files by path below the reports' directory.
-pub type Files = BTreeMap<String, String>;
+/// Contents of files by path below a directory.
+pub type Files = BTreeMap<String, Vec<u8>>;
+
+/// A map of where claims hold, as the overview shows it.
+#[derive(Clone, Debug)]
+pub struct Map {
+    /// The sweep: what is written of it lies in `sweeps/NAME/`.
+    pub name: String,
+    /// The question.
+    pub title: String,
+    /// What was found, in one line.
+    pub line: String,
+    /// File name of the picture, without extension.
+    pub picture: String,
+    /// The picture.
+    pub svg: String,
+}
+
+impl Map {
+    /// Path of the picture below the reports' directory.
+    pub fn path(&self) -> String {
+        format!("sweeps/{}/{}.svg", self.name, self.picture)
+    }
+}
 
 /// A run and the worlds it rests on.
 #[derive(Clone, Debug)]
@@ -82,13 +105,14 @@ impl Evidence {
 }
 
 /// The figures of a report: one of evidence for each theorem, and those of the mechanism.
-struct Figures {
+struct Figures<'a> {
     evidence: BTreeMap<String, Figure>,
     mechanism: Vec<Figure>,
+    maps: &'a [Map],
 }
 
-impl Figures {
-    fn of(main: &Evidence, mechanism: &Mechanism) -> Result<Self, FigureError> {
+impl<'a> Figures<'a> {
+    fn of(main: &Evidence, mechanism: &Mechanism, maps: &'a [Map]) -> Result<Self, FigureError> {
         let theorems = &main.report.plan.theorems;
         let evidence = theorems
             .iter()
@@ -112,11 +136,22 @@ impl Figures {
         Ok(Self {
             evidence,
             mechanism: pictures,
+            maps,
         })
     }
 
     fn all(&self) -> impl Iterator<Item = &Figure> {
         self.evidence.values().chain(&self.mechanism)
+    }
+
+    /// Every picture, by the paths under which the pages show it.
+    fn pictures(&self) -> impl Iterator<Item = (String, &str)> {
+        let of_figure = |f: &'_ Figure| format!("figures/{}.svg", f.name);
+        let own = self.all().flat_map(move |f| {
+            let path = of_figure(f);
+            [format!("../{path}"), path].map(|path| (path, f.svg.as_str()))
+        });
+        own.chain(self.maps.iter().map(|map| (map.path(), map.svg.as_str())))
     }
 }
 
@@ -125,7 +160,7 @@ fn swept_neurons(procedure: &Procedure) -> Option<&[usize]> {
     (!growth.is_empty()).then_some(growth)
 }
 
-/// Every file of the reports but the records themselves.
+/// Every file of the reports but the records themselves and what is written of each sweep.
 ///
 /// # Errors
 /// If a figure cannot be drawn or a value written.
@@ -133,37 +168,40 @@ pub fn render(
     main: &Evidence,
     replications: &[Evidence],
     mechanism: &Mechanism,
+    maps: &[Map],
 ) -> Result<Files, Box<dyn std::error::Error>> {
-    let figures = Figures::of(main, mechanism)?;
-    let mut files = Files::new();
+    let figures = Figures::of(main, mechanism, maps)?;
+    let mut pages = BTreeMap::new();
     let overview = markdown::overview(main, replications, &figures);
     let mut sections = Vec::new();
     for theorem in &main.report.plan.theorems {
         let page = markdown::theorem(main, theorem);
         sections.push((theorem, page.clone()));
-        files.insert(format!("theorems/{}.md", theorem.name), page);
+        pages.insert(format!("theorems/{}.md", theorem.name), page);
     }
-    files.insert(
+    pages.insert(
         "index.html".into(),
         html::page(&overview, &sections, &figures),
     );
-    files.insert("README.md".into(), overview);
+    pages.insert("README.md".into(), overview);
+    pages.insert("failed-regimes.md".into(), failed::page());
     let results = results::results(main, replications);
-    files.insert(
+    pages.insert(
         "results.json".into(),
         serde_json::to_string_pretty(&results)? + "\n",
     );
-    files.insert("results.schema.json".into(), SCHEMA.into());
+    pages.insert("results.schema.json".into(), SCHEMA.into());
     for figure in figures.all() {
         let path = format!("figures/{}", figure.name);
-        files.insert(format!("{path}.svg"), figure.svg.clone());
-        files.insert(format!("{path}.csv"), figure.table.csv());
-        files.insert(
+        pages.insert(format!("{path}.svg"), figure.svg.clone());
+        pages.insert(format!("{path}.csv"), figure.table.csv());
+        pages.insert(
             format!("{path}.json"),
             serde_json::to_string(&figure.json())? + "\n",
         );
     }
-    Ok(files)
+    let bytes = |(path, text): (String, String)| (path, text.into_bytes());
+    Ok(pages.into_iter().map(bytes).collect())
 }
 
 /// What of a theorem's predictions was measured too: (name, predicted, measured).

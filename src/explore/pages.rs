@@ -1,0 +1,78 @@
+//! What is written of an exploration: tables, maps and a page that shows them.
+
+use super::maps::{Picture, text_map};
+use super::{Cells, Manifest};
+use crate::report::{Files, Map};
+use crate::statistics::Verdict;
+use crate::verify::Report;
+use std::error::Error;
+use std::fmt::Write;
+
+/// Every file of an exploration but its record, by name; a function of the record alone.
+///
+/// # Errors
+/// If a picture cannot be drawn or a table written.
+pub fn render(
+    manifest: &Manifest,
+    cells: &Cells,
+    report: &Report,
+) -> Result<Files, Box<dyn Error>> {
+    let mut files = Files::new();
+    let table = cells.table();
+    let json = serde_json::to_string_pretty(&table.json())? + "\n";
+    files.insert("cells.csv".into(), table.csv().into_bytes());
+    files.insert("cells.json".into(), json.into_bytes());
+    files.insert("cells.parquet".into(), table.parquet()?);
+    let mut page = format!("# {}\n", manifest.sweep.title);
+    for picture in Picture::all(cells) {
+        let name = picture.name();
+        files.insert(format!("{name}.svg"), picture.svg()?.into_bytes());
+        files.insert(format!("{name}.png"), picture.png()?);
+        let _ = writeln!(
+            page,
+            "\n![{}]({name}.svg)\n\n{}",
+            picture.title(),
+            picture.description()
+        );
+    }
+    for claim in cells.claims() {
+        let _ = writeln!(page, "\n```text\n{}```", text_map(cells, claim));
+    }
+    let _ = writeln!(
+        page,
+        "\n{} Every number: [CSV](cells.csv), [JSON](cells.json), [Parquet](cells.parquet).",
+        summary(manifest, cells, report)
+    );
+    files.insert("README.md".into(), page.into_bytes());
+    Ok(files)
+}
+
+/// An exploration as the overview of the reports shows it.
+///
+/// # Errors
+/// If its picture cannot be drawn.
+pub fn map(manifest: &Manifest, cells: &Cells, report: &Report) -> Result<Map, Box<dyn Error>> {
+    let pictures = Picture::all(cells);
+    let picture = pictures
+        .first()
+        .ok_or("a sweep without a claim has no map")?;
+    Ok(Map {
+        name: manifest.sweep.name.clone(),
+        title: manifest.sweep.title.clone(),
+        line: summary(manifest, cells, report),
+        picture: picture.name(),
+        svg: picture.svg()?,
+    })
+}
+
+fn summary(manifest: &Manifest, cells: &Cells, report: &Report) -> String {
+    format!(
+        "{} confirmed, {} refuted, {} undecided, in {} worlds of seed {}; multiview {}.",
+        cells.count(Verdict::Confirmed),
+        cells.count(Verdict::Refuted),
+        cells.count(Verdict::Undecided),
+        report.worlds,
+        manifest.sweep.seed,
+        manifest.version
+    )
+}
