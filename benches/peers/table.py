@@ -10,7 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-work, ours, k, m, rounds = sys.argv[1:]
+work, ours, k, m, rounds = sys.argv[1:6]
 step, candle = Path(__file__).with_name("step.py"), f"{work}/candle/release/candle-peer"
 frameworks = {"JAX": "jax", "PyTorch": "torch", "PyTorch, torch.compile": "torch-compile"}
 
@@ -75,5 +75,5 @@ print("# One gradient step of one model, here and elsewhere\n")
 print(f"`f32`, {rounds} rounds in turn, the same data; each contender was first checked to follow the same trajectory.")
 print("With two threads ours trains two models at once (time over models); the others share one model's step")
 print("between the threads. A ratio is taken within its round.")
-for engine in "overlap", "dense":
+for engine in sys.argv[6:] or ("overlap", "dense"):
     compare(engine)
