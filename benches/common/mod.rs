@@ -2,6 +2,7 @@
 #![allow(dead_code)]
 
 use multiview::data::DataSet;
+use multiview::engine::multirate::Rates;
 use multiview::engine::overlap::{Overlaps, Trained};
 use multiview::engine::{dense, multirate, reference};
 use multiview::objective::Objective;
@@ -73,6 +74,8 @@ pub struct Case {
 pub enum Engine {
     Reference,
     TwoRate,
+    /// Two rates, of which the slow one never comes.
+    OnlyFast,
 }
 
 impl Case {
@@ -100,8 +103,15 @@ impl Case {
 
     pub fn train_from(&self, start: Overlaps<f32>, engine: Engine, steps: usize) -> Trained<f32> {
         let (regime, data, objective) = (&self.regime, &self.data, &self.objective);
-        let rates = multirate::Rates::of(regime);
+        let rates = Rates::of(regime);
+        let never = Rates {
+            period: usize::MAX,
+            ..rates
+        };
         match engine {
+            Engine::OnlyFast => {
+                multirate::train(regime, never, data, start, objective, steps, None)
+            }
             Engine::Reference => reference::train(regime, data, start, objective, steps, None),
             Engine::TwoRate => multirate::train(regime, rates, data, start, objective, steps, None),
         }
