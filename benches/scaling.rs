@@ -327,6 +327,8 @@ fn draw(panel: &Area, family: &[Measured]) -> Drawn {
         .axis_style(INK)
         .label_style(font(11))
         .x_desc(name)
+        .x_label_formatter(&|x| round_number(*x))
+        .y_label_formatter(&|y| round_number(*y))
         .draw()?;
     for (y, color) in series {
         let fit = fit(family, y);
@@ -337,6 +339,19 @@ fn draw(panel: &Area, family: &[Measured]) -> Drawn {
     chart.draw_series(points(milliseconds).map(|p| Circle::new(p, 4, FIRST.filled())))?;
     chart.draw_series(points(megabytes).map(|p| Cross::new(p, 4, SECOND.stroke_width(2))))?;
     Ok(())
+}
+
+/// 1, 2 and 5 times a power of ten; the labels between them would overlap.
+fn round_number(x: f64) -> String {
+    let leading = x / 10f64.powf((x.log10() + 1e-9).floor());
+    if [1.0, 2.0, 5.0]
+        .iter()
+        .any(|round| (leading - round).abs() < 1e-6)
+    {
+        format!("{}", (x * 1e6).round() / 1e6)
+    } else {
+        String::new()
+    }
 }
 
 fn numbers(list: &str) -> Vec<Option<usize>> {
