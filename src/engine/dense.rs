@@ -17,6 +17,9 @@
 //! S = W X,     F_i(X_n) = Σ_{p,r} φ(S),     E = e ∘ φ'(S),     W += η/N E Xᵀ
 //! ```
 //!
+//! The products are all but the whole cost. Half of `E` is 0, neurons silent on a patch; skipping those entries exactly was
+//! tried and is no faster, since a multiply-add then has to load an operand of its own.
+//!
 //! Samples are taken in blocks whose inputs stay in cache from `S` to `E Xᵀ`; `S`, `φ'` and `E` share one
 //! buffer. The products run on the calling thread, so a result depends on the seed and on the
 //! processor's instruction set, never on the number of threads: worlds are what runs in parallel.
