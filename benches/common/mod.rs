@@ -2,8 +2,9 @@
 #![allow(dead_code)]
 
 use multiview::data::DataSet;
+use multiview::engine::multirate::Rates;
 use multiview::engine::overlap::{Overlaps, Trained};
-use multiview::engine::{multirate, reference};
+use multiview::engine::{dense, multirate, reference};
 use multiview::objective::Objective;
 use multiview::regime::{
     DataRegime, EngineKind, NetworkRegime, PatchCount, Regime, SampleCount, TrainingRegime,
@@ -52,6 +53,14 @@ pub fn regime(classes: usize, neurons: usize, samples: Option<usize>) -> Regime 
     }
 }
 
+/// The same family with vectors in `R^d`, `d = 1,000`.
+pub fn dense_regime(classes: usize, neurons: usize) -> Regime {
+    let mut regime = regime(classes, neurons, None);
+    regime.data.dimension = Some(1000);
+    regime.training.engine = EngineKind::Dense;
+    regime
+}
+
 /// A world and a network to train in it.
 pub struct Case {
     pub regime: Regime,
@@ -65,6 +74,8 @@ pub struct Case {
 pub enum Engine {
     Reference,
     TwoRate,
+    /// Two rates, of which the slow one never comes.
+    OnlyFast,
 }
 
 impl Case {
@@ -92,8 +103,15 @@ impl Case {
 
     pub fn train_from(&self, start: Overlaps<f32>, engine: Engine, steps: usize) -> Trained<f32> {
         let (regime, data, objective) = (&self.regime, &self.data, &self.objective);
-        let rates = multirate::Rates::of(regime);
+        let rates = Rates::of(regime);
+        let never = Rates {
+            period: usize::MAX,
+            ..rates
+        };
         match engine {
+            Engine::OnlyFast => {
+                multirate::train(regime, never, data, start, objective, steps, None)
+            }
             Engine::Reference => reference::train(regime, data, start, objective, steps, None),
             Engine::TwoRate => multirate::train(regime, rates, data, start, objective, steps, None),
         }
@@ -112,6 +130,57 @@ impl Case {
         let once = self.seconds(engine, 1);
         (self.seconds(engine, steps + 1) - once).max(0.0) / steps as f64
     }
+}
+
+/// A world of the dense engine and a network to train in it.
+pub struct DenseCase {
+    pub regime: Regime,
+    pub data: DataSet,
+    pub start: dense::Weights<f32>,
+    pub objective: Objective<f32>,
+}
+
+impl DenseCase {
+    pub fn new(regime: Regime) -> Self {
+        let data = DataSet::draw(&regime.data, &mut SEED.rng(Purpose::Data, 0));
+        let start = world(&regime, &data).initialise(&regime, SEED, 0);
+        let objective = Objective::cross_entropy(regime.data.classes);
+        Self {
+            regime,
+            data,
+            start,
+            objective,
+        }
+    }
+
+    /// The training set with its noise vectors.
+    pub fn world(&self) -> dense::World<'_, f32> {
+        world(&self.regime, &self.data)
+    }
+
+    pub fn train(&self, world: &dense::World<f32>, steps: usize) -> dense::Weights<f32> {
+        let start = self.start.clone();
+        dense::train(&self.regime, world, start, &self.objective, steps, None).0
+    }
+
+    /// Seconds of a step: a run of `steps + 1` less a run of 1.
+    pub fn seconds_per_step(&self, world: &dense::World<f32>, steps: usize) -> f64 {
+        let seconds = |steps| {
+            let clock = Instant::now();
+            std::hint::black_box(self.train(world, steps));
+            clock.elapsed().as_secs_f64()
+        };
+        let once = seconds(1);
+        (seconds(steps + 1) - once).max(0.0) / steps as f64
+    }
+}
+
+fn world<'a>(regime: &Regime, data: &'a DataSet) -> dense::World<'a, f32> {
+    let dimension = regime
+        .data
+        .dimension
+        .expect("a dense regime has a dimension");
+    dense::World::draw(regime, data, dimension, SEED).expect("room for the features")
 }
 
 /// Median.

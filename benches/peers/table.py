@@ -1,36 +1,79 @@
-"""Runs every contender in turn, several rounds, and prints medians, spreads and ratios.
+"""Runs every contender in turn, many rounds, and prints medians, spreads and ratios as Markdown.
 
-    table.py OURS DIR K M ROUNDS
+    table.py WORK OURS K M ROUNDS
 """
 
+import json
+import os
 import statistics
 import subprocess
 import sys
-from collections import defaultdict
 from pathlib import Path
 
-ours, directory, k, m, rounds = sys.argv[1:]
-overlap = Path(__file__).with_name("overlap.py")
-times = defaultdict(list)
+work, ours, k, m, rounds = sys.argv[1:6]
+step, candle = Path(__file__).with_name("step.py"), f"{work}/candle/release/candle-peer"
+frameworks = {"JAX": "jax", "PyTorch": "torch", "PyTorch, torch.compile": "torch-compile"}
 
 
-def output(*command):
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+class Contender:
+    """A process that answers each line with the milliseconds of a step."""
+
+    def __init__(self, name, threads, command):
+        self.name, self.times = name, []
+        environment = os.environ | {"RAYON_NUM_THREADS": threads}
+        pipe = subprocess.PIPE
+        self.process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env=environment)
+
+    def measure(self):
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+        return float(self.process.stdout.readline())
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait()
 
 
-for _ in range(int(rounds)):
+def contenders(engine, threads):
+    directory = f"{work}/{engine}"
+    own = {"ours": "dense"} if engine == "dense" else {"ours": "two-rate", "ours, plain loop": "reference"}
+    size = ("10", "8") if engine == "dense" else (k, m)
+    everyone = [Contender(name, threads, [ours, "time", kind, *size, threads]) for name, kind in own.items()]
+    for name, framework in frameworks.items():
+        command = [sys.executable, step, "time", engine, framework, directory, threads]
+        everyone.append(Contender(name, threads, command))
+    if engine == "dense":
+        everyone.append(Contender("candle", threads, [candle, "time", directory]))
+    return everyone
+
+
+def compare(engine):
+    header = json.loads(Path(work, engine, "header.json").read_text())
+    names = {"k": "k", "m": "m", "samples": "N", "patches": "patches", "dimension": "d"}
+    sizes = ", ".join(f"{name} = {header[key]:,}" for key, name in names.items() if header[key])
+    print(f"\n## {engine.capitalize()} engine: {sizes}\n", flush=True)
+    print("| threads | contender | median ms | lowest | highest | over ours: median | lowest | highest |")
+    print("|---|---|---|---|---|---|---|---|")
     for threads in "1", "2":
-        for line in output(ours, "time", k, m, threads).splitlines():
-            engine, value = line.split()
-            times[threads, f"ours, {engine}"].append(float(value))
-        for framework in "jax", "torch", "torch-compile":
-            text = output(sys.executable, overlap, "time", framework, directory, threads)
-            times[threads, framework].append(float(text.split()[-1]))
+        everyone = contenders(engine, threads)
+        for contender in everyone:
+            contender.measure()  # warm
+        for _ in range(int(rounds)):
+            for contender in everyone:
+                contender.times.append(contender.measure())
+        base = everyone[0].times
+        for contender in everyone:
+            contender.close()
+            times = contender.times
+            ratios = [t / b for t, b in zip(times, base)]
+            cells = [f"{f(times):.3f}" for f in (statistics.median, min, max)]
+            cells += [f"{f(ratios):.2f}" for f in (statistics.median, min, max)]
+            print(f"| {threads} | {contender.name} | {' | '.join(cells)} |", flush=True)
 
-print(f"\nOne gradient step of one model, k = {k}, m = {m}, f32, {rounds} rounds in turn. With 2 threads ours trains two")
-print("models at once (time over models); the others share one model's step between the threads.\n")
-print("threads  contender         median ms   lowest  highest   over ours, TwoRate (median of rounds)")
-for (threads, name), values in sorted(times.items()):
-    base = times[threads, "ours, TwoRate"]
-    ratio = statistics.median(v / b for v, b in zip(values, base))
-    print(f"{threads:>7}  {name:16} {statistics.median(values):10.3f} {min(values):8.3f} {max(values):8.3f} {ratio:8.1f}")
+
+print("# One gradient step of one model, here and elsewhere\n")
+print(f"`f32`, {rounds} rounds in turn, the same data; each contender was first checked to follow the same trajectory.")
+print("With two threads ours trains two models at once (time over models); the others share one model's step")
+print("between the threads. A ratio is taken within its round.")
+for engine in sys.argv[6:] or ("overlap", "dense"):
+    compare(engine)
