@@ -244,15 +244,3 @@ fn variance(cells: &[Cell]) -> f64 {
     // One error more than seen, spread over all draws: what "no error seen" still allows.
     spread / (cells * cells) + 1.0 / (draws.max(1) as f64).powi(2)
 }
-
-/// Largest learned overlap of each class with each of its own views,
-/// `Λ_{i,ℓ} = max_r ⟨w_{i,r}, v_{i,ℓ}⟩`, `[k][views]`.
-pub fn largest_overlaps(regime: &Regime, stride: usize, features: &[f32]) -> Vec<f32> {
-    let k = regime.data.classes;
-    (0..regime.data.features())
-        .map(|v| {
-            let block = &features[(v * k + regime.data.class_of(v)) * stride..][..stride];
-            block.iter().copied().fold(f32::NEG_INFINITY, f32::max)
-        })
-        .collect()
-}

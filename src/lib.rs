@@ -33,9 +33,8 @@
 //!
 //! ```
 //! use multiview::engine::train;
-//! use multiview::evaluation::largest_overlaps;
 //! use multiview::objective::Objective;
-//! use multiview::procedure::World;
+//! use multiview::procedure::{World, largest_overlaps};
 //! use multiview::seed::WorldSeed;
 //! # use multiview::theorem::Theorem;
 //! # let theorem = Theorem::embedded("single-model").unwrap();
@@ -50,7 +49,7 @@
 //! let network = train(&regime, &world.data, seed, world.initial(0), &objective, 2_000, None);
 //!
 //! // Each class has learned one of its two views far better than the other: the lottery.
-//! let overlaps = largest_overlaps(&regime, network.layout.stride, &network.features);
+//! let overlaps = largest_overlaps(&regime, &network.features);
 //! let lopsided = overlaps.chunks(2).filter(|view| view[0].min(view[1]) < 0.5 * view[0].max(view[1]));
 //! assert!(lopsided.count() > 6);
 //! ```

@@ -3,8 +3,8 @@
 use multiview::data::DataSet;
 use multiview::engine::overlap::{Overlaps, Trained};
 use multiview::engine::{multirate, reference};
-use multiview::evaluation::largest_overlaps;
 use multiview::objective::{Distillation, Form, Objective, SoftLabels};
+use multiview::procedure::largest_overlaps;
 use multiview::regime::{
     DataRegime, EngineKind, NetworkRegime, PatchCount, Regime, SampleCount, TrainingRegime,
 };
@@ -89,7 +89,7 @@ impl Case {
         assert!(logit < TOLERANCE, "{what}: logits differ by {logit}");
         assert_eq!(slow.training_errors, fast.training_errors, "{what}");
         let learned = [slow, fast].map(|t| {
-            largest_overlaps(&self.regime, t.layout.stride, &t.features)
+            largest_overlaps(&self.regime, &t.features)
                 .into_iter()
                 .map(|x| f64::from(x) > self.regime.network.relu_threshold / 2.0)
                 .collect::<Vec<_>>()

@@ -1,11 +1,9 @@
 //! `multiview train`.
 
 use super::{Failure, theorem, write};
-use multiview::engine::overlap::Layout;
 use multiview::engine::{Observer, train};
-use multiview::evaluation::largest_overlaps;
 use multiview::objective::Objective;
-use multiview::procedure::World;
+use multiview::procedure::{World, largest_overlaps};
 use multiview::seed::WorldSeed;
 use serde::Serialize;
 use std::fmt::Write;
@@ -56,11 +54,10 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     };
     let world = World::new(regime, &theorem.procedure, seed);
     let start = world.initial(0);
-    let stride = Layout::of(regime).stride;
     let objective = Objective::cross_entropy(regime.data.classes);
     let mut rows = Vec::new();
     let mut observe = |step: multiview::engine::overlap::StepView<f32>| {
-        let overlaps = largest_overlaps(regime, stride, step.features);
+        let overlaps = largest_overlaps(regime, step.features);
         let learned = overlaps.chunks(views).filter(|c| {
             c.iter()
                 .any(|x| f64::from(*x) > regime.network.relu_threshold / 2.0)

@@ -1,9 +1,9 @@
 //! What the pictures of the mechanism show: one world, looked at closely.
 
 use crate::engine::overlap::{StepView, Trained};
-use crate::evaluation::{Evaluation, largest_overlaps};
+use crate::evaluation::Evaluation;
 use crate::objective::{Distillation, tempered};
-use crate::procedure::{World, network_index, predicted_views};
+use crate::procedure::{World, largest_overlaps, network_index, predicted_views};
 use crate::seed::WorldSeed;
 use crate::theorem::Theorem;
 use crate::verify::key;
@@ -131,7 +131,6 @@ fn race(seed: u64) -> Race {
     let theorem = embedded("single-model");
     let regime = &theorem.regime;
     let world = world(&theorem, seed);
-    let stride = crate::engine::overlap::Layout::of(regime).stride;
     let mut race = Race {
         steps: Vec::new(),
         overlaps: vec![Default::default(); regime.data.classes],
@@ -142,7 +141,7 @@ fn race(seed: u64) -> Race {
     };
     let look = |step: StepView<f32>| {
         race.steps.push(step.step);
-        let overlaps = largest_overlaps(regime, stride, step.features);
+        let overlaps = largest_overlaps(regime, step.features);
         for (class, pair) in race.overlaps.iter_mut().zip(overlaps.chunks_exact(2)) {
             for (view, overlap) in class.iter_mut().zip(pair) {
                 view.push(digits(f64::from(*overlap)));
