@@ -65,8 +65,8 @@ pub(super) struct Lottery {
 }
 
 impl Lottery {
-    /// Adds one model. A view is *learned* when most single-view inputs of its cell are
-    /// classified; the *winner* is the view of larger final overlap.
+    /// Adds one model. A view is *learned* if its cell [is](crate::evaluation::Cell::is_learned); the *winner* is the view
+    /// of larger final overlap.
     pub fn observe(
         &mut self,
         regime: &Regime,
@@ -79,7 +79,7 @@ impl Lottery {
         let (mut hits, mut some, mut both) = (0usize, 0usize, 0usize);
         for (class, guess) in predicted.iter().enumerate() {
             let cells = &evaluation.single[class * views..][..views];
-            let learned = cells.iter().filter(|cell| cell.rate() < 0.5).count();
+            let learned = cells.iter().filter(|cell| cell.is_learned()).count();
             some += usize::from(learned > 0);
             both += usize::from(learned == views);
             let winner = usize::from(views == 2 && overlaps[2 * class + 1] > overlaps[2 * class]);

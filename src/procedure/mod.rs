@@ -90,18 +90,7 @@ impl Procedure {
             antithetic,
             "false, unless every class has two views to exchange",
         )?;
-        for (field, draws) in [
-            ("single_view", self.test_draws.single_view),
-            ("multi_view", self.test_draws.multi_view),
-        ] {
-            require(
-                (1..=1_000_000).contains(&draws),
-                &format!("procedure.test_draws.{field}"),
-                draws,
-                "1 to 1000000",
-            )?;
-        }
-        Ok(())
+        self.test_draws.validate("procedure.test_draws")
     }
 
     fn students(&self) -> impl Iterator<Item = (&'static str, &Option<Distillation>)> {

@@ -39,7 +39,7 @@ impl World {
     pub fn new(regime: &Regime, procedure: &Procedure, seed: WorldSeed) -> Self {
         let data = DataSet::draw(&regime.data, &mut seed.rng(Purpose::Data, 0));
         let test = TestSet::draw(
-            regime,
+            &regime.data,
             procedure.test_draws,
             &mut seed.rng(Purpose::Evaluation, 0),
         );
@@ -67,7 +67,7 @@ impl World {
 
     /// Scores logits on the test inputs.
     pub fn score(&self, logits: &[f32]) -> Evaluation {
-        self.test.score(&self.regime, logits)
+        self.test.score(logits)
     }
 
     /// Trains network `index` alone; `look` sees the state every so many steps.

@@ -34,7 +34,6 @@ pub mod ridge;
 pub mod standardise;
 pub mod strength;
 pub mod sweep;
-pub mod test_set;
 mod world;
 
 pub use measure::{

@@ -149,8 +149,7 @@ impl RandomFeatures {
             "a list in increasing order, each from 1e-12 to 1e6",
         )?;
         within("held_out", self.held_out, 1, 10_000_000)?;
-        within("draws.single_view", self.draws.single_view, 1, 1_000_000)?;
-        within("draws.multi_view", self.draws.multi_view, 1, 1_000_000)
+        self.draws.validate(&field("draws"))
     }
 
     /// The smoothed ReLU `φ`.

@@ -14,6 +14,7 @@ use super::logistic::cross_entropy;
 use super::measure::mean;
 use super::regime::{FeatureKind, RandomFeatureRegime, ReadoutKind};
 use super::world::{Inputs, Model, RandomFeatureError, Sets, average};
+use crate::data::Kind;
 use crate::regime::require;
 use crate::seed::WorldSeed;
 use faer::Mat;
@@ -181,7 +182,7 @@ fn point(
     Ok(SweepPoint {
         neurons: regime.model.neurons,
         err_single: error(&members),
-        err_ensemble: inputs.test.score(&ensemble).error(),
+        err_ensemble: inputs.score(&ensemble).error(),
         err_student: error(&students),
         feature_variance: variance(&inputs, &members, &ensemble),
         loss_gain: loss(&members) - ensemble_loss,
@@ -191,7 +192,7 @@ fn point(
 
 /// Unbiased variance over members of the test outputs, summed over classes, mean over `D`.
 fn variance(inputs: &Inputs, members: &[Model], ensemble: &Mat<f64>) -> f64 {
-    let weights = inputs.test.weights(inputs.regime);
+    let weights = weights(inputs);
     let spread = |m: &Model| {
         let away = &m.test_outputs - ensemble;
         (weights.iter().enumerate())
@@ -211,9 +212,24 @@ fn test_loss(inputs: &Inputs, outputs: &Mat<f64>) -> f64 {
             cross_entropy(&row(outputs), &row(targets)).0
         }
     };
-    (inputs.test.weights(inputs.regime).iter().enumerate())
+    (weights(inputs).iter().enumerate())
         .map(|(n, w)| w * loss(n))
         .sum()
+}
+
+/// Weight of each test input that makes a mean over the test set a mean over `D`.
+fn weights(inputs: &Inputs) -> Vec<f64> {
+    let RandomFeatureRegime { data, model } = inputs.regime;
+    let k = data.classes as f64;
+    let single = k * (data.views_per_class * model.draws.single_view) as f64;
+    let multi = k * model.draws.multi_view as f64;
+    let mu = data.single_view_share;
+    (inputs.test.samples.iter())
+        .map(|s| match s.kind {
+            Kind::SingleView(_) => mu / single,
+            Kind::MultiView => (1.0 - mu) / multi,
+        })
+        .collect()
 }
 
 /// Slope and intercept of the least-squares line.

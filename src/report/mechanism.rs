@@ -178,7 +178,7 @@ fn distil(seed: u64) -> (Vec<ModelCells>, Vec<f64>, Vec<SoftLabel>) {
         cells("its ensemble", &scores[last]),
         cells("the distilled student", &student_score),
     ];
-    let soft = soft_labels(&theorem, &world, spec, &members, &student, &cells[0]);
+    let soft = soft_labels(&theorem, &world, spec, &members, &student, &scores[0]);
     let coverage = scores.iter().map(Evaluation::single_view_error).collect();
     (cells, coverage, soft)
 }
@@ -225,7 +225,7 @@ fn soft_labels(
     spec: &Distillation,
     members: &[Trained<f32>],
     student: &Trained<f32>,
-    single: &ModelCells,
+    single: &Evaluation,
 ) -> Vec<SoftLabel> {
     let k = theorem.regime.data.classes;
     let temperature = spec.temperature(k) as f32;
@@ -259,7 +259,7 @@ fn soft_labels(
                 .collect();
             let group = match present.as_slice() {
                 [] => 2,
-                [feature] => usize::from(single.error[class][feature % 2] >= 0.5),
+                [feature] => usize::from(!single.single[*feature].is_learned()),
                 _ => continue,
             };
             for (sum, soft) in groups[group].iter_mut().zip(&soft) {
