@@ -32,8 +32,6 @@
 //! [`Trained`](engine::overlap::Trained) network:
 //!
 //! ```
-//! use multiview::engine::train;
-//! use multiview::objective::Objective;
 //! use multiview::procedure::{World, largest_overlaps};
 //! use multiview::seed::WorldSeed;
 //! # use multiview::theorem::Theorem;
@@ -41,12 +39,12 @@
 //! # let (mut regime, procedure) = (theorem.regime, theorem.procedure);
 //! # regime.data.classes = 12;
 //! # regime.data.single_view_share = 0.1;
+//! # regime.training.steps = 2_000;
 //! # regime.network.init_scale = (0.01 * regime.network.relu_threshold).into();
 //!
 //! let seed = WorldSeed { experiment: 1, world: 0 };
 //! let world = World::new(&regime, &procedure, seed);
-//! let objective = Objective::cross_entropy(regime.data.classes);
-//! let network = train(&regime, &world.data, seed, world.initial(0), &objective, 2_000, None);
+//! let network = world.train_alone(world.initial(0), None);
 //!
 //! // Each class has learned one of its two views far better than the other: the lottery.
 //! let overlaps = largest_overlaps(&regime, &network.features);

@@ -50,7 +50,7 @@ impl Evaluation {
         mean(self.multi.iter())
     }
 
-    /// `err(D)`.
+    /// `err(D)`: of models that err on `D_m` too.
     pub fn error(&self) -> f64 {
         let mu = self.single_view_share;
         mu * self.single_view_error() + (1.0 - mu) * self.multi_view_error()

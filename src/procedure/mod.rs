@@ -169,8 +169,6 @@ fn trained_networks(regime: &Regime, procedure: &Procedure, seed: WorldSeed) -> 
     }
     let world = World::new(regime, procedure, seed);
     let mut outcome = Outcome::default();
-    let objective = Objective::cross_entropy(regime.data.classes);
-
     let mut members: Vec<Trained<f32>> = Vec::with_capacity(procedure.members);
     let mut sum_of_logits: Vec<f32> = Vec::new();
     for index in 0..procedure.members as u64 {
@@ -180,8 +178,7 @@ fn trained_networks(regime: &Regime, procedure: &Procedure, seed: WorldSeed) -> 
             index
         });
         let prediction = predicted_views(regime, &world.data, &start);
-        let steps = regime.training.steps;
-        let network = train(regime, &world.data, seed, start, &objective, steps, None);
+        let network = world.train_alone(start, None);
         let logits = world.test_logits(regime, &network, index);
         let evaluation = world.score(&logits);
         (outcome.lottery).observe(regime, &network, &evaluation, &prediction);
@@ -195,6 +192,7 @@ fn trained_networks(regime: &Regime, procedure: &Procedure, seed: WorldSeed) -> 
         let mut wide = regime.clone();
         wide.network.neurons_per_class *= procedure.joint_networks;
         let start = Start::draw(&wide, &world.data, seed, network_index::JOINT);
+        let objective = Objective::cross_entropy(wide.data.classes);
         let steps = wide.training.steps;
         let network = train(&wide, &world.data, seed, start, &objective, steps, None);
         let logits = world.test_logits(&wide, &network, network_index::JOINT);

@@ -2,7 +2,7 @@
 
 use super::Procedure;
 use crate::data::DataSet;
-use crate::engine::overlap::{StepView, Trained};
+use crate::engine::overlap::Trained;
 use crate::engine::{Observer, Start, train};
 use crate::evaluation::{Evaluation, TestSet};
 use crate::objective::{Distillation, Objective};
@@ -70,23 +70,21 @@ impl World {
         self.test.score(logits)
     }
 
-    /// Trains network `index` alone; `look` sees the state every so many steps.
+    /// Trains a network alone, as the regime says; an observer sees the state every so many steps.
     pub fn train_alone(
         &self,
-        index: u64,
-        every: usize,
-        mut look: impl FnMut(StepView<f32>),
+        start: Start<f32>,
+        observer: Option<Observer<'_, f32>>,
     ) -> Trained<f32> {
-        let regime = &self.regime;
-        let objective = Objective::cross_entropy(regime.data.classes);
-        let (start, steps) = (self.initial(index), regime.training.steps);
-        let observer = Observer {
-            every,
-            call: &mut look,
-        };
-        let observer = Some(observer);
+        let objective = Objective::cross_entropy(self.regime.data.classes);
         train(
-            regime, &self.data, self.seed, start, &objective, steps, observer,
+            &self.regime,
+            &self.data,
+            self.seed,
+            start,
+            &objective,
+            self.regime.training.steps,
+            observer.map(Observer::shorter),
         )
     }
 

@@ -1,5 +1,6 @@
 //! What the pictures of the mechanism show: one world, looked at closely.
 
+use crate::engine::Observer;
 use crate::engine::overlap::{StepView, Trained};
 use crate::evaluation::Evaluation;
 use crate::objective::{Distillation, tempered};
@@ -139,7 +140,7 @@ fn race(seed: u64) -> Race {
             .map(Option::unwrap_or_default)
             .collect(),
     };
-    let look = |step: StepView<f32>| {
+    let mut look = |step: StepView<f32>| {
         race.steps.push(step.step);
         let overlaps = largest_overlaps(regime, step.features);
         for (class, pair) in race.overlaps.iter_mut().zip(overlaps.chunks_exact(2)) {
@@ -148,7 +149,11 @@ fn race(seed: u64) -> Race {
             }
         }
     };
-    world.train_alone(0, EVERY, look);
+    let observer = Observer {
+        every: EVERY,
+        call: &mut look,
+    };
+    world.train_alone(world.initial(0), Some(observer));
     race
 }
 
@@ -160,7 +165,7 @@ fn distil(seed: u64) -> (Vec<ModelCells>, Vec<f64>, Vec<SoftLabel>) {
     let mut members = Vec::new();
     let mut scores: Vec<Evaluation> = Vec::new();
     for index in 0..procedure.members as u64 {
-        let member = world.train_alone(index, usize::MAX, |_| ());
+        let member = world.train_alone(world.initial(index), None);
         let logits = world.test_logits(regime, &member, index);
         sum.resize(logits.len(), 0.0);
         sum.iter_mut().zip(&logits).for_each(|(s, f)| *s += f);
@@ -192,7 +197,7 @@ fn self_distil(seed: u64) -> Vec<ModelCells> {
         .as_ref()
         .unwrap_or_else(|| unreachable!("theorem 4 distils"));
     let alone = |name: &str, index: u64| {
-        let network = world.train_alone(index, usize::MAX, |_| ());
+        let network = world.train_alone(world.initial(index), None);
         let logits = world.test_logits(&theorem.regime, &network, index);
         (cells(name, &world.score(&logits)), network)
     };
