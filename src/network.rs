@@ -15,11 +15,6 @@ pub struct SmoothedRelu<R> {
 }
 
 impl<R: Real> SmoothedRelu<R> {
-    /// Whether `q = 3`.
-    pub fn is_cubic(&self) -> bool {
-        self.exponent == 3
-    }
-
     /// The activation of a regime.
     pub fn new(regime: &NetworkRegime) -> Self {
         Self {

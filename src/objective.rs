@@ -3,7 +3,7 @@
 //! Every objective enters a step only through the *residual* `e[n, i]`, the coefficient of
 //! `∇ F_i(X_n)` in the (descending) update; the engines need nothing else.
 
-use crate::real::{Lanes, Real, across, each};
+use crate::real::{LANES, Lanes, Real, across, each, lane_sum, larger};
 use crate::regime::{RegimeError, Relation, positive, require};
 use serde::{Deserialize, Serialize};
 
@@ -117,11 +117,11 @@ pub fn tempered<R: Real>(logits: &[R], temperature: R, truncated: bool, out: &mu
     softmax_in_place(out);
 }
 
-/// `out[i] ← exp(out[i] − max) / Σ_j exp(out[j] − max)`; returns the maximum.
+/// `out[i] ← exp(out[i] − max) / Σ_j exp(out[j] − max)`.
 #[inline(always)]
-pub fn softmax_in_place<R: Real>(out: &mut [R]) -> R {
-    let top = lanes(out, R::neg_infinity(), |a, b| if a > b { a } else { b });
-    let (blocks, rest) = out.as_chunks_mut::<8>();
+pub fn softmax_in_place<R: Real>(out: &mut [R]) {
+    let top = lanes(out, R::neg_infinity(), larger);
+    let (blocks, rest) = out.as_chunks_mut::<LANES>();
     for o in blocks {
         *o = R::exp_lanes(each(|l| o[l] - top));
     }
@@ -132,14 +132,13 @@ pub fn softmax_in_place<R: Real>(out: &mut [R]) -> R {
     for o in out.iter_mut() {
         *o *= scale;
     }
-    top
 }
 
-/// Folds a slice in eight lanes and a fixed order, so that it vectorises and never depends on threads.
+/// Folds a slice in lanes and a fixed order, so that it vectorises and never depends on threads.
 #[inline(always)]
 fn lanes<R: Real>(xs: &[R], start: R, fold: impl Fn(R, R) -> R) -> R {
-    let mut acc = [start; 8];
-    let (blocks, rest) = xs.as_chunks::<8>();
+    let mut acc = [start; LANES];
+    let (blocks, rest) = xs.as_chunks::<LANES>();
     for block in blocks {
         for (a, x) in acc.iter_mut().zip(block) {
             *a = fold(*a, *x);
@@ -240,11 +239,7 @@ impl<R: Real> Objective<R> {
     ) -> Fit<R> {
         residual.copy_from_slice(logits);
         residual[label] = R::neg_infinity();
-        let rival = lanes(
-            residual,
-            R::neg_infinity(),
-            |a, b| if a > b { a } else { b },
-        );
+        let rival = lanes(residual, R::neg_infinity(), larger);
         let correct = logits[label] > rival;
         residual[label] = logits[label];
         softmax_in_place(residual);
@@ -301,7 +296,6 @@ impl<R: Real> Objective<R> {
         residual: &mut [Lanes<R>],
         scratch: &mut [Lanes<R>],
     ) -> (Fit<R>, R) {
-        let larger = |a: R, b: R| if a > b { a } else { b };
         let label = sample.logits[0][0];
         let mut rival = sample.logits[0];
         rival[0] = if sample.absent > R::zero() {
@@ -342,14 +336,14 @@ fn softmax_of_present<R: Real>(
     out: &mut [Lanes<R>],
 ) -> R {
     let top = map(top);
-    let mut sum = [R::zero(); 8];
+    let mut sum = [R::zero(); LANES];
     for (o, f) in out.iter_mut().zip(sample.logits) {
         let x = each(|l| map(f[l]) - top);
         *o = R::exp_lanes(x);
         sum = each(|l| sum[l] + o[l]);
     }
     let absent = (R::zero() - top).exp_fast();
-    let scale = R::one() / (across(sum, |a, b| a + b) + sample.absent * absent);
+    let scale = R::one() / (lane_sum(sum) + sample.absent * absent);
     for o in out.iter_mut() {
         *o = each(|l| o[l] * scale);
     }

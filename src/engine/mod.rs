@@ -7,7 +7,7 @@ pub mod reference;
 
 use crate::data::DataSet;
 use crate::objective::Objective;
-use crate::real::{Lanes, Real, across};
+use crate::real::{Real, lane_sum};
 use crate::regime::{EngineKind, Regime};
 use crate::seed::WorldSeed;
 use overlap::{Overlaps, StepView, Trained};
@@ -148,10 +148,4 @@ pub(crate) fn is_correct<R: Real>(logits: &[R], label: usize) -> bool {
         .iter()
         .enumerate()
         .all(|(i, f)| i == label || *f < logits[label])
-}
-
-/// Sums lanes in a fixed order.
-#[inline(always)]
-fn lane_sum<R: Real>(x: Lanes<R>) -> R {
-    across(x, |a, b| a + b)
 }
