@@ -13,7 +13,7 @@ use crate::engine::{Start, train};
 use crate::evaluation::Draws;
 use crate::objective::{Distillation, Objective};
 use crate::random_features::{
-    self, RandomFeatureError, RandomFeatureRegime, RandomFeatures, sweep,
+    self, RandomFeatureError, RandomFeatureRegime, RandomFeatures, growth::Growth,
 };
 use crate::regime::{Regime, RegimeError, require};
 use crate::seed::WorldSeed;
@@ -152,7 +152,7 @@ pub fn run_world(
         };
         let mut found = random_features::run_world(&regime, seed)?;
         if !model.growth.is_empty() {
-            found.extend(sweep::sweep(&regime, seed, &model.growth)?.quantities());
+            found.extend(Growth::of_world(&regime, seed, &model.growth)?.quantities());
         }
         // A ratio without a denominator is not a measurement: it is left out, and a claim on it is refused.
         let measured = found.into_iter().filter(|(_, value)| value.is_finite());

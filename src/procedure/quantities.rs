@@ -6,7 +6,7 @@ use super::world::{World, add};
 use crate::engine::is_correct;
 use crate::engine::overlap::Trained;
 use crate::evaluation::Evaluation;
-use crate::random_features::{self, sweep};
+use crate::random_features::{self, growth};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -98,7 +98,7 @@ pub fn measures(procedure: &Procedure, quantity: &str) -> bool {
     match subject {
         "random_features" => procedure.random_features.as_ref().is_some_and(|model| {
             random_features::measures(measure)
-                || (!model.growth.is_empty() && sweep::measures(measure, &model.growth))
+                || (!model.growth.is_empty() && growth::measures(measure, &model.growth))
         }),
         "lottery" => procedure.members > 0 && listed(quantity),
         role => {

@@ -51,7 +51,7 @@ pub struct RandomFeatures {
     /// Fresh inputs for each cell of the test set.
     #[serde(default)]
     pub draws: Draws,
-    /// Numbers of neurons at which the gain and the gap are measured as well ([`sweep`](super::sweep));
+    /// Numbers of neurons at which the gain and the gap are measured as well ([`growth`](super::growth));
     /// none by default.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub growth: Vec<usize>,
