@@ -78,10 +78,10 @@
 //! |---|---|
 //! | [`regime`] | every parameter, its symbol, its allowed range |
 //! | [`data`] | the distribution `D` (Definition 3.1) and the training set `Z` |
-//! | [`network`], [`objective`] | smoothed ReLU; cross-entropy and the distillation pushes |
+//! | [`network`], [`objective`] | smoothed ReLU; cross-entropy, tempered logits and the distillation pushes |
 //! | [`engine`] | gradient descent: [`dense`](engine::dense) in `R^d`; its limit `d → ∞`, at one rate ([`reference`](engine::reference)) and two ([`multirate`](engine::multirate)) |
-//! | [`evaluation`] | test error by (class, view) with its Monte-Carlo error |
-//! | [`procedure`] | what a world trains: single models, ensemble, students |
+//! | [`evaluation`] | test inputs, and errors by (class, view) with their Monte-Carlo error |
+//! | [`procedure`] | what a world trains (single models, ensemble, students), its lotteries and the quantities measured |
 //! | [`random_features`] | read-outs over features that are never trained |
 //! | [`statistics`] | intervals, confidence sequences, verdicts, the error budget |
 //! | [`theorem`], [`record`], [`verify`] | theorem files, the append-only record, and deciding |
