@@ -58,7 +58,7 @@ fn surroundings(c: &mut Criterion) {
         });
         let trained = case.train(Engine::TwoRate, 100);
         let test = TestSet::draw(
-            &case.regime,
+            &case.regime.data,
             Draws::default(),
             &mut SEED.rng(Purpose::Evaluation, 0),
         );

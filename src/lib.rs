@@ -32,25 +32,22 @@
 //! [`Trained`](engine::overlap::Trained) network:
 //!
 //! ```
-//! use multiview::engine::train;
-//! use multiview::evaluation::largest_overlaps;
-//! use multiview::objective::Objective;
-//! use multiview::procedure::World;
+//! use multiview::procedure::{World, largest_overlaps};
 //! use multiview::seed::WorldSeed;
 //! # use multiview::theorem::Theorem;
 //! # let theorem = Theorem::embedded("single-model").unwrap();
 //! # let (mut regime, procedure) = (theorem.regime, theorem.procedure);
 //! # regime.data.classes = 12;
 //! # regime.data.single_view_share = 0.1;
+//! # regime.training.steps = 2_000;
 //! # regime.network.init_scale = (0.01 * regime.network.relu_threshold).into();
 //!
 //! let seed = WorldSeed { experiment: 1, world: 0 };
 //! let world = World::new(&regime, &procedure, seed);
-//! let objective = Objective::cross_entropy(regime.data.classes);
-//! let network = train(&regime, &world.data, seed, world.initial(0), &objective, 2_000, None);
+//! let network = world.train_alone(world.initial(0), None);
 //!
 //! // Each class has learned one of its two views far better than the other: the lottery.
-//! let overlaps = largest_overlaps(&regime, network.layout.stride, &network.features);
+//! let overlaps = largest_overlaps(&regime, &network.features);
 //! let lopsided = overlaps.chunks(2).filter(|view| view[0].min(view[1]) < 0.5 * view[0].max(view[1]));
 //! assert!(lopsided.count() > 6);
 //! ```
@@ -81,10 +78,10 @@
 //! |---|---|
 //! | [`regime`] | every parameter, its symbol, its allowed range |
 //! | [`data`] | the distribution `D` (Definition 3.1) and the training set `Z` |
-//! | [`network`], [`objective`] | smoothed ReLU; cross-entropy and the distillation pushes |
+//! | [`network`], [`objective`] | smoothed ReLU; cross-entropy, tempered logits and the distillation pushes |
 //! | [`engine`] | gradient descent: [`dense`](engine::dense) in `R^d`; its limit `d → ∞`, at one rate ([`reference`](engine::reference)) and two ([`multirate`](engine::multirate)) |
-//! | [`evaluation`] | test error by (class, view) with its Monte-Carlo error |
-//! | [`procedure`] | what a world trains: single models, ensemble, students |
+//! | [`evaluation`] | test inputs, and errors by (class, view) with their Monte-Carlo error |
+//! | [`procedure`] | what a world trains (single models, ensemble, students), its lotteries and the quantities measured |
 //! | [`random_features`] | read-outs over features that are never trained |
 //! | [`statistics`] | intervals, confidence sequences, verdicts, the error budget |
 //! | [`allocation`] | a total of worlds, dealt out where a verdict is near |

@@ -1,7 +1,11 @@
-//! The floating-point types a network can be trained in: `f32` for speed, `f64` for checks.
+//! The floating-point types a network can be trained in, `f32` for speed and `f64` for checks, and their arithmetic in
+//! lanes: in an order that does not depend on the processor.
 
-/// Eight numbers that are worked on at once: a row of neurons or classes is padded to whole lanes.
-pub type Lanes<R> = [R; 8];
+/// How many numbers are worked on at once.
+pub const LANES: usize = 8;
+
+/// Numbers that are worked on at once: a row of neurons or classes is padded to whole lanes.
+pub type Lanes<R> = [R; LANES];
 
 /// `[f(0), …, f(7)]`, spelt out so that the compiler makes each operation one vector instruction.
 #[inline(always)]
@@ -21,6 +25,18 @@ pub(crate) fn across<R: Copy>(x: Lanes<R>, fold: impl Fn(R, R) -> R) -> R {
     fold(fold(half[0], half[2]), fold(half[1], half[3]))
 }
 
+/// Sums lanes in a fixed order.
+#[inline(always)]
+pub(crate) fn lane_sum<R: Real>(x: Lanes<R>) -> R {
+    across(x, |a, b| a + b)
+}
+
+/// The larger of two numbers; `b` if they cannot be compared.
+#[inline(always)]
+pub(crate) fn larger<R: Real>(a: R, b: R) -> R {
+    if a > b { a } else { b }
+}
+
 /// A real number.
 pub trait Real:
     faer::traits::RealField
@@ -32,7 +48,7 @@ pub trait Real:
 {
     /// `e^x`; in `f32` a polynomial that vectorises.
     fn exp_fast(self) -> Self;
-    /// `e^x` of eight numbers at once.
+    /// `e^x` of all lanes at once.
     fn exp_lanes(x: Lanes<Self>) -> Lanes<Self>;
     /// Rounds from `f64`.
     fn of(x: f64) -> Self;
@@ -64,7 +80,7 @@ impl Real for f32 {
     /// [-87, 88], clamped outside.
     #[inline(always)]
     fn exp_fast(self) -> Self {
-        Self::exp_lanes([self; 8])[0]
+        Self::exp_lanes([self; LANES])[0]
     }
     #[inline(always)]
     fn exp_lanes(x: Lanes<Self>) -> Lanes<Self> {

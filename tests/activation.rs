@@ -3,6 +3,7 @@
 mod small;
 
 use multiview::network::SmoothedRelu;
+use multiview::regime::NetworkRegime;
 use proptest::prelude::*;
 
 /// `(exponent, threshold)`.
@@ -10,23 +11,16 @@ fn shapes() -> impl Strategy<Value = (u32, f64)> {
     (prop::sample::select(vec![1u32, 3, 4, 5, 8, 16]), 0.01..10.0)
 }
 
-fn activation<R: multiview::real::Real>((exponent, threshold): (u32, f64)) -> SmoothedRelu<R> {
-    let mut network = small::regime().network;
-    network.relu_exponent = exponent;
-    network.relu_threshold = threshold;
-    SmoothedRelu::new(&network)
+fn network((exponent, threshold): (u32, f64)) -> NetworkRegime {
+    NetworkRegime {
+        relu_exponent: exponent,
+        relu_threshold: threshold,
+        ..small::regime().network
+    }
 }
 
-/// The three branches as defined.
-fn defined((exponent, threshold): (u32, f64), z: f64) -> f64 {
-    let q = f64::from(exponent);
-    if z <= 0.0 {
-        0.0
-    } else if z <= threshold {
-        z.powi(exponent as i32) / (q * threshold.powi(exponent as i32 - 1))
-    } else {
-        z - (1.0 - 1.0 / q) * threshold
-    }
+fn activation<R: multiview::real::Real>(shape: (u32, f64)) -> SmoothedRelu<R> {
+    SmoothedRelu::new(&network(shape))
 }
 
 proptest! {
@@ -34,7 +28,7 @@ proptest! {
     fn the_value_is_the_closed_form(shape in shapes(), t in -3.0..4.0f64) {
         let z = t * shape.1;
         let (value, _) = activation::<f64>(shape).value_and_slope(z);
-        prop_assert!((value - defined(shape, z)).abs() <= 1e-13 * shape.1);
+        prop_assert!((value - small::smoothed_relu(&network(shape), z)).abs() <= 1e-13 * shape.1);
         // In f32: some tens of roundings of 6e-8 each.
         let (narrow, _) = activation::<f32>(shape).value_and_slope(z as f32);
         prop_assert!((f64::from(narrow) - value).abs() <= 1e-5 * shape.1);

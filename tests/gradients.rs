@@ -8,7 +8,7 @@ use multiview::engine::{dense, reference};
 use multiview::objective::{Distillation, Form, Objective, SoftLabels};
 use multiview::regime::{Regime, SampleCount};
 use rand::RngExt;
-use small::{at, data, largest_gap, seed};
+use small::{at, data, largest_gap, seed, smoothed_relu};
 
 /// Step of the differences: truncation `h²` and rounding `10⁻¹⁶/h` are both below `10⁻⁹`.
 const H: f64 = 1e-5;
@@ -39,21 +39,6 @@ fn distillation(form: Form) -> Distillation {
         soft_labels: SoftLabels::All,
         warm_up_steps: 0,
         steps: 1,
-    }
-}
-
-/// `φ` as the definition has it.
-fn phi(regime: &Regime, z: f64) -> f64 {
-    let (q, threshold) = (
-        f64::from(regime.network.relu_exponent),
-        regime.network.relu_threshold,
-    );
-    if z <= 0.0 {
-        0.0
-    } else if z <= threshold {
-        z.powf(q) / (q * threshold.powf(q - 1.0))
-    } else {
-        z - (1.0 - 1.0 / q) * threshold
     }
 }
 
@@ -270,7 +255,7 @@ fn overlap_logits(regime: &Regime, data: &DataSet, state: &Overlaps<f64>) -> Vec
                     if let Some(v) = patch.feature {
                         s += f64::from(patch.weight) * state.features[at(layout, v as usize, i, r)];
                     }
-                    f += phi(regime, s);
+                    f += smoothed_relu(&regime.network, s);
                 }
             }
             logits.push(f);

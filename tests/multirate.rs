@@ -1,13 +1,13 @@
 //! The two-rate engine against the reference loop, on the same worlds.
 
+mod small;
+
 use multiview::data::DataSet;
 use multiview::engine::overlap::{Overlaps, Trained};
 use multiview::engine::{multirate, reference};
-use multiview::evaluation::largest_overlaps;
 use multiview::objective::{Distillation, Form, Objective, SoftLabels};
-use multiview::regime::{
-    DataRegime, EngineKind, NetworkRegime, PatchCount, Regime, SampleCount, TrainingRegime,
-};
+use multiview::procedure::largest_overlaps;
+use multiview::regime::{DataRegime, NetworkRegime, Regime, SampleCount, TrainingRegime};
 use multiview::seed::{Purpose, WorldSeed};
 
 /// Final overlaps agree within this share of the largest one: what `f32` sums in different orders, and the
@@ -16,34 +16,25 @@ use multiview::seed::{Purpose, WorldSeed};
 const TOLERANCE: f32 = 1e-4;
 
 fn regime(classes: usize, neurons: usize) -> Regime {
+    let small = small::regime();
     Regime {
         data: DataRegime {
             classes,
-            views_per_class: 2,
             samples: SampleCount::Count(25 * classes),
             single_view_share: 0.1,
             sparsity: 4.0,
             main_weight: [1.0, 1.05],
-            other_weight: [0.3, 0.4],
-            weak_weight: 0.1,
-            single_view_other_weight: 0.25,
-            patches_per_feature: 1,
-            patches: PatchCount::default(),
-            feature_noise: 0.0.into(),
-            noise_variance: 0.25,
-            dimension: None,
+            ..small.data
         },
         network: NetworkRegime {
             neurons_per_class: neurons,
-            relu_exponent: 3,
-            relu_threshold: 1.0,
             init_scale: 1e-3.into(),
+            ..small.network
         },
         training: TrainingRegime {
             learning_rate_per_class: 4.0,
             steps: 700,
-            perfect_steps: 0,
-            engine: EngineKind::Overlap,
+            ..small.training
         },
     }
 }
@@ -89,7 +80,7 @@ impl Case {
         assert!(logit < TOLERANCE, "{what}: logits differ by {logit}");
         assert_eq!(slow.training_errors, fast.training_errors, "{what}");
         let learned = [slow, fast].map(|t| {
-            largest_overlaps(&self.regime, t.layout.stride, &t.features)
+            largest_overlaps(&self.regime, &t.features)
                 .into_iter()
                 .map(|x| f64::from(x) > self.regime.network.relu_threshold / 2.0)
                 .collect::<Vec<_>>()

@@ -5,8 +5,8 @@ use faer::{Mat, Side};
 use multiview::data::{Kind, draw_sample};
 use multiview::network::SmoothedRelu;
 use multiview::random_features::features::{Features, RandomNeurons};
+use multiview::random_features::growth::{Growth, PREDICTED_EXPONENT};
 use multiview::random_features::standardise::Standardiser;
-use multiview::random_features::sweep::{PREDICTED_EXPONENT, sweep};
 use multiview::random_features::*;
 use multiview::random_features::{logistic, ridge};
 use multiview::regime::{NetworkRegime, SampleCount};
@@ -507,18 +507,18 @@ fn in_the_kernel_limit_there_is_nothing_to_gain() {
 #[test]
 fn gain_and_gap_shrink_with_the_number_of_neurons() {
     let regime = small(FeatureKind::Activation, ReadoutKind::Ridge);
-    let sweep = sweep(&regime, seed(0), &[24, 48, 96, 192, 384]).unwrap();
-    let (first, last) = (sweep.points[0], sweep.points[4]);
-    assert!(last.loss_gap < 0.3 * first.loss_gap, "{sweep:?}");
+    let growth = Growth::of_world(&regime, seed(0), &[24, 48, 96, 192, 384]).unwrap();
+    let (first, last) = (growth.points[0], growth.points[4]);
+    assert!(last.loss_gap < 0.3 * first.loss_gap, "{growth:?}");
     // The ambiguity decomposition, exactly.
-    for point in &sweep.points {
+    for point in &growth.points {
         let gain = point.feature_variance * (1.0 - 1.0 / 4.0);
         assert!((point.loss_gain / gain - 1.0).abs() < 1e-9);
     }
-    assert!((PREDICTED_EXPONENT - 0.2..PREDICTED_EXPONENT + 0.4).contains(&sweep.gain_exponent));
+    assert!((PREDICTED_EXPONENT - 0.2..PREDICTED_EXPONENT + 0.4).contains(&growth.gain_exponent));
     assert!(
-        (0.7..1.3).contains(&sweep.variance_over_prediction),
-        "{sweep:?}"
+        (0.7..1.3).contains(&growth.variance_over_prediction),
+        "{growth:?}"
     );
 }
 

@@ -266,7 +266,7 @@ fn in_words(f: &Finding) -> String {
         glyph(f.estimate.verdict),
         f.claim,
         f.estimate.verdict,
-        text::subject(f.statistic, &f.quantity, f.event).replace('`', ""),
+        text::plain(&text::subject(f.statistic, &f.quantity, f.event)),
         text::band(f.band),
         text::measured(f),
         text::interval(f.estimate.interval),

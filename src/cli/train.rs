@@ -1,11 +1,9 @@
 //! `multiview train`.
 
 use super::{Failure, theorem, write};
-use multiview::engine::overlap::Layout;
-use multiview::engine::{Observer, train};
-use multiview::evaluation::largest_overlaps;
-use multiview::objective::Objective;
-use multiview::procedure::World;
+use multiview::engine::Observer;
+use multiview::engine::overlap::StepView;
+use multiview::procedure::{World, largest_overlaps};
 use multiview::seed::WorldSeed;
 use serde::Serialize;
 use std::fmt::Write;
@@ -47,7 +45,10 @@ struct Row {
 }
 
 pub fn run(args: &Args) -> Result<(), Failure> {
-    let theorem = theorem(&args.theorem)?;
+    let mut theorem = theorem(&args.theorem)?;
+    if let Some(steps) = args.steps {
+        theorem.regime.training.steps = steps as usize;
+    }
     let regime = &theorem.regime;
     let views = regime.data.views_per_class;
     let seed = WorldSeed {
@@ -55,12 +56,9 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         world: args.world,
     };
     let world = World::new(regime, &theorem.procedure, seed);
-    let start = world.initial(0);
-    let stride = Layout::of(regime).stride;
-    let objective = Objective::cross_entropy(regime.data.classes);
     let mut rows = Vec::new();
-    let mut observe = |step: multiview::engine::overlap::StepView<f32>| {
-        let overlaps = largest_overlaps(regime, stride, step.features);
+    let mut observe = |step: StepView<f32>| {
+        let overlaps = largest_overlaps(regime, step.features);
         let learned = overlaps.chunks(views).filter(|c| {
             c.iter()
                 .any(|x| f64::from(*x) > regime.network.relu_threshold / 2.0)
@@ -84,16 +82,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         every: args.every as usize,
         call: &mut observe,
     };
-    let steps = args.steps.map_or(regime.training.steps, |s| s as usize);
-    let network = train(
-        regime,
-        &world.data,
-        seed,
-        start,
-        &objective,
-        steps,
-        Some(observer),
-    );
+    let network = world.train_alone(world.initial(0), Some(observer));
     eprintln!(
         "stopped after {} steps with {} of {} training samples misclassified",
         network.steps,

@@ -425,7 +425,7 @@ impl<'a, R: Real> Pass<'a, R> {
                     *block = slopes;
                 }
                 for (sum, s) in sum.iter_mut().zip(rest) {
-                    let (value, slope) = self.activation.evaluate::<CUBIC>(*s);
+                    let (value, slope) = self.activation.value_and_slope(*s);
                     *sum += value;
                     *s = slope;
                 }

@@ -7,7 +7,7 @@ pub mod reference;
 
 use crate::data::DataSet;
 use crate::objective::Objective;
-use crate::real::{Lanes, Real, across};
+use crate::real::{Real, lane_sum};
 use crate::regime::{EngineKind, Regime};
 use crate::seed::WorldSeed;
 use overlap::{Overlaps, StepView, Trained};
@@ -85,17 +85,7 @@ where
         Start::Overlaps(state) => state,
         Start::Weights(weights) => {
             let world = dense_world(regime, data, seed);
-            let mut observer = observer;
-            let every = observer.as_ref().map(|o| o.every);
-            let mut call = |view: StepView<R>| {
-                if let Some(observer) = &mut observer {
-                    (observer.call)(view);
-                }
-            };
-            let observer = every.map(|every| Observer {
-                every,
-                call: &mut call,
-            });
+            let observer = observer.map(Observer::shorter);
             return dense::train(regime, &world, weights, objective, steps, observer).1;
         }
     };
@@ -115,7 +105,18 @@ pub struct Observer<'a, R> {
     pub call: &'a mut dyn FnMut(StepView<R>),
 }
 
-impl<R> Observer<'_, R> {
+impl<'a, R> Observer<'a, R> {
+    /// The same for a shorter time: nothing else shortens the lifetime behind `&mut dyn`.
+    pub(crate) fn shorter<'b>(self) -> Observer<'b, R>
+    where
+        'a: 'b,
+    {
+        Observer {
+            every: self.every,
+            call: self.call,
+        }
+    }
+
     fn due(&self, step: usize) -> bool {
         step.is_multiple_of(self.every)
     }
@@ -147,10 +148,4 @@ pub(crate) fn is_correct<R: Real>(logits: &[R], label: usize) -> bool {
         .iter()
         .enumerate()
         .all(|(i, f)| i == label || *f < logits[label])
-}
-
-/// Sums lanes in a fixed order.
-#[inline(always)]
-fn lane_sum<R: Real>(x: Lanes<R>) -> R {
-    across(x, |a, b| a + b)
 }

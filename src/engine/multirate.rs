@@ -32,7 +32,7 @@ use super::{Observer, StopRule, reference};
 use crate::data::DataSet;
 use crate::network::SmoothedRelu;
 use crate::objective::{Objective, Present};
-use crate::real::{Lanes, Real, across, each};
+use crate::real::{Lanes, Real, across, each, lane_sum, larger};
 use crate::regime::Regime;
 use pulp::NullaryFnOnce;
 use std::ops::Range;
@@ -669,7 +669,7 @@ impl<R: Real> Engine<'_, R> {
                 *place = sum;
             }
             for (f, sums) in logits.iter_mut().zip(sums.as_chunks::<LANES>().0) {
-                *f = each(|l| across(sums[l], |a, b| a + b));
+                *f = each(|l| lane_sum(sums[l]));
             }
             for f in &mut logits.as_flattened_mut()[present..] {
                 *f = R::neg_infinity();
@@ -744,11 +744,6 @@ impl<R: Real> Table<R> {
             *g = [R::zero(); LANES];
         }
     }
-}
-
-#[inline(always)]
-fn larger<R: Real>(a: R, b: R) -> R {
-    if a > b { a } else { b }
 }
 
 /// Pays a slow block of weight `z` what it is owed, its pulls on the feature and on the noise overlaps, at the slope

@@ -12,13 +12,11 @@
 
 use crate::data::DataSet;
 use crate::normals::Normals;
+pub use crate::real::LANES;
 use crate::real::{Real, each};
 use crate::regime::Regime;
 use crate::seed::{Purpose, WorldSeed};
 use pulp::NullaryFnOnce;
-
-/// Lanes a row of neurons is padded to.
-pub const LANES: usize = 8;
 
 /// Shape of the arrays over classes and neurons: `[…][k][stride]`, the first `m` of a stride in use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

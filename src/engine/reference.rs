@@ -4,11 +4,11 @@
 //! used where its assumptions do not hold (feature noise, linear activation).
 
 use super::overlap::{LANES, Overlaps, StepView, Trained};
-use super::{Observer, StopRule, lane_sum};
+use super::{Observer, StopRule};
 use crate::data::{DataSet, Patch, Sample};
 use crate::network::SmoothedRelu;
 use crate::objective::Objective;
-use crate::real::{Lanes, Real, each};
+use crate::real::{Lanes, Real, each, lane_sum};
 use crate::regime::Regime;
 use pulp::NullaryFnOnce;
 

@@ -78,7 +78,7 @@ impl<'a> Picture<'a> {
             let f = &s.finding;
             format!(
                 "{} {}",
-                text::subject(f.statistic, &f.quantity, f.event).replace('`', ""),
+                text::plain(&text::subject(f.statistic, &f.quantity, f.event)),
                 text::band(f.band)
             )
         });

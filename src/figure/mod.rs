@@ -6,7 +6,9 @@ mod table;
 
 pub use table::Table;
 
+use plotters::chart::MeshStyle;
 use plotters::coord::Shift;
+use plotters::coord::ranged1d::ValueFormatter;
 use plotters::prelude::*;
 use plotters::style::register_font;
 use std::sync::Once;
@@ -96,6 +98,23 @@ pub fn svg(
         escaped(title),
         escaped(description)
     ))
+}
+
+/// The mesh of a chart, yet to be drawn: lines at the labels alone, and these of a size in pixels.
+pub fn mesh<'a, 'b, DB: DrawingBackend, X, Y>(
+    chart: &'b mut ChartContext<'a, DB, Cartesian2d<X, Y>>,
+    label: u32,
+) -> MeshStyle<'a, 'b, X, Y, DB>
+where
+    X: Ranged + ValueFormatter<<X as Ranged>::ValueType>,
+    Y: Ranged + ValueFormatter<<Y as Ranged>::ValueType>,
+{
+    let mut mesh = chart.configure_mesh();
+    mesh.light_line_style(TRANSPARENT)
+        .bold_line_style(GRID)
+        .axis_style(INK)
+        .label_style(font(label));
+    mesh
 }
 
 /// The label font at a size in pixels.

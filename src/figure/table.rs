@@ -110,6 +110,7 @@ impl Table {
 mod tests {
     use super::*;
     use parquet::file::reader::{FileReader, SerializedFileReader};
+    use std::io::Write;
 
     #[test]
     fn the_three_forms_say_the_same() {
@@ -120,8 +121,9 @@ mod tests {
         let table = Table::new(&[("x", "number"), ("word", "text"), ("yes", "truth")], rows);
         assert_eq!(table.csv(), "x,word,yes\n1.5,\"a \"\"b\"\"\",\n2,,true\n");
         assert_eq!(table.json()["rows"][1]["x"], 2);
-        let bytes = bytes::Bytes::from(table.parquet().unwrap());
-        let reader = SerializedFileReader::new(bytes).unwrap();
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(&table.parquet().unwrap()).unwrap();
+        let reader = SerializedFileReader::new(file).unwrap();
         let read: Vec<String> = (reader.get_row_iter(None).unwrap())
             .map(|row| row.unwrap().to_string())
             .collect();

@@ -1,8 +1,8 @@
 //! The measured quantities of one world.
 
 use super::regime::{RandomFeatureRegime, StudentFeatures};
-use super::test_set::Score;
 use super::world::{Inputs, Model, RandomFeatureError, Sets, average};
+use crate::evaluation::Evaluation;
 use crate::seed::WorldSeed;
 use std::collections::BTreeMap;
 use std::slice::from_ref;
@@ -130,7 +130,7 @@ pub fn run_world(
 
     let members = inputs.train_all(&teacher_sets, &inputs.labels, grid)?;
     let ensemble = average(members.iter().map(|m| &m.test_outputs));
-    let ensemble = inputs.test.score(&ensemble);
+    let ensemble = inputs.score(&ensemble);
     let taught = inputs.distilled(&members);
     let relabelled = inputs.train_all(&fresh, &inputs.labels, grid)?;
     let all = Sets::concatenated(&teacher_sets);
@@ -148,7 +148,7 @@ pub fn run_world(
         ("relabelled", &relabelled),
         ("joint", from_ref(&joint)),
     ] {
-        let scores: Vec<&Score> = models.iter().map(|m| &m.score).collect();
+        let scores: Vec<&Evaluation> = models.iter().map(|m| &m.score).collect();
         describe(&mut found, name, &scores);
         describe_solves(&mut found, name, models);
     }
@@ -156,17 +156,17 @@ pub fn run_world(
     Ok(found)
 }
 
-fn describe(found: &mut BTreeMap<String, f64>, model: &str, scores: &[&Score]) {
-    let mut put = |name: &str, of: &dyn Fn(&Score) -> f64| {
+fn describe(found: &mut BTreeMap<String, f64>, model: &str, scores: &[&Evaluation]) {
+    let mut put = |name: &str, of: &dyn Fn(&Evaluation) -> f64| {
         found.insert(
             format!("{name}_{model}"),
             mean(scores.iter().map(|s| of(s))),
         );
     };
     let views = scores[0].views();
-    put("err", &Score::error);
-    put("err_multi_view", &Score::multi_view_error);
-    put("err_single_view", &Score::single_view_error);
+    put("err", &Evaluation::error);
+    put("err_multi_view", &Evaluation::multi_view_error);
+    put("err_single_view", &Evaluation::single_view_error);
     for view in 0..views {
         put(&format!("acc_view_{}", view + 1), &|s| {
             s.view_accuracy(view)

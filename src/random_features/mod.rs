@@ -18,7 +18,7 @@
 //!   whose solutions include the ensemble's. (A trained network's joint training has one lottery, and gains nothing.)
 //!
 //! The contrast lives where the number of random features is of the order of the number `2k` of views or
-//! below: beyond, one model expresses the task and nothing is left to gain ([`sweep`]).
+//! below: beyond, one model expresses the task and nothing is left to gain ([`growth`]).
 //!
 //! Everything works in the limit `d → ∞` ([`features`]); no cost grows with `d`. [`run_world`] measures
 //! one world; its table of quantities is in [`MODELS`], [`MODEL_QUANTITIES`], [`SOLVER_QUANTITIES`] and
@@ -26,6 +26,7 @@
 
 mod cholesky;
 pub mod features;
+pub mod growth;
 pub mod logistic;
 mod measure;
 pub mod readout;
@@ -33,8 +34,6 @@ pub mod regime;
 pub mod ridge;
 pub mod standardise;
 pub mod strength;
-pub mod sweep;
-pub mod test_set;
 mod world;
 
 pub use measure::{

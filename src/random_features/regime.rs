@@ -51,7 +51,7 @@ pub struct RandomFeatures {
     /// Fresh inputs for each cell of the test set.
     #[serde(default)]
     pub draws: Draws,
-    /// Numbers of neurons at which the gain and the gap are measured as well ([`sweep`](super::sweep));
+    /// Numbers of neurons at which the gain and the gap are measured as well ([`growth`](super::growth));
     /// none by default.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub growth: Vec<usize>,
@@ -149,8 +149,7 @@ impl RandomFeatures {
             "a list in increasing order, each from 1e-12 to 1e6",
         )?;
         within("held_out", self.held_out, 1, 10_000_000)?;
-        within("draws.single_view", self.draws.single_view, 1, 1_000_000)?;
-        within("draws.multi_view", self.draws.multi_view, 1, 1_000_000)
+        self.draws.validate(&field("draws"))
     }
 
     /// The smoothed ReLU `φ`.

@@ -6,8 +6,8 @@ use super::readout::SolveError;
 use super::regime::{RandomFeatureRegime, ReadoutKind};
 use super::standardise::Standardiser;
 use super::strength::{self, Chosen, Supervised};
-use super::test_set::{Score, TestSet};
 use crate::data::{DataSet, Sample};
+use crate::evaluation::{Evaluation, TestSet};
 use crate::regime::{DataRegime, RegimeError, SampleCount};
 use crate::seed::{Purpose, WorldSeed};
 use faer::Mat;
@@ -59,7 +59,7 @@ pub(super) struct Model {
     /// Outputs on the test set.
     pub test_outputs: Mat<f64>,
     held_out_outputs: Mat<f64>,
-    pub score: Score,
+    pub score: Evaluation,
     pub dropped: usize,
 }
 
@@ -75,7 +75,11 @@ impl<'a> Inputs<'a> {
             training: one_hot(regime, &training),
             held_out: one_hot(regime, &held_out),
         };
-        let test = TestSet::draw(regime, &mut seed.rng(Purpose::Evaluation, 0));
+        let test = TestSet::draw(
+            &regime.data,
+            regime.model.draws,
+            &mut seed.rng(Purpose::Evaluation, 0),
+        );
         Self {
             regime,
             seed,
@@ -141,11 +145,17 @@ impl<'a> Inputs<'a> {
         let test_outputs = readout.outputs(&standardiser.apply(&sets.test));
         Ok(Model {
             held_out_outputs: readout.outputs(&held_out),
-            score: self.test.score(&test_outputs),
+            score: self.score(&test_outputs),
             dropped: standardiser.dropped(&sets.training),
             test_outputs,
             chosen,
         })
+    }
+
+    /// Scores outputs `[inputs][k]` on the test set.
+    pub(super) fn score(&self, outputs: &Mat<f64>) -> Evaluation {
+        let rows = outputs.row_iter().flat_map(|row| row.iter().copied());
+        self.test.score(&rows.collect::<Vec<f64>>())
     }
 
     /// Trains one read-out for each of `sets`.

@@ -1,9 +1,10 @@
 //! What the pictures of the mechanism show: one world, looked at closely.
 
+use crate::engine::Observer;
 use crate::engine::overlap::{StepView, Trained};
-use crate::evaluation::{Evaluation, largest_overlaps};
+use crate::evaluation::Evaluation;
 use crate::objective::{Distillation, tempered};
-use crate::procedure::{World, network_index, predicted_views};
+use crate::procedure::{World, largest_overlaps, network_index, predicted_views};
 use crate::seed::WorldSeed;
 use crate::theorem::Theorem;
 use crate::verify::key;
@@ -131,7 +132,6 @@ fn race(seed: u64) -> Race {
     let theorem = embedded("single-model");
     let regime = &theorem.regime;
     let world = world(&theorem, seed);
-    let stride = crate::engine::overlap::Layout::of(regime).stride;
     let mut race = Race {
         steps: Vec::new(),
         overlaps: vec![Default::default(); regime.data.classes],
@@ -140,16 +140,20 @@ fn race(seed: u64) -> Race {
             .map(Option::unwrap_or_default)
             .collect(),
     };
-    let look = |step: StepView<f32>| {
+    let mut look = |step: StepView<f32>| {
         race.steps.push(step.step);
-        let overlaps = largest_overlaps(regime, stride, step.features);
+        let overlaps = largest_overlaps(regime, step.features);
         for (class, pair) in race.overlaps.iter_mut().zip(overlaps.chunks_exact(2)) {
             for (view, overlap) in class.iter_mut().zip(pair) {
                 view.push(digits(f64::from(*overlap)));
             }
         }
     };
-    world.train_alone(0, EVERY, look);
+    let observer = Observer {
+        every: EVERY,
+        call: &mut look,
+    };
+    world.train_alone(world.initial(0), Some(observer));
     race
 }
 
@@ -161,7 +165,7 @@ fn distil(seed: u64) -> (Vec<ModelCells>, Vec<f64>, Vec<SoftLabel>) {
     let mut members = Vec::new();
     let mut scores: Vec<Evaluation> = Vec::new();
     for index in 0..procedure.members as u64 {
-        let member = world.train_alone(index, usize::MAX, |_| ());
+        let member = world.train_alone(world.initial(index), None);
         let logits = world.test_logits(regime, &member, index);
         sum.resize(logits.len(), 0.0);
         sum.iter_mut().zip(&logits).for_each(|(s, f)| *s += f);
@@ -179,7 +183,7 @@ fn distil(seed: u64) -> (Vec<ModelCells>, Vec<f64>, Vec<SoftLabel>) {
         cells("its ensemble", &scores[last]),
         cells("the distilled student", &student_score),
     ];
-    let soft = soft_labels(&theorem, &world, spec, &members, &student, &cells[0]);
+    let soft = soft_labels(&theorem, &world, spec, &members, &student, &scores[0]);
     let coverage = scores.iter().map(Evaluation::single_view_error).collect();
     (cells, coverage, soft)
 }
@@ -193,7 +197,7 @@ fn self_distil(seed: u64) -> Vec<ModelCells> {
         .as_ref()
         .unwrap_or_else(|| unreachable!("theorem 4 distils"));
     let alone = |name: &str, index: u64| {
-        let network = world.train_alone(index, usize::MAX, |_| ());
+        let network = world.train_alone(world.initial(index), None);
         let logits = world.test_logits(&theorem.regime, &network, index);
         (cells(name, &world.score(&logits)), network)
     };
@@ -226,7 +230,7 @@ fn soft_labels(
     spec: &Distillation,
     members: &[Trained<f32>],
     student: &Trained<f32>,
-    single: &ModelCells,
+    single: &Evaluation,
 ) -> Vec<SoftLabel> {
     let k = theorem.regime.data.classes;
     let temperature = spec.temperature(k) as f32;
@@ -260,7 +264,7 @@ fn soft_labels(
                 .collect();
             let group = match present.as_slice() {
                 [] => 2,
-                [feature] => usize::from(single.error[class][feature % 2] >= 0.5),
+                [feature] => usize::from(!single.single[*feature].is_learned()),
                 _ => continue,
             };
             for (sum, soft) in groups[group].iter_mut().zip(&soft) {

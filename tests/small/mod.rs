@@ -40,6 +40,22 @@ pub fn regime() -> Regime {
     }
 }
 
+/// The smoothed ReLU `φ`, its three branches as defined.
+pub fn smoothed_relu(network: &NetworkRegime, z: f64) -> f64 {
+    let threshold = network.relu_threshold;
+    let (q, power) = (
+        f64::from(network.relu_exponent),
+        network.relu_exponent as i32,
+    );
+    if z <= 0.0 {
+        0.0
+    } else if z <= threshold {
+        z.powi(power) / (q * threshold.powi(power - 1))
+    } else {
+        z - (1.0 - 1.0 / q) * threshold
+    }
+}
+
 /// World `world` of a fixed experiment.
 pub fn seed(world: u64) -> WorldSeed {
     WorldSeed {

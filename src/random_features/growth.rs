@@ -14,6 +14,7 @@ use super::logistic::cross_entropy;
 use super::measure::mean;
 use super::regime::{FeatureKind, RandomFeatureRegime, ReadoutKind};
 use super::world::{Inputs, Model, RandomFeatureError, Sets, average};
+use crate::data::Kind;
 use crate::regime::require;
 use crate::seed::WorldSeed;
 use faer::Mat;
@@ -24,7 +25,7 @@ pub const PREDICTED_EXPONENT: f64 = -1.0;
 
 /// One number of neurons.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct SweepPoint {
+pub struct GrowthPoint {
     /// [`RandomFeatures::neurons`](super::RandomFeatures::neurons).
     pub neurons: usize,
     /// `err(D)`, mean over members.
@@ -44,29 +45,29 @@ pub struct SweepPoint {
 /// The numbers of one world, and the power laws fitted to its points with at least
 /// [`fitted_from`](Self::fitted_from) neurons.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Sweep {
+pub struct Growth {
     /// In the order given.
-    pub points: Vec<SweepPoint>,
+    pub points: Vec<GrowthPoint>,
     /// `λ`, chosen for one model with the most neurons and used throughout.
     pub strength: f64,
     /// Twice the fewest neurons that can represent every feature of the data: `4k` for activation
     /// features; a tangent neuron has all `2k` coordinates, so 2.
     pub fitted_from: usize,
-    /// [`SweepPoint::feature_variance`] at the most neurons, measured over predicted by `c/(M + M_0)`
+    /// [`GrowthPoint::feature_variance`] at the most neurons, measured over predicted by `c/(M + M_0)`
     /// from the fitted points before it; NaN with fewer than two of these.
     pub variance_over_prediction: f64,
-    /// Exponent of [`SweepPoint::feature_variance`] in the number of neurons; NaN with fewer than two points.
+    /// Exponent of [`GrowthPoint::feature_variance`] in the number of neurons; NaN with fewer than two points.
     pub variance_exponent: f64,
-    /// Exponent of [`SweepPoint::loss_gain`].
+    /// Exponent of [`GrowthPoint::loss_gain`].
     pub gain_exponent: f64,
-    /// Exponent of [`SweepPoint::loss_gap`].
+    /// Exponent of [`GrowthPoint::loss_gap`].
     pub gap_exponent: f64,
 }
 
 type Named<T> = (&'static str, fn(&T) -> f64);
 
-/// What a world's sweep says as a whole, by name.
-const LAWS: [Named<Sweep>; 4] = [
+/// What a world says as a whole, by name.
+const LAWS: [Named<Growth>; 4] = [
     ("variance_over_prediction", |s| s.variance_over_prediction),
     ("variance_exponent", |s| s.variance_exponent),
     ("gain_exponent", |s| s.gain_exponent),
@@ -74,7 +75,7 @@ const LAWS: [Named<Sweep>; 4] = [
 ];
 
 /// What it says at each number of neurons, by name; the number follows, as in `loss_gain_at_80`.
-const AT_EACH: [Named<SweepPoint>; 6] = [
+const AT_EACH: [Named<GrowthPoint>; 6] = [
     ("err_single", |p| p.err_single),
     ("err_ensemble", |p| p.err_ensemble),
     ("err_student", |p| p.err_student),
@@ -83,7 +84,7 @@ const AT_EACH: [Named<SweepPoint>; 6] = [
     ("loss_gap", |p| p.loss_gap),
 ];
 
-/// Whether a sweep over these numbers of neurons measures a quantity of this name.
+/// Whether a growth over these numbers of neurons measures a quantity of this name.
 pub fn measures(quantity: &str, neurons: &[usize]) -> bool {
     LAWS.iter().any(|(name, _)| *name == quantity)
         || AT_EACH
@@ -91,8 +92,64 @@ pub fn measures(quantity: &str, neurons: &[usize]) -> bool {
             .any(|(name, _)| neurons.iter().any(|m| format!("{name}_at_{m}") == quantity))
 }
 
-impl Sweep {
-    /// Every number of the sweep, by name.
+impl Growth {
+    /// Runs one world at each number of neurons.
+    ///
+    /// # Errors
+    /// A parameter outside its range, or a system that could not be solved.
+    pub fn of_world(
+        regime: &RandomFeatureRegime,
+        seed: WorldSeed,
+        neurons: &[usize],
+    ) -> Result<Self, RandomFeatureError> {
+        let most = neurons.iter().copied().max().unwrap_or(0);
+        require(most > 0, "neurons", neurons, "at least one number above 0")?;
+        let with = |neurons| {
+            let mut with = regime.clone();
+            with.model.neurons = neurons;
+            with
+        };
+        let regimes: Vec<_> = neurons.iter().map(|m| with(*m)).collect();
+        for regime in &regimes {
+            regime.validate()?;
+        }
+        let largest = with(most);
+        let inputs = Inputs::draw(&largest, seed);
+        let strength = inputs
+            .train(&inputs.features(0), &inputs.labels, &regime.model.strengths)?
+            .chosen
+            .strength;
+        let points = regimes
+            .iter()
+            .map(|regime| point(regime, seed, strength))
+            .collect::<Result<Vec<_>, _>>()?;
+        let fitted_from = match regime.model.kind {
+            FeatureKind::Activation => 2 * regime.data.features(),
+            FeatureKind::Tangent => 2,
+        };
+        let exponent = |quantity: fn(&GrowthPoint) -> f64| {
+            let fitted = points.iter().filter(|p| p.neurons >= fitted_from);
+            line(fitted.map(|p| ((p.neurons as f64).ln(), quantity(p).ln()))).0
+        };
+        let (rate, level) = line(
+            (points.iter())
+                .filter(|p| (fitted_from..most).contains(&p.neurons))
+                .map(|p| (p.neurons as f64, 1.0 / p.feature_variance)),
+        );
+        let last = points.iter().find(|p| p.neurons == most);
+        let last = last.expect("the largest number is one of them");
+        Ok(Self {
+            strength,
+            fitted_from,
+            variance_over_prediction: last.feature_variance * (rate * most as f64 + level),
+            variance_exponent: exponent(|p| p.feature_variance),
+            gain_exponent: exponent(|p| p.loss_gain),
+            gap_exponent: exponent(|p| p.loss_gap),
+            points,
+        })
+    }
+
+    /// Every number, by name.
     pub fn quantities(&self) -> impl Iterator<Item = (String, f64)> + '_ {
         let laws = LAWS.iter().map(|(name, of)| (name.to_string(), of(self)));
         let points = self.points.iter().flat_map(|point| {
@@ -104,67 +161,11 @@ impl Sweep {
     }
 }
 
-/// Runs one world at each number of neurons.
-///
-/// # Errors
-/// A parameter outside its range, or a system that could not be solved.
-pub fn sweep(
-    regime: &RandomFeatureRegime,
-    seed: WorldSeed,
-    neurons: &[usize],
-) -> Result<Sweep, RandomFeatureError> {
-    let most = neurons.iter().copied().max().unwrap_or(0);
-    require(most > 0, "neurons", neurons, "at least one number above 0")?;
-    let with = |neurons| {
-        let mut with = regime.clone();
-        with.model.neurons = neurons;
-        with
-    };
-    let regimes: Vec<_> = neurons.iter().map(|m| with(*m)).collect();
-    for regime in &regimes {
-        regime.validate()?;
-    }
-    let largest = with(most);
-    let inputs = Inputs::draw(&largest, seed);
-    let strength = inputs
-        .train(&inputs.features(0), &inputs.labels, &regime.model.strengths)?
-        .chosen
-        .strength;
-    let points = regimes
-        .iter()
-        .map(|regime| point(regime, seed, strength))
-        .collect::<Result<Vec<_>, _>>()?;
-    let fitted_from = match regime.model.kind {
-        FeatureKind::Activation => 2 * regime.data.features(),
-        FeatureKind::Tangent => 2,
-    };
-    let exponent = |quantity: fn(&SweepPoint) -> f64| {
-        let fitted = points.iter().filter(|p| p.neurons >= fitted_from);
-        line(fitted.map(|p| ((p.neurons as f64).ln(), quantity(p).ln()))).0
-    };
-    let (rate, level) = line(
-        (points.iter())
-            .filter(|p| (fitted_from..most).contains(&p.neurons))
-            .map(|p| (p.neurons as f64, 1.0 / p.feature_variance)),
-    );
-    let last = points.iter().find(|p| p.neurons == most);
-    let last = last.expect("the largest number is one of them");
-    Ok(Sweep {
-        strength,
-        fitted_from,
-        variance_over_prediction: last.feature_variance * (rate * most as f64 + level),
-        variance_exponent: exponent(|p| p.feature_variance),
-        gain_exponent: exponent(|p| p.loss_gain),
-        gap_exponent: exponent(|p| p.loss_gap),
-        points,
-    })
-}
-
 fn point(
     regime: &RandomFeatureRegime,
     seed: WorldSeed,
     strength: f64,
-) -> Result<SweepPoint, RandomFeatureError> {
+) -> Result<GrowthPoint, RandomFeatureError> {
     let inputs = Inputs::draw(regime, seed);
     let members = inputs.train_all(
         &inputs.all_features(0..regime.model.members),
@@ -178,10 +179,10 @@ fn point(
     let error = |models: &[Model]| mean(models.iter().map(|m| m.score.error()));
     let loss = |models: &[Model]| mean(models.iter().map(|m| test_loss(&inputs, &m.test_outputs)));
     let ensemble_loss = test_loss(&inputs, &ensemble);
-    Ok(SweepPoint {
+    Ok(GrowthPoint {
         neurons: regime.model.neurons,
         err_single: error(&members),
-        err_ensemble: inputs.test.score(&ensemble).error(),
+        err_ensemble: inputs.score(&ensemble).error(),
         err_student: error(&students),
         feature_variance: variance(&inputs, &members, &ensemble),
         loss_gain: loss(&members) - ensemble_loss,
@@ -191,7 +192,7 @@ fn point(
 
 /// Unbiased variance over members of the test outputs, summed over classes, mean over `D`.
 fn variance(inputs: &Inputs, members: &[Model], ensemble: &Mat<f64>) -> f64 {
-    let weights = inputs.test.weights(inputs.regime);
+    let weights = weights(inputs);
     let spread = |m: &Model| {
         let away = &m.test_outputs - ensemble;
         (weights.iter().enumerate())
@@ -211,9 +212,24 @@ fn test_loss(inputs: &Inputs, outputs: &Mat<f64>) -> f64 {
             cross_entropy(&row(outputs), &row(targets)).0
         }
     };
-    (inputs.test.weights(inputs.regime).iter().enumerate())
+    (weights(inputs).iter().enumerate())
         .map(|(n, w)| w * loss(n))
         .sum()
+}
+
+/// Weight of each test input that makes a mean over the test set a mean over `D`.
+fn weights(inputs: &Inputs) -> Vec<f64> {
+    let RandomFeatureRegime { data, model } = inputs.regime;
+    let k = data.classes as f64;
+    let single = k * (data.views_per_class * model.draws.single_view) as f64;
+    let multi = k * model.draws.multi_view as f64;
+    let mu = data.single_view_share;
+    (inputs.test.samples.iter())
+        .map(|s| match s.kind {
+            Kind::SingleView(_) => mu / single,
+            Kind::MultiView => (1.0 - mu) / multi,
+        })
+        .collect()
 }
 
 /// Slope and intercept of the least-squares line.

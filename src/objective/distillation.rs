@@ -1,0 +1,105 @@
+//! How a student is taught: parameters and their ranges.
+
+use crate::regime::{RegimeError, Relation, positive, require};
+use serde::{Deserialize, Serialize};
+
+/// How a student follows its teacher (section 2 of the paper; equation of `logit^τ`).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Distillation {
+    /// `τ`: temperature of the truncated, tempered logits; `"paper"` takes `1/ln² k`.
+    pub temperature: Relation,
+    /// `S`: scale of the teacher, `G = (S/K) Σ F`.
+    pub teacher_scale: f64,
+    /// `η'/k`: step size of the distillation term per class.
+    pub push_rate_per_class: f64,
+    /// Which form of the distillation term.
+    #[serde(default)]
+    pub form: Form,
+    /// Which of the teacher's soft labels the student sees.
+    #[serde(default)]
+    pub soft_labels: SoftLabels,
+    /// Steps of cross-entropy alone before the push begins.
+    #[serde(default)]
+    pub warm_up_steps: usize,
+    /// Largest number of steps of the student.
+    pub steps: usize,
+}
+
+/// Forms of the distillation term.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Form {
+    /// `−(logit^τ_i(F) − logit^τ_i(G))^−`, silent where the student's own logit is truncated
+    /// (`τ² F_i ≥ 1`), as differentiating the truncated logit gives (**choice**).
+    #[default]
+    OneSidedGated,
+    /// The same without the gate.
+    OneSided,
+    /// Hinton's: `logit_i(G) − logit_i(F)` of untruncated tempered logits `exp(τ F)`, both signs.
+    TwoSided,
+}
+
+impl Form {
+    /// Whether it compares truncated logits, and only pulls up.
+    pub(super) fn is_truncated(self) -> bool {
+        self != Self::TwoSided
+    }
+}
+
+/// Which of the teacher's soft labels the student sees.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SoftLabels {
+    /// All classes.
+    #[default]
+    All,
+    /// Only the label's own: the dark knowledge is removed.
+    LabelOnly,
+}
+
+impl Distillation {
+    /// `τ`, with `k` classes.
+    pub fn temperature(&self, classes: usize) -> f64 {
+        self.temperature.or((classes as f64).ln().powi(-2))
+    }
+
+    /// Checks every field; `path` prefixes the field names.
+    ///
+    /// # Errors
+    /// The first field outside its range.
+    pub fn validate(&self, path: &str) -> Result<(), RegimeError> {
+        if let Relation::Value(temperature) = self.temperature {
+            positive(&format!("{path}.temperature"), temperature, 1e3)?;
+        }
+        positive(&format!("{path}.teacher_scale"), self.teacher_scale, 1e12)?;
+        let rate = self.push_rate_per_class;
+        require(
+            (0.0..=1e6).contains(&rate),
+            &format!("{path}.push_rate_per_class"),
+            rate,
+            "0 to 1000000",
+        )?;
+        let steps = self.steps;
+        require(
+            (1..=100_000_000).contains(&steps),
+            &format!("{path}.steps"),
+            steps,
+            "1 to 100000000",
+        )?;
+        let odd = self.soft_labels == SoftLabels::LabelOnly && self.form == Form::TwoSided;
+        require(
+            !odd,
+            &format!("{path}.soft_labels"),
+            self.soft_labels,
+            "all, with form two-sided: matching both ways needs a whole distribution",
+        )?;
+        let warm_up = self.warm_up_steps;
+        require(
+            warm_up <= steps,
+            &format!("{path}.warm_up_steps"),
+            warm_up,
+            format!("0 to steps ({steps})"),
+        )
+    }
+}

@@ -1,0 +1,58 @@
+//! Softmax and the tempered logits `logit^τ`.
+
+use crate::real::{LANES, Real, across, each, larger};
+
+/// The tempered logits `exp(min{τ² F_i, 1}/τ) / Σ_j exp(min{τ² F_j, 1}/τ)` of one input, or
+/// `exp(τ F_i) / Σ_j exp(τ F_j)` untruncated. `logits` and `out` have one entry per class.
+#[inline(always)]
+pub fn tempered<R: Real>(logits: &[R], temperature: R, truncated: bool, out: &mut [R]) {
+    let cap = cap(temperature, truncated);
+    for (o, f) in out.iter_mut().zip(logits) {
+        let x = temperature * *f;
+        *o = if x < cap { x } else { cap };
+    }
+    softmax_in_place(out);
+}
+
+/// The largest tempered logit before the softmax: `1/τ`, or none untruncated.
+#[inline(always)]
+pub(super) fn cap<R: Real>(temperature: R, truncated: bool) -> R {
+    if truncated {
+        R::one() / temperature
+    } else {
+        R::infinity()
+    }
+}
+
+/// `out[i] ← exp(out[i] − max) / Σ_j exp(out[j] − max)`.
+#[inline(always)]
+pub fn softmax_in_place<R: Real>(out: &mut [R]) {
+    let top = lanes(out, R::neg_infinity(), larger);
+    let (blocks, rest) = out.as_chunks_mut::<LANES>();
+    for o in blocks {
+        *o = R::exp_lanes(each(|l| o[l] - top));
+    }
+    for o in rest {
+        *o = (*o - top).exp_fast();
+    }
+    let scale = R::one() / lanes(out, R::zero(), |a, b| a + b);
+    for o in out.iter_mut() {
+        *o *= scale;
+    }
+}
+
+/// Folds a slice in lanes and a fixed order, so that it vectorises and never depends on threads.
+#[inline(always)]
+pub(super) fn lanes<R: Real>(xs: &[R], start: R, fold: impl Fn(R, R) -> R) -> R {
+    let mut acc = [start; LANES];
+    let (blocks, rest) = xs.as_chunks::<LANES>();
+    for block in blocks {
+        for (a, x) in acc.iter_mut().zip(block) {
+            *a = fold(*a, *x);
+        }
+    }
+    for (a, x) in acc.iter_mut().zip(rest) {
+        *a = fold(*a, *x);
+    }
+    across(acc, fold)
+}

@@ -1,0 +1,271 @@
+//! The mechanism in one world: the race, the union of views, the soft labels.
+
+use super::bars::bars;
+use super::{Figure, WIDTH};
+use crate::figure::{FIRST, FigureError, GRID, INK, SECOND, Table, font, mesh, svg};
+use crate::report::mechanism::{Mechanism, ModelCells, SoftLabel};
+use plotters::prelude::*;
+
+/// The pictures of the mechanism.
+///
+/// # Errors
+/// If one cannot be drawn.
+pub fn mechanism(m: &Mechanism) -> Result<Vec<Figure>, FigureError> {
+    Ok(vec![
+        race(m)?,
+        cells(
+            "single-view-error",
+            "Single-view error, class by class",
+            "Rows: both views of a model; columns: classes. A dark cell is a view that was not learned: the model errs on \
+             single-view inputs that keep only it. One model loses a view of each class, its ensemble and its student none.",
+            &m.distillation,
+        )?,
+        cells(
+            "union-of-two-lotteries",
+            "Self-distillation: the union of two lotteries",
+            "Rows: both views of a model; columns: classes. The student knows the views its teacher won and those its own start \
+             would have won; a view that both lost (dark in both) stays lost, which is a quarter of them.",
+            &m.self_distillation,
+        )?,
+        coverage(m)?,
+        soft_labels(m)?,
+    ])
+}
+
+fn race(m: &Mechanism) -> Result<Figure, FigureError> {
+    const SHOWN: usize = 12;
+    let title = "The lottery race".to_owned();
+    let caption = format!(
+        "Largest overlap max_r <w, v> of both views of {SHOWN} classes over training (one panel each). Solid: the view that \
+         the initialisation predicts to win; dashed: the other. A class where the dashed line wins was predicted wrongly."
+    );
+    let race = &m.race;
+    let top = (race.overlaps.iter().take(SHOWN).flatten().flatten()).fold(0.0f64, |a, b| a.max(*b));
+    let last = *race.steps.last().unwrap_or(&1) as f64;
+    let svg = svg((WIDTH, 480), &title, &caption, |area| {
+        for (class, panel) in area.split_evenly((3, 4)).iter().enumerate() {
+            let Some(views) = race.overlaps.get(class) else {
+                continue;
+            };
+            let mut chart = ChartBuilder::on(panel)
+                .margin(6)
+                .caption(format!("class {class}"), font(12))
+                .x_label_area_size(20)
+                .y_label_area_size(26)
+                .build_cartesian_2d(0.0..last, 0.0..1.05 * top)?;
+            mesh(&mut chart, 10).x_labels(3).y_labels(4).draw()?;
+            let points = |view: usize| {
+                let steps = race.steps.iter().map(|s| *s as f64);
+                steps.zip(views[view].iter().copied()).collect::<Vec<_>>()
+            };
+            let winner = race.predicted[class];
+            chart.draw_series([PathElement::new(points(winner), FIRST.stroke_width(2))])?;
+            chart.draw_series(DashedLineSeries::new(
+                points(1 - winner),
+                5,
+                3,
+                SECOND.stroke_width(2),
+            ))?;
+        }
+        Ok(())
+    })?;
+    let mut rows = Vec::new();
+    for (class, views) in race.overlaps.iter().enumerate() {
+        for (view, overlaps) in views.iter().enumerate() {
+            for (step, overlap) in race.steps.iter().zip(overlaps) {
+                rows.push(vec![
+                    (*step).into(),
+                    class.into(),
+                    (view + 1).into(),
+                    (race.predicted[class] == view).into(),
+                    (*overlap).into(),
+                ]);
+            }
+        }
+    }
+    Ok(Figure {
+        name: "lottery-race".into(),
+        title,
+        caption,
+        svg,
+        table: Table::new(
+            &[
+                ("step", "gradient steps taken"),
+                ("class", "class i"),
+                ("view", "view, 1 or 2"),
+                (
+                    "predicted",
+                    "whether the initialisation predicts this view to win",
+                ),
+                ("overlap", "max over r of <w_{i,r}, v_{i,view}>"),
+            ],
+            rows,
+        ),
+    })
+}
+
+fn cells(
+    name: &str,
+    title: &str,
+    caption: &str,
+    models: &[ModelCells],
+) -> Result<Figure, FigureError> {
+    let classes = models.first().map_or(0, |m| m.error.len());
+    let height = 40 + 62 * models.len() as u32;
+    let svg = svg((WIDTH, height), title, caption, |area| {
+        let cell = f64::from(WIDTH - 24) / classes.max(1) as f64;
+        for (row, model) in models.iter().enumerate() {
+            let top = 8 + 62 * row as i32;
+            area.draw(&Text::new(model.model.clone(), (12, top), font(13)))?;
+            for (class, views) in model.error.iter().enumerate() {
+                for (view, error) in views.iter().enumerate() {
+                    let left = 12 + (class as f64 * cell) as i32;
+                    let y = top + 20 + 17 * view as i32;
+                    let corners = [(left, y), (left + cell as i32 - 1, y + 15)];
+                    area.draw(&Rectangle::new(corners, INK.mix(*error).filled()))?;
+                    area.draw(&Rectangle::new(corners, GRID.stroke_width(1)))?;
+                }
+            }
+        }
+        let bottom = height as i32 - 20;
+        area.draw(&Text::new(
+            format!(
+                "classes 0 to {}; dark: error 1, empty: error 0",
+                classes.max(1) - 1
+            ),
+            (12, bottom),
+            font(11),
+        ))?;
+        Ok(())
+    })?;
+    let rows = (models.iter())
+        .flat_map(|model| {
+            model
+                .error
+                .iter()
+                .enumerate()
+                .flat_map(move |(class, views)| {
+                    (views.iter().enumerate()).map(move |(view, error)| {
+                        vec![
+                            model.model.clone().into(),
+                            class.into(),
+                            (view + 1).into(),
+                            (*error).into(),
+                        ]
+                    })
+                })
+        })
+        .collect();
+    Ok(Figure {
+        name: name.into(),
+        title: title.into(),
+        caption: caption.into(),
+        svg,
+        table: Table::new(
+            &[
+                ("model", "which model of the world"),
+                ("class", "class i"),
+                ("view", "the view that the single-view inputs keep, 1 or 2"),
+                ("error", "share of such inputs that are misclassified"),
+            ],
+            rows,
+        ),
+    })
+}
+
+fn coverage(m: &Mechanism) -> Result<Figure, FigureError> {
+    let title = "Coverage against ensemble size".to_owned();
+    let caption = "Test error on single-view inputs of the ensemble of the first K models of one world (circles), and the law of \
+        independent lotteries, first error × 2^(1−K) (line). Logarithmic scale; an error of 0 is drawn at the bottom."
+        .to_owned();
+    let first = m.coverage.first().copied().unwrap_or(0.5);
+    let law = |members: usize| first * 0.5f64.powi(members as i32 - 1);
+    let count = m.coverage.len();
+    let least = law(count) / 2.0;
+    let svg =
+        svg((WIDTH, 300), &title, &caption, |area| {
+            let mut chart = ChartBuilder::on(area)
+                .margin(10)
+                .x_label_area_size(34)
+                .y_label_area_size(64)
+                .build_cartesian_2d(0.5..count as f64 + 0.5, (least..1.0).log_scale())?;
+            mesh(&mut chart, 11)
+                .x_desc("members K")
+                .y_desc("err(D_s)")
+                .y_label_formatter(&|y| format!("{y:.0e}"))
+                .draw()?;
+            let line = (1..=count).map(|k| (k as f64, law(k))).collect::<Vec<_>>();
+            chart.draw_series([PathElement::new(line, INK.stroke_width(1))])?;
+            chart.draw_series((1..).zip(&m.coverage).map(|(k, error)| {
+                Circle::new((f64::from(k), error.max(least)), 4, FIRST.filled())
+            }))?;
+            Ok(())
+        })?;
+    let rows = (1usize..)
+        .zip(&m.coverage)
+        .map(|(k, error)| vec![k.into(), (*error).into(), law(k).into()])
+        .collect();
+    Ok(Figure {
+        name: "coverage".into(),
+        title,
+        caption,
+        svg,
+        table: Table::new(
+            &[
+                ("members", "size K of the ensemble"),
+                (
+                    "single_view_error",
+                    "err(D_s) of the ensemble of the first K models",
+                ),
+                ("law", "err(D_s) of one model × 2^(1−K)"),
+            ],
+            rows,
+        ),
+    })
+}
+
+fn soft_labels(m: &Mechanism) -> Result<Figure, FigureError> {
+    type Height = fn(&SoftLabel) -> f64;
+    let series: [(&str, RGBColor, Height); 3] = [
+        ("ensemble (teacher)", INK, |s| s.teacher),
+        ("one model, at the same scale", SECOND, |s| s.single),
+        ("distilled student", FIRST, |s| s.student),
+    ];
+    let groups = m
+        .soft_labels
+        .iter()
+        .map(|s| s.feature.as_str())
+        .collect::<Vec<_>>();
+    let rows = m
+        .soft_labels
+        .iter()
+        .map(|s| {
+            vec![
+                s.feature.clone().into(),
+                s.teacher.into(),
+                s.single.into(),
+                s.student.into(),
+                s.pairs.into(),
+            ]
+        })
+        .collect();
+    bars(
+        "soft-labels",
+        "Dark knowledge: the mass on a class that is not the label",
+        "Mean tempered logit of a class that is not the label, by which of its features the training input contains: the view that \
+         the one model knows, the view it lost, or none. The teacher marks the lost view; the one model does not; its student does.",
+        &groups,
+        &series.map(|(name, color, of)| (name, color, m.soft_labels.iter().map(of).collect())),
+        &[
+            ("feature", "which feature of the class the input contains"),
+            ("teacher", "mean tempered logit of the ensemble"),
+            (
+                "single",
+                "mean tempered logit of one model at the teacher's scale",
+            ),
+            ("student", "mean tempered logit of the distilled student"),
+            ("pairs", "pairs of input and class averaged over"),
+        ],
+        rows,
+    )
+}

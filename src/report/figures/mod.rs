@@ -1,0 +1,41 @@
+//! The figures, each with the numbers behind it as CSV and JSON.
+
+mod bars;
+mod evidence;
+mod mechanism;
+mod random_features;
+
+pub use evidence::{Observed, evidence};
+pub use mechanism::mechanism;
+pub use random_features::{contrast, growth};
+
+use crate::figure::Table;
+use serde_json::Value;
+
+/// Width of every figure, in pixels.
+const WIDTH: u32 = 760;
+
+/// A figure and its data.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Figure {
+    /// File name without extension.
+    pub name: String,
+    /// One line.
+    pub title: String,
+    /// What it shows, for readers who do not see it; also the caption.
+    pub caption: String,
+    /// The picture.
+    pub svg: String,
+    /// The numbers behind it.
+    pub table: Table,
+}
+
+impl Figure {
+    /// The data as JSON: title, caption, columns with their meaning, and rows as objects.
+    pub fn json(&self) -> Value {
+        let mut json = self.table.json();
+        json["title"] = self.title.clone().into();
+        json["caption"] = self.caption.clone().into();
+        json
+    }
+}

@@ -1,0 +1,158 @@
+//! Random features against the trained network, and against their own number.
+
+use super::bars::bars;
+use super::{Figure, WIDTH};
+use crate::figure::{FIRST, FigureError, INK, SECOND, THIRD, Table, extent, mesh, svg};
+use plotters::prelude::*;
+
+/// The contrast between random features and the trained network: mean errors of the models of each.
+///
+/// # Errors
+/// If it cannot be drawn.
+pub fn contrast(of: impl Fn(&str) -> Option<f64>) -> Result<Option<Figure>, FigureError> {
+    let models = [
+        (
+            "one model",
+            "random_features.err_single",
+            "single.test_error",
+        ),
+        (
+            "ensemble",
+            "random_features.err_ensemble",
+            "ensemble.test_error",
+        ),
+        (
+            "distilled student",
+            "random_features.err_student",
+            "distilled.test_error",
+        ),
+    ];
+    let values: Option<Vec<[f64; 2]>> = (models.iter())
+        .map(|(_, random, trained)| Some([of(random)?, of(trained)?]))
+        .collect();
+    let Some(values) = values else {
+        return Ok(None);
+    };
+    let groups = models.map(|(name, ..)| name);
+    let rows = (groups.iter().zip(&values))
+        .map(|(name, [random, trained])| vec![(*name).into(), (*random).into(), (*trained).into()])
+        .collect();
+    let relative = |column: usize| {
+        values
+            .iter()
+            .map(|v| v[column] / values[0][column])
+            .collect()
+    };
+    bars(
+        "random-feature-contrast",
+        "Random features against the trained network",
+        "Test error relative to one model of the same kind, mean over worlds. Both ensembles gain; the trained network's student \
+         keeps the gain, the random-feature student does not.",
+        &groups,
+        &[
+            ("random features", SECOND, relative(0)),
+            ("trained network", FIRST, relative(1)),
+        ],
+        &[
+            ("model", "which model"),
+            ("random_features", "test error over D, mean over worlds"),
+            ("trained_network", "test error over D divided by μ, mean over worlds"),
+        ],
+        rows,
+    )
+    .map(Some)
+}
+
+/// The gain and the gap of random features against the number of neurons.
+///
+/// # Errors
+/// If it cannot be drawn.
+pub fn growth(
+    neurons: &[usize],
+    of: impl Fn(&str) -> Option<f64>,
+) -> Result<Option<Figure>, FigureError> {
+    let named = |name: &str, m: usize| of(&format!("random_features.{name}_at_{m}"));
+    let points: Option<Vec<[f64; 4]>> = (neurons.iter())
+        .map(|m| {
+            let at = |name| named(name, *m);
+            Some([
+                *m as f64,
+                at("feature_variance")?,
+                at("loss_gain")?,
+                at("loss_gap")?,
+            ])
+        })
+        .collect();
+    let Some(points) = points else {
+        return Ok(None);
+    };
+    let title = "Random features: variance, gain and gap against the number of neurons".to_owned();
+    let caption = "Variance of a read-out over draws of its features (circles), the ensemble's gain in squared loss (triangles) and \
+        what distillation leaves on the table (crosses), mean over worlds, against the number M of neurons; the line falls as 1/M."
+        .to_owned();
+    let log = extent(
+        points
+            .iter()
+            .flat_map(|p| p[1..].iter().map(|y| y.max(1e-9).ln())),
+        0.1,
+    );
+    let x = extent(points.iter().map(|p| p[0].ln()), 0.06);
+    let svg = svg((WIDTH, 320), &title, &caption, |area| {
+        let mut chart = ChartBuilder::on(area)
+            .margin(10)
+            .x_label_area_size(34)
+            .y_label_area_size(64)
+            .build_cartesian_2d(
+                (x.start.exp()..x.end.exp()).log_scale(),
+                (log.start.exp()..log.end.exp()).log_scale(),
+            )?;
+        mesh(&mut chart, 11)
+            .x_desc("neurons M")
+            .y_label_formatter(&|y| format!("{y:.0e}"))
+            .draw()?;
+        if let Some(last) = points.last() {
+            let line = points.iter().map(|p| (p[0], last[1] * last[0] / p[0]));
+            chart.draw_series([PathElement::new(
+                line.collect::<Vec<_>>(),
+                INK.stroke_width(1),
+            )])?;
+        }
+        chart.draw_series(
+            points
+                .iter()
+                .map(|p| Circle::new((p[0], p[1]), 4, FIRST.filled())),
+        )?;
+        chart.draw_series(
+            points
+                .iter()
+                .map(|p| TriangleMarker::new((p[0], p[2]), 5, THIRD.filled())),
+        )?;
+        chart.draw_series(
+            points
+                .iter()
+                .map(|p| Cross::new((p[0], p[3]), 4, SECOND.stroke_width(2))),
+        )?;
+        Ok(())
+    })?;
+    Ok(Some(Figure {
+        name: "random-feature-growth".into(),
+        title,
+        caption,
+        svg,
+        table: Table::new(
+            &[
+                ("neurons", "number M of neurons of one model"),
+                (
+                    "feature_variance",
+                    "variance of the outputs over draws of the features, summed over classes",
+                ),
+                ("loss_gain", "squared loss of one model less the ensemble's"),
+                ("loss_gap", "squared loss of a student less the ensemble's"),
+            ],
+            points
+                .iter()
+                .map(|p| p.iter().map(|x| (*x).into()).collect())
+                .collect(),
+        ),
+    }))
+}
