@@ -29,6 +29,9 @@ pub struct Args {
     /// Change nothing; say which files differ from what the records give, and exit with 1 if any does
     #[arg(long)]
     check: bool,
+    /// Train nothing: show what the finished records hold, and leave out the others
+    #[arg(long)]
+    recorded: bool,
     /// Worlds trained at once [default: one for each core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
@@ -38,24 +41,31 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
     let threads = verify::threads(args.threads);
     let records = args.dir.join("records");
     verify::on_interrupt("run the same command again to continue".into())?;
+    let trains = !args.check && !args.recorded;
     let mut evidence = Vec::new();
     for (name, profile, seed) in RECORDS {
         let directory = records.join(name);
-        if args.check && !directory.join("manifest.json").exists() {
-            eprintln!("{}: no record; left out", directory.display());
-            continue;
+        if trains && !directory.join("manifest.json").exists() {
+            let plan = Plan::new(Theorem::all_embedded().collect(), profile, seed);
+            Record::create(&directory, &plan)?;
         }
-        evidence.push(complete(&directory, name, profile, seed, threads)?);
+        let threads = trains.then_some(threads);
+        evidence.extend(complete(&directory, name, threads)?);
     }
     let [main, replications @ ..] = evidence.as_slice() else {
         return Err(format!("{}: holds no record", records.display()).into());
     };
     let seed = main.report.plan.seed;
-    let mechanism = look(&records.join("mechanism.json"), seed, args.check)?;
+    let mechanism = look(&records.join("mechanism.json"), seed, trains)?;
     let mut files = Files::new();
     let mut maps = Vec::new();
     for (name, _) in EMBEDDED {
-        maps.extend(sweep(&args.dir, name, args.check, threads, &mut files)?);
+        maps.extend(sweep(
+            &args.dir,
+            name,
+            trains.then_some(threads),
+            &mut files,
+        )?);
     }
     files.extend(render(main, replications, &mechanism, &maps)?);
     if args.check {
@@ -66,37 +76,47 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The evidence of a record; worlds that it lacks are trained, and a record that is not there is begun.
+/// The evidence of a record; worlds that it lacks are trained on so many `threads`, or else an unfinished record is left out.
+/// One made by another version is shown if it is whole, and never mixed with worlds of this one.
 fn complete(
     directory: &Path,
     name: &str,
-    profile: Profile,
-    seed: u64,
-    threads: usize,
-) -> Result<Evidence, Failure> {
+    threads: Option<usize>,
+) -> Result<Option<Evidence>, Failure> {
     if !directory.join("manifest.json").exists() {
-        let plan = Plan::new(Theorem::all_embedded().collect(), profile, seed);
-        Record::create(directory, &plan)?;
+        eprintln!("{}: no record; left out", directory.display());
+        return Ok(None);
     }
     let plan: Plan = Record::manifest(directory)?;
     let (mut record, kept) = Record::resume(directory)?;
+    if let Some(warning) = &kept.warning {
+        eprintln!("warning: {warning}");
+    }
+    if let Some(report) = plan.replay(&kept.worlds)? {
+        return Ok(Some(Evidence::new(name, report, kept)));
+    }
+    let Some(threads) = threads else {
+        eprintln!("{}: unfinished; left out", directory.display());
+        return Ok(None);
+    };
+    verify::require_this_version(directory, &plan)?;
     let report = verify::watched(&plan, &mut record, kept, threads)?;
     drop(record);
     let (_, kept) = Record::resume(directory)?;
-    Ok(Evidence::new(name, report, kept))
+    Ok(Some(Evidence::new(name, report, kept)))
 }
 
-/// A shipped sweep: its files go to `files`. Worlds that its record lacks are trained; a check leaves it out instead.
+/// A shipped sweep: its files go to `files`. Worlds that its record lacks are trained on so many `threads`, or else it is
+/// left out.
 fn sweep(
     reports: &Path,
     name: &str,
-    check: bool,
-    threads: usize,
+    threads: Option<usize>,
     files: &mut Files,
 ) -> Result<Option<Map>, Failure> {
     let path = format!("sweeps/{name}");
     let directory = reports.join(&path);
-    if check && !directory.join("manifest.json").exists() {
+    if threads.is_none() && !directory.join("manifest.json").exists() {
         eprintln!("{}: no record; left out", directory.display());
         return Ok(None);
     }
@@ -104,13 +124,13 @@ fn sweep(
     let manifest = Manifest::new(shipped, Shard::WHOLE);
     let (mut record, kept) = explore::open(&directory, &manifest)?;
     let plan = manifest.plan()?;
-    let report = match plan.replay(&kept.worlds)? {
-        Some(report) => report,
-        None if check => {
+    let report = match (plan.replay(&kept.worlds)?, threads) {
+        (Some(report), _) => report,
+        (None, Some(threads)) => explore::watched(&manifest, &plan, &mut record, kept, threads)?,
+        (None, None) => {
             eprintln!("{}: unfinished; left out", directory.display());
             return Ok(None);
         }
-        None => explore::watched(&manifest, &plan, &mut record, kept, threads)?,
     };
     let cells = Cells::of(&manifest.sweep, &report.findings)?;
     let own = pages::render(&manifest, &cells, &report)?;
@@ -119,13 +139,20 @@ fn sweep(
 }
 
 /// What the pictures of the mechanism show; trained anew where it is missing or was made otherwise.
-fn look(path: &Path, seed: u64, check: bool) -> Result<Mechanism, Failure> {
+fn look(path: &Path, seed: u64, trains: bool) -> Result<Mechanism, Failure> {
     if let Ok(text) = std::fs::read_to_string(path) {
         let kept: Mechanism =
             serde_json::from_str(&text).map_err(|e| format!("{}: {e}", path.display()))?;
-        if check || kept.provenance == Mechanism::provenance(seed) {
+        if !trains || kept.provenance == Mechanism::provenance(seed) {
             return Ok(kept);
         }
+    }
+    if !trains {
+        return Err(format!(
+            "{}: is missing; `multiview report` makes it",
+            path.display()
+        )
+        .into());
     }
     eprintln!("training the networks of the mechanism's pictures (a minute or so)");
     let seen = Mechanism::observe(seed);
