@@ -79,8 +79,11 @@ pub const QUANTITIES: &[(&str, &str)] = &[
     ),
 ];
 
-/// The roles of a world's models, in the order they are written, and whether a procedure with members has them.
-const ROLES: [(&str, fn(&Procedure) -> bool); 6] = [
+/// A role of a world's models, and whether a procedure with members trains it.
+type Role = (&'static str, fn(&Procedure) -> bool);
+
+/// The roles, in the order they are written.
+const ROLES: [Role; 6] = [
     ("single", |_| true),
     ("ensemble", |_| true),
     ("distilled", |p| p.distillation.is_some()),
