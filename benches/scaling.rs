@@ -397,13 +397,16 @@ fn whole_model(size: &str) {
     let (drawing, (data, test)) = timed(|| {
         let data = DataSet::draw(&regime.data, &mut SEED.rng(Purpose::Data, 0));
         let mut rng = SEED.rng(Purpose::Evaluation, 0);
-        (data, TestSet::draw(&regime, Draws::default(), &mut rng))
+        (
+            data,
+            TestSet::draw(&regime.data, Draws::default(), &mut rng),
+        )
     });
     let (starting, start) = timed(|| Overlaps::draw(&regime, &data, SEED, 0));
     let (training, trained) = run(&regime, &data, start, regime.training.steps);
     let (evaluation, _) = timed(|| {
         let logits = test.logits(&regime, &trained, &mut SEED.rng(Purpose::Evaluation, 1));
-        test.score(&regime, &logits)
+        test.score(&logits)
     });
     println!(
         "{} {} {} {drawing} {starting} {training} {evaluation} {}",

@@ -29,7 +29,7 @@ pub struct Args {
     /// Change nothing; say which files differ from what the records give, and exit with 1 if any does
     #[arg(long)]
     check: bool,
-    /// Train nothing: show what the finished records hold, and leave out the others
+    /// Train no world: show what the finished records hold, and leave out the others
     #[arg(long)]
     recorded: bool,
     /// Worlds trained at once [default: one for each core]
@@ -56,7 +56,7 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
         return Err(format!("{}: holds no record", records.display()).into());
     };
     let seed = main.report.plan.seed;
-    let mechanism = look(&records.join("mechanism.json"), seed, trains)?;
+    let mechanism = look(&records.join("mechanism.json"), seed, !args.check)?;
     let mut files = Files::new();
     let mut maps = Vec::new();
     for (name, _) in EMBEDDED {
