@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use thiserror::Error;
 
 const MANIFEST: &str = "manifest.json";
@@ -185,10 +186,18 @@ fn open(path: &Path) -> Result<File, RecordError> {
         .create(true)
         .open(path)
         .map_err(io(path))?;
-    file.try_lock().map_err(|e| match e {
-        TryLockError::WouldBlock => RecordError::Locked(path.into()),
-        TryLockError::Error(e) => io(path)(e),
-    })?;
+    // A process that this one is just starting holds its lock until it has closed what it inherited: that passes.
+    const TRIES: u32 = 10;
+    for tried in 1..=TRIES {
+        match file.try_lock() {
+            Ok(()) => break,
+            Err(TryLockError::WouldBlock) if tried < TRIES => {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            Err(TryLockError::WouldBlock) => return Err(RecordError::Locked(path.into())),
+            Err(TryLockError::Error(e)) => return Err(io(path)(e)),
+        }
+    }
     Ok(file)
 }
 

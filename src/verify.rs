@@ -118,6 +118,16 @@ pub struct Report {
 }
 
 impl Report {
+    /// The findings in the theorems' own regimes.
+    pub fn own(&self) -> impl Iterator<Item = &Finding> {
+        self.findings.iter().filter(|f| f.control.is_none())
+    }
+
+    /// The findings in negative controls.
+    pub fn controls(&self) -> impl Iterator<Item = &Finding> {
+        self.findings.iter().filter(|f| f.control.is_some())
+    }
+
     /// The verdict on the whole: refuted if any finding is the opposite of what the theory expects, else
     /// undecided if any is open, else confirmed.
     pub fn verdict(&self) -> Verdict {

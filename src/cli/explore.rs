@@ -47,7 +47,7 @@ pub struct Args {
 
 #[derive(Debug, clap::Args)]
 pub struct SweepArgs {
-    /// A shipped sweep (ties, wrong-features, ensemble-size, temperature, memorisation, sparsity) or a .toml file
+    /// A shipped sweep (ties, wrong-features, ensemble-size, temperature, memorisation, sparsity, stopping, engines) or a .toml file
     #[arg(value_name = "SWEEP")]
     sweep: Option<String>,
     /// Without SWEEP: the theorem whose regime and claims are the base

@@ -50,7 +50,7 @@ const TURN: usize = 4;
 /// When slow blocks are visited and when they cease to be slow.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Rates {
-    /// `T`: steps of residual 1 between two visits of a slow block.
+    /// `T`: steps of residual 1 between two visits of a slow block; with 0 every look pays every block.
     pub period: usize,
     /// `θ`: pre-activation above which a block is fast.
     pub threshold: f64,

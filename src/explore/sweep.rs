@@ -22,6 +22,8 @@ embedded![
     "temperature",
     "memorisation",
     "sparsity",
+    "stopping",
+    "engines",
 ];
 
 /// The paper's symbols as short names of parameters.

@@ -3,7 +3,7 @@
 use super::assumptions::assumptions;
 use super::{Evidence, Figures, predicted_and_measured, text};
 use crate::statistics::Verdict;
-use crate::theorem::{Profile, Theorem};
+use crate::theorem::{Profile, Statistic, Theorem};
 use crate::verify::Finding;
 use std::fmt::Write;
 
@@ -11,18 +11,8 @@ use std::fmt::Write;
 pub(super) fn overview(main: &Evidence, replications: &[Evidence], figures: &Figures) -> String {
     let plan = &main.report.plan;
     let mut out = String::from("# What the evidence says\n\n");
-    let own: Vec<&Finding> = main
-        .report
-        .findings
-        .iter()
-        .filter(|f| f.control.is_none())
-        .collect();
-    let controls: Vec<&Finding> = main
-        .report
-        .findings
-        .iter()
-        .filter(|f| f.control.is_some())
-        .collect();
+    let own: Vec<&Finding> = main.report.own().collect();
+    let controls: Vec<&Finding> = main.report.controls().collect();
     let count = |findings: &[&Finding], verdict| {
         findings
             .iter()
@@ -32,19 +22,18 @@ pub(super) fn overview(main: &Evidence, replications: &[Evidence], figures: &Fig
     let _ = writeln!(
         out,
         "Of {} claims, {} are confirmed, {} refuted and {} undecided; of {} claims put to negative controls, where the same \
-         code must refute them, {} are refuted. Confidence {} % over all of them together, {} worlds of seed {}, profile {}, \
-         multiview {}.\n",
+         code must refute them, {} are refuted. {} worlds of seed {}, profile {}, multiview {}.\n\n{}\n",
         own.len(),
         count(&own, Verdict::Confirmed),
         count(&own, Verdict::Refuted),
         count(&own, Verdict::Undecided),
         controls.len(),
         count(&controls, Verdict::Refuted),
-        text::number(100.0 * plan.confidence, 1.0).trim_end_matches(".0"),
         main.report.worlds,
         plan.seed,
         profile(plan.profile),
         plan.version,
+        guarantee(main),
     );
     out += "| theorem | claim | claimed | measured | evidence | worlds | verdict | its negative control |\n";
     out += "|---|---|---|---|---|---|---|---|\n";
@@ -76,26 +65,17 @@ pub(super) fn overview(main: &Evidence, replications: &[Evidence], figures: &Fig
         );
     }
     out += "\nA claim is *confirmed* when its interval lies inside the claimed band, *refuted* when the two are disjoint, \
-        *undecided* otherwise. Intervals hold at all numbers of worlds at once, so stopping early is honest; what is replicated is \
-        the world, a data set with its initialisations. The regime of each theorem is on its page.\n";
+        *undecided* otherwise. What is replicated is the world, a data set with its initialisations. Errors are in units of μ. \
+        The regime of each theorem is on its page.\n";
+    out += &regimes(main);
     if !replications.is_empty() {
         out += "\n## Replications\n\nThe same claims on other seeds.\n\n";
         out += "| record | seed | profile | confidence | worlds | confirmed | refuted | undecided | controls refuted |\n";
         out += "|---|---|---|---|---|---|---|---|---|\n";
         for evidence in replications {
             let plan = &evidence.report.plan;
-            let own: Vec<&Finding> = evidence
-                .report
-                .findings
-                .iter()
-                .filter(|f| f.control.is_none())
-                .collect();
-            let controls: Vec<&Finding> = evidence
-                .report
-                .findings
-                .iter()
-                .filter(|f| f.control.is_some())
-                .collect();
+            let own: Vec<&Finding> = evidence.report.own().collect();
+            let controls: Vec<&Finding> = evidence.report.controls().collect();
             let _ = writeln!(
                 out,
                 "| [{0}](records/{0}) | {1} | {2} | {3} | {4} | {5} | {6} | {7} | {8} of {9} |",
@@ -135,11 +115,70 @@ pub(super) fn overview(main: &Evidence, replications: &[Evidence], figures: &Fig
     out += "Regimes that were tried while the shipped ones were chosen, and failed: [failed regimes](failed-regimes.md).\n";
     let _ = writeln!(
         out,
-        "\n## Provenance\n\nMade by `multiview report` from the records under [records](records), and from those beside the maps; deleting everything and running it again \
-         restores these files. Record {}, seed {}, multiview {}. For machines: [results.json](results.json), \
+        "\n## Provenance\n\nMade by `multiview report` from the records under [records](records), and from those beside the maps; deleting all but the records and running it \
+         again restores these files. Record {}, seed {}, multiview {}. For machines: [results.json](results.json), \
          [its schema](results.schema.json).",
         main.name, plan.seed, plan.version
     );
+    out
+}
+
+/// What the verdicts of a run are worth together.
+fn guarantee(main: &Evidence) -> String {
+    let own_level = |f: &&Finding| {
+        let theorems = main.report.plan.theorems.iter();
+        let mut claims = theorems
+            .filter(|t| t.name == f.theorem)
+            .flat_map(|t| &t.claims);
+        claims.any(|c| c.name == f.claim && c.confidence.is_some())
+    };
+    let findings = || main.report.findings.iter();
+    let every = findings()
+        .filter(|f| f.statistic == Statistic::EveryWorld)
+        .count();
+    let apart = findings().filter(own_level).count();
+    format!(
+        "Confidence {} % over the {} verdicts of one error budget together; {apart} on shares of worlds have 95 % each, and {every} on *every \
+         world* say what was seen, with a bound on the worlds not seen. Intervals for means and shares hold at all numbers of worlds at once, so \
+         stopping early is honest: exactly for shares and bounded means, asymptotically for other means. Exponents are decided once, after a \
+         number of worlds fixed beforehand.",
+        text::number(100.0 * main.report.plan.confidence, 1.0).trim_end_matches(".0"),
+        findings().count() - every - apart,
+    )
+}
+
+/// The same quantities in every regime, so that what one serves and another does not is in plain sight.
+fn regimes(main: &Evidence) -> String {
+    const QUANTITIES: [(&str, &str); 7] = [
+        ("single.test_error", "single model"),
+        ("lottery.both_views_share", "classes with both views"),
+        ("lottery.predicted_share", "winners predicted"),
+        ("ensemble.test_error", "ensemble"),
+        ("distilled.test_error", "distilled"),
+        ("self_distilled.test_error", "self-distilled"),
+        ("joint.test_error", "trained as one sum"),
+    ];
+    let titles = QUANTITIES.map(|(_, title)| title).join(" | ");
+    let mut out = format!(
+        "\n## The same quantities in every regime\n\nMeans over worlds. No one regime serves all claims at this size: weak features of other \
+         classes keep ties away, strong ones carry the dark knowledge.\n\n| regime of | K | {titles} |\n|---|---|---|---|---|---|---|---|---|\n"
+    );
+    for theorem in &main.report.plan.theorems {
+        if theorem.procedure.members == 0 || theorem.sweep.is_some() {
+            continue;
+        }
+        let cells = QUANTITIES.map(|(quantity, _)| {
+            main.mean(&theorem.name, quantity)
+                .map_or("—".into(), |x| format!("{x:.3}"))
+        });
+        let _ = writeln!(
+            out,
+            "| [{0}](theorems/{0}.md) | {1} | {2} |",
+            theorem.name,
+            theorem.procedure.members,
+            cells.join(" | ")
+        );
+    }
     out
 }
 

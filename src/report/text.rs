@@ -56,7 +56,7 @@ pub fn evidence(finding: &Finding) -> String {
     }
     let others = clopper_pearson(0, estimate.worlds, 0.95).map_or(1.0, |i| i.upper);
     format!(
-        "held in all {} (at 95 %, at most {:.0} % of worlds differ)",
+        "held in {0} of {0}; at 95 % at most {1:.0} % of worlds differ",
         estimate.worlds,
         100.0 * others
     )
@@ -70,8 +70,7 @@ pub fn plain(words: &str) -> String {
 /// What a claim speaks of, without its band.
 pub fn subject(statistic: Statistic, quantity: &str, event: Option<Band>) -> String {
     match (statistic, event) {
-        (Statistic::Mean, _) => format!("mean of `{quantity}`"),
-        (Statistic::BoundedMean, _) => format!("mean of `{quantity}`, in [0, 1] by nature"),
+        (Statistic::Mean | Statistic::BoundedMean, _) => format!("mean of `{quantity}`"),
         (Statistic::Share, Some(event)) => {
             format!("share of worlds with `{quantity}` {}", band(event))
         }
