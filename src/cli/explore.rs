@@ -1,24 +1,21 @@
 //! `multiview explore`.
 
+use super::live::Live;
+use super::sweep::SweepArgs;
 use super::{Failure, submit, table, verify, write_all};
-use indicatif::{ProgressBar, ProgressStyle};
 use multiview::explore::maps::{glyph, text_map};
 use multiview::explore::pages;
 use multiview::explore::store::merge;
-use multiview::explore::sweep::{EMBEDDED, Values};
-use multiview::explore::{Axis, Cells, Design, Manifest, Shard, Sweep};
+use multiview::explore::{Cells, Manifest, Shard};
 use multiview::objective::Objective;
 use multiview::procedure::World;
 use multiview::record::{Kept, Record};
 use multiview::report::failed::{FailedRegime, failed_regimes};
 use multiview::report::text;
 use multiview::seed::WorldSeed;
-use multiview::verify::{Event, Finding, Plan, Report};
-use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write;
+use multiview::verify::{Finding, Plan, Report};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Mutex;
 use std::time::Instant;
 
 #[derive(Debug, clap::Args)]
@@ -43,37 +40,6 @@ pub struct Args {
     /// Worlds trained at once [default: one for each core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
-}
-
-#[derive(Debug, clap::Args)]
-pub struct SweepArgs {
-    /// A shipped sweep (ties, wrong-features, ensemble-size, temperature, memorisation, sparsity, stopping, engines) or a .toml file
-    #[arg(value_name = "SWEEP")]
-    sweep: Option<String>,
-    /// Without SWEEP: the theorem whose regime and claims are the base
-    #[arg(long, value_name = "THEOREM", default_value = "single-model")]
-    theorem: String,
-    /// Without SWEEP: an axis, as PARAMETER=a,b,c or PARAMETER=a..b:log:n or PARAMETER=a..b:lin:n (repeatable)
-    #[arg(long, value_name = "AXIS")]
-    axis: Vec<String>,
-    /// Without SWEEP: pair the values of the axes at random instead of taking every combination
-    #[arg(long)]
-    latin_hypercube: bool,
-    /// Decide only this claim (repeatable)
-    #[arg(long, value_name = "NAME")]
-    claim: Vec<String>,
-    /// Most worlds of a cell
-    #[arg(long, value_name = "N")]
-    worlds: Option<u64>,
-    /// Most worlds of all cells together, dealt out where a verdict is near
-    #[arg(long, value_name = "N")]
-    total_worlds: Option<u64>,
-    /// Confidence of each cell's verdict, inside (0, 1)
-    #[arg(long, value_name = "C")]
-    confidence: Option<f64>,
-    /// Seed of the experiment
-    #[arg(long, value_name = "N")]
-    seed: Option<u64>,
 }
 
 #[derive(Debug, clap::Subcommand)]
@@ -156,60 +122,6 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-impl SweepArgs {
-    /// The sweep that is asked for, in range.
-    pub fn read(&self) -> Result<Sweep, Failure> {
-        let mut sweep = match &self.sweep {
-            Some(name) if name.ends_with(".toml") => {
-                let text = std::fs::read_to_string(name).map_err(|e| format!("{name}: {e}"))?;
-                Sweep::parse(name, &text)?
-            }
-            Some(name) => Sweep::embedded(name).ok_or_else(|| {
-                let known: Vec<&str> = EMBEDDED.iter().map(|(n, _)| *n).collect();
-                format!(
-                    "SWEEP = {name:?} is not known: one of {}, or the path of a .toml file",
-                    known.join(", ")
-                )
-            })?,
-            None => Sweep {
-                name: "axes".into(),
-                title: format!("Where {} holds", self.theorem),
-                theorem: self.theorem.clone(),
-                set: Default::default(),
-                axes: Vec::new(),
-                design: if self.latin_hypercube {
-                    Design::LatinHypercube
-                } else {
-                    Design::Grid
-                },
-                claims: Vec::new(),
-                worlds: 32,
-                total_worlds: None,
-                confidence: 0.95,
-                seed: 1,
-            },
-        };
-        for axis in &self.axis {
-            let (parameter, values) = axis.split_once('=').ok_or_else(|| {
-                format!("axis = {axis:?} is out of range: PARAMETER=a,b,c or PARAMETER=a..b:log:n")
-            })?;
-            sweep.axes.push(Axis {
-                parameter: parameter.trim().into(),
-                values: Values::parse(values),
-            });
-        }
-        if !self.claim.is_empty() {
-            sweep.claims.clone_from(&self.claim);
-        }
-        sweep.worlds = self.worlds.unwrap_or(sweep.worlds);
-        sweep.total_worlds = self.total_worlds.or(sweep.total_worlds);
-        sweep.confidence = self.confidence.unwrap_or(sweep.confidence);
-        sweep.seed = self.seed.unwrap_or(sweep.seed);
-        sweep.cells()?;
-        Ok(sweep)
-    }
-}
-
 /// Runs the cells of an exploration under a display of its progress.
 pub fn watched(
     manifest: &Manifest,
@@ -272,83 +184,6 @@ fn in_words(f: &Finding) -> String {
         text::interval(f.estimate.interval),
         f.estimate.worlds
     )
-}
-
-/// Cells settled, in flight and left, and the map so far.
-struct Live<'a> {
-    bar: ProgressBar,
-    sweep: &'a Sweep,
-    cells: usize,
-    state: Mutex<Progress>,
-}
-
-#[derive(Default)]
-struct Progress {
-    settled: BTreeSet<String>,
-    in_flight: usize,
-    findings: BTreeMap<String, Vec<Finding>>,
-}
-
-impl<'a> Live<'a> {
-    fn new(sweep: &'a Sweep, cells: usize) -> Self {
-        let bar = ProgressBar::new(cells as u64);
-        let style = ProgressStyle::with_template("{spinner} {bar:20} {elapsed} {msg}");
-        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-        bar.enable_steady_tick(std::time::Duration::from_millis(200));
-        Self {
-            bar,
-            sweep,
-            cells,
-            state: Mutex::default(),
-        }
-    }
-
-    fn show(&self, event: &Event) {
-        let mut state = self
-            .state
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
-        match event {
-            Event::Started { .. } => state.in_flight += 1,
-            Event::Finished { experiment, world } => {
-                state.in_flight = state.in_flight.saturating_sub(1);
-                if experiment.settled() || experiment.worlds() >= experiment.budget {
-                    state.settled.insert(experiment.key.clone());
-                }
-                let findings: Vec<Finding> = experiment.findings().collect();
-                if self.bar.is_hidden() {
-                    let claims: Vec<String> = findings.iter().map(one_line).collect();
-                    let claims = claims.join(", ");
-                    eprintln!("{}: world {world} done; {claims}", experiment.title);
-                }
-                state.findings.insert(experiment.key.clone(), findings);
-            }
-        }
-        self.bar.set_position(state.settled.len() as u64);
-        self.bar.set_message(self.message(&state));
-    }
-
-    fn message(&self, state: &Progress) -> String {
-        let settled = state.settled.len();
-        let left = self.cells.saturating_sub(settled + state.in_flight);
-        let mut message = format!(
-            "{}: {settled} cells settled, {} in flight, {left} left",
-            self.sweep.name, state.in_flight
-        );
-        let findings: Vec<Finding> = state.findings.values().flatten().cloned().collect();
-        // A sweep that has begun is in range.
-        if let Ok(cells) = Cells::of(self.sweep, &findings) {
-            for claim in cells.claims() {
-                let _ = write!(message, "\n{claim}\n{}", text_map(&cells, claim));
-            }
-        }
-        message
-    }
-}
-
-fn one_line(f: &Finding) -> String {
-    let mark = glyph(f.estimate.verdict);
-    format!("{mark} {} {:.4}", f.claim, f.estimate.mean)
 }
 
 /// Lists the cells with an estimate of their time from one calibration step each.

@@ -3,9 +3,11 @@
 
 mod explore;
 mod list;
+mod live;
 mod report;
 mod show;
 mod submit;
+mod sweep;
 mod table;
 mod train;
 mod verify;

@@ -1,6 +1,6 @@
 //! `multiview explore submit`: an array job for a cluster.
 
-use super::explore::SweepArgs;
+use super::sweep::SweepArgs;
 use super::{Failure, write};
 use multiview::explore::{Manifest, Shard};
 use std::path::{Path, PathBuf};

@@ -1,0 +1,90 @@
+//! The arguments that say which sweep is meant.
+
+use super::Failure;
+use multiview::explore::sweep::{EMBEDDED, Values};
+use multiview::explore::{Axis, Design, Sweep};
+
+#[derive(Debug, clap::Args)]
+pub struct SweepArgs {
+    /// A shipped sweep (ties, wrong-features, ensemble-size, temperature, memorisation, sparsity, stopping, engines) or a .toml file
+    #[arg(value_name = "SWEEP")]
+    sweep: Option<String>,
+    /// Without SWEEP: the theorem whose regime and claims are the base
+    #[arg(long, value_name = "THEOREM", default_value = "single-model")]
+    theorem: String,
+    /// Without SWEEP: an axis, as PARAMETER=a,b,c or PARAMETER=a..b:log:n or PARAMETER=a..b:lin:n (repeatable)
+    #[arg(long, value_name = "AXIS")]
+    axis: Vec<String>,
+    /// Without SWEEP: pair the values of the axes at random instead of taking every combination
+    #[arg(long)]
+    latin_hypercube: bool,
+    /// Decide only this claim (repeatable)
+    #[arg(long, value_name = "NAME")]
+    claim: Vec<String>,
+    /// Most worlds of a cell
+    #[arg(long, value_name = "N")]
+    worlds: Option<u64>,
+    /// Most worlds of all cells together, dealt out where a verdict is near
+    #[arg(long, value_name = "N")]
+    total_worlds: Option<u64>,
+    /// Confidence of each cell's verdict, inside (0, 1)
+    #[arg(long, value_name = "C")]
+    confidence: Option<f64>,
+    /// Seed of the experiment
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+}
+
+impl SweepArgs {
+    /// The sweep that is asked for, in range.
+    pub fn read(&self) -> Result<Sweep, Failure> {
+        let mut sweep = match &self.sweep {
+            Some(name) if name.ends_with(".toml") => {
+                let text = std::fs::read_to_string(name).map_err(|e| format!("{name}: {e}"))?;
+                Sweep::parse(name, &text)?
+            }
+            Some(name) => Sweep::embedded(name).ok_or_else(|| {
+                let known: Vec<&str> = EMBEDDED.iter().map(|(n, _)| *n).collect();
+                format!(
+                    "SWEEP = {name:?} is not known: one of {}, or the path of a .toml file",
+                    known.join(", ")
+                )
+            })?,
+            None => Sweep {
+                name: "axes".into(),
+                title: format!("Where {} holds", self.theorem),
+                theorem: self.theorem.clone(),
+                set: Default::default(),
+                axes: Vec::new(),
+                design: if self.latin_hypercube {
+                    Design::LatinHypercube
+                } else {
+                    Design::Grid
+                },
+                claims: Vec::new(),
+                worlds: 32,
+                total_worlds: None,
+                confidence: 0.95,
+                seed: 1,
+            },
+        };
+        for axis in &self.axis {
+            let (parameter, values) = axis.split_once('=').ok_or_else(|| {
+                format!("axis = {axis:?} is out of range: PARAMETER=a,b,c or PARAMETER=a..b:log:n")
+            })?;
+            sweep.axes.push(Axis {
+                parameter: parameter.trim().into(),
+                values: Values::parse(values),
+            });
+        }
+        if !self.claim.is_empty() {
+            sweep.claims.clone_from(&self.claim);
+        }
+        sweep.worlds = self.worlds.unwrap_or(sweep.worlds);
+        sweep.total_worlds = self.total_worlds.or(sweep.total_worlds);
+        sweep.confidence = self.confidence.unwrap_or(sweep.confidence);
+        sweep.seed = self.seed.unwrap_or(sweep.seed);
+        sweep.cells()?;
+        Ok(sweep)
+    }
+}
