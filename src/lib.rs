@@ -86,6 +86,10 @@
 //! | [`statistics`] | intervals, confidence sequences, verdicts, the error budget |
 //! | [`allocation`] | a total of worlds, dealt out where a verdict is near |
 //! | [`theorem`], [`record`], [`verify`] | theorem files, the append-only record, and deciding |
+//! | [`prediction`] | what theory says of a regime before anything is trained |
+//! | [`explore`] | sweeps: which claims hold where in parameter space |
+//! | [`report`], [`figure`] | pages, pictures and tables, all a function of the records |
+//! | [`seed`], [`real`] | random streams by (seed, world, purpose, index); `f32` and `f64`, eight at a time |
 
 pub mod allocation;
 pub mod data;
