@@ -11,7 +11,7 @@
 //! The classes without a fast block on a sample are *absent* from it: their logits are 0 and they share
 //! one residual.
 //!
-//! What this leaves out, against the [`mod@reference`]:
+//! What this leaves out, against the [reference](mod@super::reference):
 //! - slow blocks add less than `P m φ(θ)` to a logit during training, and are left out of it (the logits
 //!   returned at the end have them);
 //! - a slow block is visited once its own class is owed a residual of [`Rates::period`] `= T` (`T/k` for the
