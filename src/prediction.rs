@@ -32,7 +32,7 @@ pub struct Prediction {
     pub tie_share: f64,
     /// `err(D)/μ` of a single model.
     pub single_test_error: f64,
-    /// `err(D)/μ` of the ensemble of the procedure's `K` members, views covered independently.
+    /// `err(D)/μ` of the ensemble of the procedure's `K` members: the law `2^{−K}` of independent lotteries without ties.
     pub ensemble_test_error: f64,
     /// `err(D)/μ` of self-distillation: the union of two lotteries.
     pub self_distilled_test_error: f64,
@@ -115,7 +115,7 @@ impl Prediction {
             memorising_gradient,
             tie_share,
             single_test_error: lost * missed,
-            ensemble_test_error: lost * missed.powi(members),
+            ensemble_test_error: lost * 0.5f64.powi(members),
             self_distilled_test_error: lost * missed.powi(2),
             // A neuron meets its own view on s/k of the samples of k − 1 other classes, a wrong one on those of one class.
             right_over_wrong: k * (other / main).powf(q),
