@@ -36,7 +36,8 @@ pub fn render(
         );
     }
     for claim in cells.claims() {
-        let _ = writeln!(page, "\n```text\n{}```", text_map(cells, claim));
+        let map = text_map(cells, claim);
+        let _ = writeln!(page, "\n{claim}:\n\n```text\n{map}```");
     }
     let _ = writeln!(
         page,
