@@ -2,7 +2,7 @@
 
 use super::outcome::{Cells, Standing};
 use crate::figure::{
-    Area, BAND, Drawn, FIRST, FigureError, GRID, INK, PAPER, REFUTED, SECOND, extent, font, png,
+    Area, BAND, Drawn, FIRST, FigureError, INK, PAPER, REFUTED, SECOND, extent, font, mesh, png,
     svg,
 };
 use crate::report::text;
@@ -205,12 +205,7 @@ impl<'a> Picture<'a> {
             let value = labels.get(x.round().max(0.0) as usize);
             value.filter(|_| whole).cloned().unwrap_or_default()
         };
-        chart
-            .configure_mesh()
-            .light_line_style(TRANSPARENT)
-            .bold_line_style(GRID)
-            .axis_style(INK)
-            .label_style(font(11))
+        mesh(&mut chart, 11)
             .x_labels(2 * labels.len())
             .x_label_formatter(&label)
             .x_desc(self.cells.axes[self.axes.0].clone())
