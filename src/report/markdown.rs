@@ -138,7 +138,7 @@ fn guarantee(main: &Evidence) -> String {
         .count();
     let apart = findings().filter(own_level).count();
     format!(
-        "Confidence {} % over the {} verdicts of one error budget together; {apart} on shares of worlds have 95 % each, and {every} on *every \
+        "Confidence {} % over the {} verdicts of one error budget together; {apart} on shares of worlds have a level of their own (on their pages), and {every} on *every \
          world* say what was seen, with a bound on the worlds not seen. Intervals for means and shares hold at all numbers of worlds at once, so \
          stopping early is honest: exactly for shares and bounded means, asymptotically for other means. Exponents are decided once, after a \
          number of worlds fixed beforehand.",
