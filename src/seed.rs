@@ -22,6 +22,8 @@ pub enum Purpose {
     Validation = 6,
     /// The cells of a Latin hypercube.
     Design = 7,
+    /// Overlaps of random neurons with the noise of every patch.
+    RandomFeatureNoise = 8,
 }
 
 /// The seed of one world of one experiment.

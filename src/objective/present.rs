@@ -1,5 +1,6 @@
 //! The residual of a sample whose logits are mostly 0, as the two-rate engine meets it.
 
+use super::tempered::share;
 use super::{Fit, Objective, Teacher};
 use crate::real::{LANES, Lanes, Real, across, each, lane_sum, larger};
 
@@ -76,10 +77,10 @@ fn softmax_of_present<R: Real>(
     let mut sum = [R::zero(); LANES];
     for (o, f) in out.iter_mut().zip(sample.logits) {
         let x = each(|l| map(f[l]) - top);
-        *o = R::exp_lanes(x);
+        *o = share(x);
         sum = each(|l| sum[l] + o[l]);
     }
-    let absent = (R::zero() - top).exp_fast();
+    let absent = share([R::zero() - top; LANES])[0];
     let scale = R::one() / (lane_sum(sum) + sample.absent * absent);
     for o in out.iter_mut() {
         *o = each(|l| o[l] * scale);

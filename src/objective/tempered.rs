@@ -1,6 +1,6 @@
 //! Softmax and the tempered logits `logit^τ`.
 
-use crate::real::{LANES, Real, across, each, larger};
+use crate::real::{LANES, Lanes, Real, across, each, larger};
 
 /// The tempered logits `exp(min{τ² F_i, 1}/τ) / Σ_j exp(min{τ² F_j, 1}/τ)` of one input, or
 /// `exp(τ F_i) / Σ_j exp(τ F_j)` untruncated. `logits` and `out` have one entry per class.
@@ -30,15 +30,24 @@ pub fn softmax_in_place<R: Real>(out: &mut [R]) {
     let top = lanes(out, R::neg_infinity(), larger);
     let (blocks, rest) = out.as_chunks_mut::<LANES>();
     for o in blocks {
-        *o = R::exp_lanes(each(|l| o[l] - top));
+        *o = share(each(|l| o[l] - top));
     }
     for o in rest {
-        *o = (*o - top).exp_fast();
+        *o = share([*o - top; LANES])[0];
     }
     let scale = R::one() / lanes(out, R::zero(), |a, b| a + b);
     for o in out.iter_mut() {
         *o *= scale;
     }
+}
+
+/// `e^x` for a softmax, or 0 below e⁻⁶⁰ = 9·10⁻²⁷: so small a share moves no overlap, in single precision or double, but
+/// products with it would be subnormal, and processors take a hundred times as long over those.
+#[inline(always)]
+pub(super) fn share<R: Real>(x: Lanes<R>) -> Lanes<R> {
+    let least = R::of(-60.0);
+    let power = R::exp_lanes(x);
+    each(|l| if x[l] > least { power[l] } else { R::zero() })
 }
 
 /// Folds a slice in lanes and a fixed order, so that it vectorises and never depends on threads.

@@ -102,7 +102,10 @@ impl<'a> Inputs<'a> {
             .map_or(model.neurons, |most| most.min(model.neurons));
         let neurons = RandomNeurons::draw(self.regime, drawn, &mut rng);
         let of = |samples: &[Sample], set: u64| {
-            neurons.features(samples, &mut self.seed.rng(Purpose::Noise, 3 * index + set))
+            neurons.features(
+                samples,
+                &mut self.seed.rng(Purpose::RandomFeatureNoise, 3 * index + set),
+            )
         };
         let sets = Sets {
             training: of(&self.training, 0),

@@ -81,8 +81,8 @@ impl<'a, R: Real> Engine<'a, R> {
                 present: 0,
                 absent_owed: R::zero(),
                 absent_soft: soft.map_or(R::zero(), least),
-                // First visits are spread out.
-                due: R::of(rates.period as f64 * (t + 1) as f64 / order.len() as f64),
+                // First visits are spread out by the number of the sample, which no renaming of classes changes.
+                due: R::of(rates.period as f64 * (n + 1) as f64 / order.len() as f64),
             });
         }
         let mut engine = Self {
