@@ -63,6 +63,16 @@ pub fn run() -> ExitCode {
     })
 }
 
+/// Refuses to continue a record of another version: worlds of different versions are not mixed.
+fn require_this_version(directory: &std::path::Path, theirs: &str) -> Result<(), Failure> {
+    let this = env!("CARGO_PKG_VERSION");
+    if theirs == this {
+        return Ok(());
+    }
+    let place = directory.display();
+    Err(format!("{place}: recorded by version {theirs}, this is {this}: worlds of different versions are not mixed").into())
+}
+
 /// The embedded theorem `name`, or the file `name` if it looks like a path.
 fn theorem(name: &str) -> Result<multiview::theorem::Theorem, Failure> {
     use multiview::theorem::{EMBEDDED, Theorem};

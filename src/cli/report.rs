@@ -9,10 +9,9 @@ use multiview::verify::Plan;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-/// The records behind the reports, the main one first: (name, profile, seed). The seeds were chosen before any regime
-/// was tried on them.
+/// The records behind the reports, the main one first: (name, profile, seed). No regime was tried on these seeds.
 const RECORDS: [(&str, Profile, u64); 4] = [
-    ("full-31", Profile::Full, 31),
+    ("full-35", Profile::Full, 35),
     ("quick-32", Profile::Quick, 32),
     ("quick-33", Profile::Quick, 33),
     ("quick-34", Profile::Quick, 34),
@@ -99,7 +98,7 @@ fn complete(
         eprintln!("{}: unfinished; left out", directory.display());
         return Ok(None);
     };
-    verify::require_this_version(directory, &plan)?;
+    super::require_this_version(directory, &plan.version)?;
     let report = verify::watched(&plan, &mut record, kept, threads)?;
     drop(record);
     let (_, kept) = Record::resume(directory)?;
@@ -107,7 +106,7 @@ fn complete(
 }
 
 /// A shipped sweep: its files go to `files`. Worlds that its record lacks are trained on so many `threads`, or else it is
-/// left out.
+/// left out. One made by another version is shown if it is whole.
 fn sweep(
     reports: &Path,
     name: &str,
@@ -116,17 +115,24 @@ fn sweep(
 ) -> Result<Option<Map>, Failure> {
     let path = format!("sweeps/{name}");
     let directory = reports.join(&path);
-    if threads.is_none() && !directory.join("manifest.json").exists() {
+    let there = directory.join("manifest.json").exists();
+    if threads.is_none() && !there {
         eprintln!("{}: no record; left out", directory.display());
         return Ok(None);
     }
     let shipped = Sweep::embedded(name).ok_or("an embedded sweep is missing")?;
-    let manifest = Manifest::new(shipped, Shard::WHOLE);
+    let mut manifest = Manifest::new(shipped, Shard::WHOLE);
+    if there {
+        manifest.version = Record::manifest::<Manifest>(&directory)?.version;
+    }
     let (mut record, kept) = explore::open(&directory, &manifest)?;
     let plan = manifest.plan()?;
     let report = match (plan.replay(&kept.worlds)?, threads) {
         (Some(report), _) => report,
-        (None, Some(threads)) => explore::watched(&manifest, &plan, &mut record, kept, threads)?,
+        (None, Some(threads)) => {
+            super::require_this_version(&directory, &manifest.version)?;
+            explore::watched(&manifest, &plan, &mut record, kept, threads)?
+        }
         (None, None) => {
             eprintln!("{}: unfinished; left out", directory.display());
             return Ok(None);

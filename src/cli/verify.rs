@@ -123,21 +123,10 @@ pub fn watched(
     Ok(report)
 }
 
-/// Refuses to continue a record of another version: worlds of different versions are not mixed.
-pub fn require_this_version(directory: &Path, plan: &Plan) -> Result<(), Failure> {
-    let this = env!("CARGO_PKG_VERSION");
-    if plan.version == this {
-        return Ok(());
-    }
-    let place = directory.display();
-    let theirs = &plan.version;
-    Err(format!("{place}: recorded by version {theirs}, this is {this}: worlds of different versions are not mixed").into())
-}
-
 fn open(args: &Args) -> Result<(Plan, PathBuf, Record, Kept), Failure> {
     if let Some(directory) = &args.resume {
         let plan: Plan = Record::manifest(directory)?;
-        require_this_version(directory, &plan)?;
+        super::require_this_version(directory, &plan.version)?;
         let (record, kept) = Record::resume(directory)?;
         return Ok((plan, directory.clone(), record, kept));
     }

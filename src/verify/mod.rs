@@ -1,0 +1,231 @@
+//! Deciding theorems: which worlds to train, and when the evidence suffices.
+//!
+//! Theorems that share a regime share their worlds. Each claim is watched world by world, in the order of
+//! the worlds' indices whatever the order in which threads finish them, so a verdict does not depend on
+//! the number of threads; an experiment stops when all its claims are settled or its budget is spent.
+
+mod error;
+mod experiment;
+mod plan;
+mod watch;
+
+pub use error::VerifyError;
+pub use experiment::Experiment;
+pub use plan::{Plan, key};
+pub use watch::Finding;
+
+use crate::allocation::{Standing, deal};
+use crate::procedure::run_world;
+use crate::record::{Kept, Record, WorldRecord, Worlds};
+use crate::seed::WorldSeed;
+use crate::statistics::Verdict;
+use experiment::next_world;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+use watch::{Watch, finding};
+
+/// What a run reports.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// What was asked (regimes and claims are in its theorems).
+    pub plan: Plan,
+    /// The findings, in the order of theorems, claims, controls.
+    pub findings: Vec<Finding>,
+    /// Gradient steps taken in the worlds that count.
+    pub steps: u64,
+    /// Worlds that count, over all experiments.
+    pub worlds: u64,
+}
+
+impl Report {
+    /// The findings in the theorems' own regimes.
+    pub fn own(&self) -> impl Iterator<Item = &Finding> {
+        self.findings.iter().filter(|f| f.control.is_none())
+    }
+
+    /// The findings in negative controls.
+    pub fn controls(&self) -> impl Iterator<Item = &Finding> {
+        self.findings.iter().filter(|f| f.control.is_some())
+    }
+
+    /// The verdict on the whole: refuted if any finding is the opposite of what the theory expects, else
+    /// undecided if any is open, else confirmed.
+    pub fn verdict(&self) -> Verdict {
+        let open = |f: &Finding| f.estimate.verdict == Verdict::Undecided;
+        if self.findings.iter().any(|f| !f.as_expected() && !open(f)) {
+            Verdict::Refuted
+        } else if self.findings.iter().any(open) {
+            Verdict::Undecided
+        } else {
+            Verdict::Confirmed
+        }
+    }
+}
+
+/// What happens during a run, for whoever shows it.
+#[derive(Clone, Debug)]
+pub enum Event<'a> {
+    /// A world begins.
+    Started {
+        /// The experiment.
+        experiment: &'a Experiment,
+        /// The world.
+        world: u64,
+    },
+    /// A world is in the record.
+    Finished {
+        /// The experiment, with all claims as they now stand.
+        experiment: &'a Experiment,
+        /// The world.
+        world: u64,
+    },
+}
+
+impl Plan {
+    /// The experiments with the worlds of a record, before they have seen any.
+    fn with_worlds(&self, worlds: &Worlds) -> Result<Vec<Experiment>, VerifyError> {
+        let mut experiments = self.experiments()?;
+        for experiment in &mut experiments {
+            for ((key, world), outcome) in worlds {
+                if *key == experiment.key {
+                    experiment.outcomes.insert(*world, outcome.clone());
+                }
+            }
+        }
+        Ok(experiments)
+    }
+
+    /// Begins a round: says how many worlds each experiment may see, and shows it those that it has. Whether there is a round.
+    fn begin_round(&self, experiments: &mut [Experiment]) -> Result<bool, VerifyError> {
+        let standings: Vec<Standing> = experiments.iter().map(Experiment::standing).collect();
+        let allowed = match self.total_worlds {
+            Some(total) => deal(total, &standings),
+            None => standings.iter().map(|s| s.most).collect(),
+        };
+        let mut begun = false;
+        for (experiment, allowed) in experiments.iter_mut().zip(allowed) {
+            if allowed > experiment.allowed {
+                begun = true;
+                experiment.allowed = allowed;
+                experiment.observe()?;
+            }
+        }
+        Ok(begun)
+    }
+
+    /// What a record says, without training; `None` while it lacks worlds that the claims need.
+    ///
+    /// # Errors
+    /// A control out of range, or a world without a quantity that a claim needs.
+    pub fn replay(&self, worlds: &Worlds) -> Result<Option<Report>, VerifyError> {
+        let mut experiments = self.with_worlds(worlds)?;
+        while self.begin_round(&mut experiments)? {
+            if experiments.iter().any(Experiment::open) {
+                return Ok(None);
+            }
+        }
+        Ok(Some(self.report(&experiments)))
+    }
+
+    /// Trains the worlds that `record` lacks, on `threads` threads, until every claim is settled or its budget
+    /// spent. `listen` is told of each world as it begins and ends.
+    ///
+    /// # Errors
+    /// A control out of range, or a record that cannot be written; worlds finished before are kept.
+    pub fn run(
+        &self,
+        record: &mut Record,
+        kept: Kept,
+        threads: usize,
+        listen: &(dyn Fn(Event) + Sync),
+    ) -> Result<Report, VerifyError> {
+        let mut experiments = self.with_worlds(&kept.worlds)?;
+        while self.begin_round(&mut experiments)? {
+            self.train(&mut experiments, record, threads, listen)?;
+        }
+        Ok(self.report(&experiments))
+    }
+
+    /// Trains what a round lacks.
+    fn train(
+        &self,
+        experiments: &mut [Experiment],
+        record: &mut Record,
+        threads: usize,
+        listen: &(dyn Fn(Event) + Sync),
+    ) -> Result<(), VerifyError> {
+        let state = Mutex::new((experiments, record, None::<VerifyError>));
+        let lock = || state.lock().unwrap_or_else(PoisonError::into_inner);
+        let work = || {
+            loop {
+                let (index, world, regime, procedure) = {
+                    let mut guard = lock();
+                    if guard.2.is_some() {
+                        return;
+                    }
+                    let Some((index, world)) = next_world(guard.0) else {
+                        return;
+                    };
+                    let experiment = &guard.0[index];
+                    listen(Event::Started { experiment, world });
+                    (
+                        index,
+                        world,
+                        experiment.regime.clone(),
+                        experiment.procedure.clone(),
+                    )
+                };
+                let outcome = run_world(
+                    &regime,
+                    &procedure,
+                    WorldSeed {
+                        experiment: self.seed,
+                        world,
+                    },
+                );
+                let mut guard = lock();
+                let (experiments, record, failure) = &mut *guard;
+                let experiment = &mut experiments[index];
+                experiment.in_flight -= 1;
+                let keep = || {
+                    let line = WorldRecord {
+                        experiment: experiment.key.clone(),
+                        world,
+                        outcome: outcome?,
+                    };
+                    record.append(&line)?;
+                    experiment.outcomes.insert(world, line.outcome);
+                    experiment.observe()
+                };
+                match keep() {
+                    Ok(()) => listen(Event::Finished { experiment, world }),
+                    Err(error) => *failure = Some(error),
+                }
+            }
+        };
+        std::thread::scope(|scope| {
+            for _ in 0..threads.max(1) {
+                scope.spawn(work);
+            }
+        });
+        let (_, _, failure) = state.into_inner().unwrap_or_else(PoisonError::into_inner);
+        failure.map_or(Ok(()), Err)
+    }
+
+    fn report(&self, experiments: &[Experiment]) -> Report {
+        let mut watches: BTreeMap<usize, Vec<(&Watch, &str)>> = BTreeMap::new();
+        for experiment in experiments {
+            for watch in &experiment.watches {
+                let of_claim = watches.entry(watch.order).or_default();
+                of_claim.push((watch, &experiment.key));
+            }
+        }
+        Report {
+            plan: self.clone(),
+            findings: watches.values().map(|of_claim| finding(of_claim)).collect(),
+            steps: experiments.iter().map(|e| e.steps).sum(),
+            worlds: experiments.iter().map(|e| e.seen).sum(),
+        }
+    }
+}
