@@ -11,7 +11,7 @@ use multiview::data::DataSet;
 use multiview::engine::multirate::{Rates, train};
 use multiview::engine::overlap::{Overlaps, Trained};
 use multiview::evaluation::{Draws, TestSet};
-use multiview::figure::{Area, Drawn, FIRST, GRID, INK, SECOND, Table, extent, font, svg};
+use multiview::figure::{Area, Drawn, FIRST, GRID, INK, SECOND, Table, font, log_extent, svg};
 use multiview::objective::Objective;
 use multiview::regime::Regime;
 use multiview::seed::Purpose;
@@ -302,17 +302,9 @@ fn draw(panel: &Area, family: &[Measured]) -> Drawn {
     for (words, color, y) in heading {
         panel.draw(&Text::new(words, (60, y), font(13).color(&color)))?;
     }
-    let around = |values: Vec<f64>| {
-        let log = extent(values.into_iter().map(f64::ln), 0.1);
-        log.start.exp()..log.end.exp()
-    };
-    let x = around(family.iter().map(|p| p.point.x as f64).collect());
-    let y = around(
-        family
-            .iter()
-            .flat_map(|p| [milliseconds(p), megabytes(p)])
-            .collect(),
-    );
+    let x = log_extent(family.iter().map(|p| p.point.x as f64), 0.1);
+    let both = family.iter().flat_map(|p| [milliseconds(p), megabytes(p)]);
+    let y = log_extent(both, 0.1);
     let mut chart = ChartBuilder::on(panel)
         .margin_top(42)
         .margin_left(8)

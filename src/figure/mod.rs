@@ -164,6 +164,12 @@ pub fn extent(values: impl IntoIterator<Item = f64>, margin: f64) -> std::ops::R
     least - margin * length..most + margin * length
 }
 
+/// [`extent`] on a logarithmic scale, of positive values.
+pub fn log_extent(values: impl IntoIterator<Item = f64>, margin: f64) -> std::ops::Range<f64> {
+    let log = extent(values.into_iter().map(f64::ln), margin);
+    log.start.exp()..log.end.exp()
+}
+
 /// Draws a PNG of so many pixels.
 ///
 /// # Errors

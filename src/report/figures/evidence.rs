@@ -2,7 +2,7 @@
 
 use super::{Figure, WIDTH};
 use crate::figure::{
-    Area, BAND, Drawn, FIRST, FigureError, INK, SECOND, Table, extent, font, mesh, svg,
+    Area, BAND, Drawn, FIRST, FigureError, INK, SECOND, Table, extent, font, log_extent, mesh, svg,
 };
 use crate::report::text;
 use crate::statistics::exponent::Point;
@@ -157,15 +157,15 @@ fn strip(panel: &Area, one: &Observed) -> Drawn {
 
 fn power_law(panel: &Area, f: &Finding, law: &PowerLaw) -> Drawn {
     let color = if f.control.is_some() { SECOND } else { FIRST };
-    let at: Vec<f64> = law.points.iter().map(|p| p.at).collect();
     let fitted = |x: f64| (law.log_amplitude + law.fitted_exponent * x.ln()).exp();
     let low = |p: &Point| (p.value - 2.0 * p.standard_error).max(p.value / 10.0);
     let values = law
         .points
         .iter()
         .flat_map(|p| [low(p), p.value + 2.0 * p.standard_error, fitted(p.at)]);
-    let log = extent(values.map(f64::ln), 0.1);
-    let x = extent(at.iter().map(|x| x.ln()), 0.08);
+    let y = log_extent(values, 0.1);
+    let x = log_extent(law.points.iter().map(|p| p.at), 0.08);
+    let ends = [x.start, x.end];
     panel.draw(&Text::new(heading(f), (10, 6), font(13)))?;
     let mut chart = ChartBuilder::on(panel)
         .margin_top(26)
@@ -173,15 +173,11 @@ fn power_law(panel: &Area, f: &Finding, law: &PowerLaw) -> Drawn {
         .margin_right(14)
         .x_label_area_size(34)
         .y_label_area_size(64)
-        .build_cartesian_2d(
-            (x.start.exp()..x.end.exp()).log_scale(),
-            (log.start.exp()..log.end.exp()).log_scale(),
-        )?;
+        .build_cartesian_2d(x.log_scale(), y.log_scale())?;
     mesh(&mut chart, 11)
         .x_desc("swept parameter")
         .y_label_formatter(&|y| format!("{y:.1e}"))
         .draw()?;
-    let ends = [x.start.exp(), x.end.exp()];
     chart.draw_series([PathElement::new(
         ends.map(|x| (x, fitted(x))).to_vec(),
         INK.stroke_width(1),

@@ -2,7 +2,7 @@
 
 use super::bars::bars;
 use super::{Figure, WIDTH};
-use crate::figure::{FIRST, FigureError, INK, SECOND, THIRD, Table, extent, mesh, svg};
+use crate::figure::{FIRST, FigureError, INK, SECOND, THIRD, Table, log_extent, mesh, svg};
 use plotters::prelude::*;
 
 /// The contrast between random features and the trained network: mean errors of the models of each.
@@ -90,22 +90,15 @@ pub fn growth(
     let caption = "Variance of a read-out over draws of its features (circles), the ensemble's gain in squared loss (triangles) and \
         what distillation leaves on the table (crosses), mean over worlds, against the number M of neurons; the line falls as 1/M."
         .to_owned();
-    let log = extent(
-        points
-            .iter()
-            .flat_map(|p| p[1..].iter().map(|y| y.max(1e-9).ln())),
-        0.1,
-    );
-    let x = extent(points.iter().map(|p| p[0].ln()), 0.06);
+    let values = points.iter().flat_map(|p| &p[1..]);
+    let y = log_extent(values.map(|y| y.max(1e-9)), 0.1);
+    let x = log_extent(points.iter().map(|p| p[0]), 0.06);
     let svg = svg((WIDTH, 320), &title, &caption, |area| {
         let mut chart = ChartBuilder::on(area)
             .margin(10)
             .x_label_area_size(34)
             .y_label_area_size(64)
-            .build_cartesian_2d(
-                (x.start.exp()..x.end.exp()).log_scale(),
-                (log.start.exp()..log.end.exp()).log_scale(),
-            )?;
+            .build_cartesian_2d(x.log_scale(), y.log_scale())?;
         mesh(&mut chart, 11)
             .x_desc("neurons M")
             .y_label_formatter(&|y| format!("{y:.0e}"))
