@@ -96,6 +96,8 @@ pub enum EngineKind {
     /// The limit `d → ∞`, at two rates where that is sound.
     #[default]
     Overlap,
+    /// As `overlap`, and a sample in which nothing changes is not evaluated at every step.
+    OverlapAdaptive,
     /// The limit `d → ∞`, every neuron in every step.
     OverlapReference,
     /// Vectors in `R^d`; needs `data.dimension`.

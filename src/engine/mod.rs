@@ -89,7 +89,9 @@ where
             return dense::train(regime, &world, weights, objective, steps, observer).1;
         }
     };
-    if regime.training.engine == EngineKind::Overlap && multirate::applies(regime) {
+    let engine = regime.training.engine;
+    let deferring = matches!(engine, EngineKind::Overlap | EngineKind::OverlapAdaptive);
+    if deferring && multirate::applies(regime) {
         let rates = multirate::Rates::of(regime);
         multirate::train(regime, rates, data, state, objective, steps, observer)
     } else {

@@ -2,6 +2,7 @@
 
 use super::Rates;
 use super::fast::{Block, Fast, NONE, Table, Track, least};
+use super::pace::Pace;
 use crate::data::DataSet;
 use crate::engine::overlap::{LANES, Layout, Overlaps, Trained};
 use crate::engine::reference;
@@ -32,6 +33,11 @@ pub(super) struct Engine<'a, R: Real> {
     pub(super) noise_rate: R,
     /// Label by label, so that a label's overlaps stay in cache.
     pub(super) tracks: Vec<Track<R>>,
+    /// When each track is evaluated, and at most how many steps apart.
+    pub(super) paces: Vec<Pace<R>>,
+    pub(super) longest: usize,
+    /// Tracks whose label's logit was not the largest when last evaluated.
+    pub(super) errors: usize,
     pub(super) fast: Fast<R>,
     /// Blocks to be moved into `fast` before the next step, with their noise overlaps.
     pub(super) promoted: Vec<Promotion>,
@@ -96,6 +102,9 @@ impl<'a, R: Real> Engine<'a, R> {
             rate,
             noise_rate: R::of(regime.data.noise_variance) * rate,
             fast: Fast::new(data, objective, &mut tracks),
+            paces: vec![Pace::new(); tracks.len()],
+            longest: rates.longest,
+            errors: tracks.len(),
             tracks,
             promoted: Vec::new(),
             promoted_noise: Vec::new(),

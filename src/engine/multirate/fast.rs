@@ -45,6 +45,8 @@ pub(super) struct Fast<R> {
     /// Residuals summed since the last visit, and soft labels, of the classes present.
     pub(super) owed: Vec<Lanes<R>>,
     pub(super) soft: Vec<Lanes<R>>,
+    /// Residuals at the last evaluation, of the classes present.
+    pub(super) residual: Vec<Lanes<R>>,
 }
 
 /// Overlaps of (feature, class) pairs that have fast blocks, side by side.
@@ -70,6 +72,7 @@ impl<R: Real> Fast<R> {
             classes: Vec::new(),
             owed: Vec::new(),
             soft: Vec::new(),
+            residual: Vec::new(),
         };
         for track in tracks {
             let label = data.samples[track.sample].label;
@@ -94,6 +97,7 @@ impl<R: Real> Fast<R> {
             classes: Vec::with_capacity(lanes),
             owed: Vec::with_capacity(lanes),
             soft: Vec::with_capacity(lanes),
+            residual: Vec::with_capacity(lanes),
         }
     }
 
@@ -107,7 +111,8 @@ impl<R: Real> Fast<R> {
         self.blocks.extend_from_slice(&old.blocks[blocks]);
         self.classes.extend_from_slice(&old.classes[lanes.clone()]);
         self.owed.extend_from_slice(&old.owed[lanes.clone()]);
-        self.soft.extend_from_slice(&old.soft[lanes]);
+        self.soft.extend_from_slice(&old.soft[lanes.clone()]);
+        self.residual.extend_from_slice(&old.residual[lanes]);
     }
 
     /// The place of a class among those present on the last sample, which it joins if need be.
@@ -120,6 +125,7 @@ impl<R: Real> Fast<R> {
                 self.classes.push([NONE; LANES]);
                 self.owed.push([R::zero(); LANES]);
                 self.soft.push([R::zero(); LANES]);
+                self.residual.push([R::zero(); LANES]);
                 track.lanes.end += 1;
             }
             let (lane, place) = (track.lanes.start + slot / LANES, slot % LANES);

@@ -4,7 +4,7 @@ use super::NEGLIGIBLE_RESIDUAL;
 use super::engine::Engine;
 use crate::engine::overlap::LANES;
 use crate::objective::Present;
-use crate::real::{Lanes, Real, each, lane_sum};
+use crate::real::{Lanes, Real, across, each, lane_sum, larger};
 
 /// Room for one sample's intermediate results.
 pub(super) struct Work<R> {
@@ -30,15 +30,14 @@ impl<R: Real> Work<R> {
 }
 
 impl<R: Real> Engine<'_, R> {
-    /// The forward and backward pass over all fast blocks; returns training errors and, if `observing`, the
-    /// summed loss.
+    /// The forward and backward pass over the fast blocks of all samples whose evaluation is due.
     #[inline(always)]
     pub(super) fn step<const CUBIC: bool, const VECTORS: usize>(
         &mut self,
         step: usize,
-        observing: bool,
+        left: usize,
         work: &mut Work<R>,
-    ) -> (usize, f64) {
+    ) {
         let vectors = if VECTORS == 0 {
             self.layout.stride / LANES
         } else {
@@ -47,11 +46,13 @@ impl<R: Real> Engine<'_, R> {
         let k = self.layout.classes;
         let negligible = R::of(NEGLIGIBLE_RESIDUAL);
         let (overlaps, gradient) = (&self.table.overlaps[..], &mut self.table.gradient[..]);
-        let (mut errors, mut loss) = (0, 0.0);
         let most = self.tracks.iter().map(|t| t.blocks.len()).max();
         work.slopes
             .resize(most.unwrap_or(0) * vectors, [R::zero(); LANES]);
-        for track in &mut self.tracks {
+        for (track, pace) in self.tracks.iter_mut().zip(&mut self.paces) {
+            if step < pace.next {
+                continue;
+            }
             let blocks = &self.fast.blocks[track.blocks.clone()];
             let rows = track.blocks.start * vectors..track.blocks.end * vectors;
             let noise = &mut self.fast.noise[rows];
@@ -95,9 +96,21 @@ impl<R: Real> Engine<'_, R> {
                 residual,
                 &mut work.scratch[..padded],
             );
-            errors += usize::from(!fit.correct);
-            if observing {
-                loss -= fit.label_probability.wide().ln();
+            self.errors += usize::from(pace.correct);
+            self.errors -= usize::from(fit.correct);
+            pace.correct = fit.correct;
+            pace.label_probability = fit.label_probability;
+            let mut absent = absent;
+            if self.longest > 1 {
+                let last = &mut self.fast.residual[track.lanes.clone()];
+                let [change, size] = compared(last, residual);
+                let seen = [change, size, logits[0][0]];
+                let steps = pace.advance(step, track.sample, seen, self.longest, left);
+                let steps = R::of(steps as f64);
+                absent = steps * absent;
+                for e in residual.iter_mut() {
+                    *e = each(|l| steps * e[l]);
+                }
             }
             track.absent_owed += absent;
             for (owed, e) in owed.iter_mut().zip(&*residual) {
@@ -119,6 +132,17 @@ impl<R: Real> Engine<'_, R> {
                 }
             }
         }
-        (errors, loss)
     }
+}
+
+/// The largest change of a residual since `last`, which is brought up to date, and the largest residual.
+#[inline(always)]
+fn compared<R: Real>(last: &mut [Lanes<R>], residual: &[Lanes<R>]) -> [R; 2] {
+    let (mut change, mut size) = ([R::zero(); LANES], [R::zero(); LANES]);
+    for (last, e) in last.iter_mut().zip(residual) {
+        change = each(|l| larger(change[l], (e[l] - last[l]).abs()));
+        size = each(|l| larger(size[l], e[l].abs()));
+        *last = *e;
+    }
+    [across(change, larger), across(size, larger)]
 }

@@ -1,0 +1,72 @@
+//! How often a sample is evaluated, when it need not be at every step.
+
+use crate::real::Real;
+
+/// Share of a sample's largest residual by which a residual may change between two evaluations.
+const RESIDUAL_CHANGE: f64 = 0.02;
+
+/// Changes of a residual below this count as none.
+const RESIDUAL_FLOOR: f64 = 1e-4;
+
+/// Share of itself by which the label's logit may change between two evaluations: about `q` times what the overlaps behind it change,
+/// however small they still are.
+const LOGIT_CHANGE: f64 = 0.02;
+
+/// When a sample is next evaluated, and what its last evaluation said.
+#[derive(Clone, Copy)]
+pub(super) struct Pace<R> {
+    /// The step of the next evaluation.
+    pub(super) next: usize,
+    /// Steps between two evaluations, a power of two.
+    interval: usize,
+    label_logit: R,
+    pub(super) label_probability: R,
+    pub(super) correct: bool,
+}
+
+impl<R: Real> Pace<R> {
+    /// A sample that has not been evaluated.
+    pub(super) fn new() -> Self {
+        Self {
+            next: 0,
+            interval: 1,
+            label_logit: R::zero(),
+            label_probability: R::one(),
+            correct: false,
+        }
+    }
+
+    /// Chooses the next evaluation of sample `n` after one at `step`, at which no residual had changed by more than `change` since
+    /// the last, the largest being `size`: the interval is doubled, up to `longest`, when changes were less than half of what is
+    /// allowed, and halved, or begun anew at 1, when they were more. Evaluations of an interval are spread over its steps by `n`.
+    /// Returns the number of steps, of the `left` ones, that this evaluation stands for.
+    #[inline(always)]
+    pub(super) fn advance(
+        &mut self,
+        step: usize,
+        n: usize,
+        [change, size, label_logit]: [R; 3],
+        longest: usize,
+        left: usize,
+    ) -> usize {
+        let share = |part: R, whole: f64, of: R| part / (R::of(whole) * of);
+        let floor = R::of(RESIDUAL_FLOOR / RESIDUAL_CHANGE);
+        let size = if size > floor { size } else { floor };
+        let moved = (label_logit - self.label_logit).abs();
+        let residual = share(change, RESIDUAL_CHANGE, size);
+        let logit = share(moved, LOGIT_CHANGE, label_logit);
+        // A logit of 0 that has not moved is not a number here, and has not moved.
+        let most = if logit > residual { logit } else { residual };
+        self.label_logit = label_logit;
+        if most > R::of(2.0) {
+            self.interval = 1;
+        } else if most > R::one() {
+            self.interval = (self.interval / 2).max(1);
+        } else if most < R::of(0.5) {
+            self.interval = (2 * self.interval).min(longest);
+        }
+        let steps = (self.interval - (step + n) % self.interval).min(left);
+        self.next = step + steps;
+        steps
+    }
+}
