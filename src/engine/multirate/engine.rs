@@ -191,6 +191,7 @@ impl<'a, R: Real> Engine<'a, R> {
                 fast.noise.extend_from_slice(noise);
                 track.blocks.end += 1;
             }
+            fast.most = fast.most.max(track.blocks.len());
         }
         self.fast = fast;
         self.promoted.clear();

@@ -38,6 +38,8 @@ pub(super) struct Track<R> {
 /// The fast blocks and the present classes of all samples, one sample after the other: a step reads them as one stream.
 pub(super) struct Fast<R> {
     pub(super) blocks: Vec<Block<R>>,
+    /// Most blocks of one sample.
+    pub(super) most: usize,
     /// Noise overlaps `[blocks][vectors of a row]`.
     pub(super) noise: Vec<Lanes<R>>,
     /// The classes present, the label first; padded with [`NONE`].
@@ -68,6 +70,7 @@ impl<R: Real> Fast<R> {
     pub(super) fn new(data: &DataSet, objective: &Objective<R>, tracks: &mut [Track<R>]) -> Self {
         let mut fast = Self {
             blocks: Vec::new(),
+            most: 0,
             noise: Vec::new(),
             classes: Vec::new(),
             owed: Vec::new(),
@@ -93,6 +96,7 @@ impl<R: Real> Fast<R> {
         let lanes = old.owed.len() + more;
         Self {
             blocks: Vec::with_capacity(old.blocks.len() + more),
+            most: 0,
             noise: Vec::with_capacity(old.noise.len() + more * vectors),
             classes: Vec::with_capacity(lanes),
             owed: Vec::with_capacity(lanes),

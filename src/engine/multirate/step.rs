@@ -46,9 +46,8 @@ impl<R: Real> Engine<'_, R> {
         let k = self.layout.classes;
         let negligible = R::of(NEGLIGIBLE_RESIDUAL);
         let (overlaps, gradient) = (&self.table.overlaps[..], &mut self.table.gradient[..]);
-        let most = self.tracks.iter().map(|t| t.blocks.len()).max();
         work.slopes
-            .resize(most.unwrap_or(0) * vectors, [R::zero(); LANES]);
+            .resize(self.fast.most * vectors, [R::zero(); LANES]);
         for (track, pace) in self.tracks.iter_mut().zip(&mut self.paces) {
             if step < pace.next {
                 continue;
