@@ -216,7 +216,7 @@ fn the_report_does_not_depend_on_threads() {
 #[test]
 fn every_engine_runs_from_a_theorem_file() {
     let folder = folder();
-    for engine in ["overlap", "overlap-reference", "dense"] {
+    for engine in ["overlap", "overlap-adaptive", "overlap-reference", "dense"] {
         let text = SMALL
             .replace(
                 "perfect_steps = 20",
