@@ -17,7 +17,8 @@ use multiview::seed::{Purpose, WorldSeed};
 /// push makes classes race for wrong features, and then amplifies without bound.)
 const TOLERANCE: f32 = 1e-4;
 
-/// With evaluations that stand for several steps.
+/// With evaluations that stand for several steps: over these a logit changes by up to a fiftieth, so that what is frozen lags by one
+/// percent on average, and growth with it.
 const ADAPTIVE_TOLERANCE: f32 = 1e-2;
 
 const ENGINES: [EngineKind; 2] = [EngineKind::Overlap, EngineKind::OverlapAdaptive];

@@ -27,7 +27,7 @@
 //! The engine `overlap-adaptive` also evaluates a *sample* less often while nothing about it changes: an evaluation stands for up to 16
 //! steps, over which its residuals and its label's logit change by about a fiftieth at most, or else the next comes sooner (see
 //! `pace.rs`). While a class is being learned that means every step; for a student, which spends most of its steps on small residuals,
-//! one in eight to sixteen.
+//! one in eight to sixteen. Training errors, and with them the stopping rule, are then as of each sample's last evaluation.
 //!
 //! The tests bound the effect on the final overlaps: 1e-4 of the largest, and 1e-2 with `overlap-adaptive`. Where the dynamics themselves amplify (a fast push, under which wrong
 //! features race) single trajectories part, and not quite evenly: in the shipped sweep `engines` students err a tenth less

@@ -5,7 +5,7 @@ use crate::real::Real;
 /// Share of a sample's largest residual by which a residual may change between two evaluations.
 const RESIDUAL_CHANGE: f64 = 0.02;
 
-/// Changes of a residual below this count as none.
+/// A change of a residual that is always allowed, however small the residuals.
 const RESIDUAL_FLOOR: f64 = 1e-4;
 
 /// Share of itself by which the label's logit may change between two evaluations: about `q` times what the overlaps behind it change,
