@@ -1,0 +1,75 @@
+//! Claims: a statistic of one quantity over worlds, and the band it must lie in.
+
+use super::Profile;
+use crate::statistics::{Band, Moment};
+use serde::{Deserialize, Serialize};
+
+/// One bound on one quantity.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Claim {
+    /// Name, unique in the theorem.
+    pub name: String,
+    /// A quantity of [`QUANTITIES`](crate::procedure::QUANTITIES).
+    pub quantity: String,
+    /// What is said of it over worlds.
+    #[serde(default)]
+    pub statistic: Statistic,
+    /// The claimed band of the statistic.
+    pub band: Band,
+    /// For `share` and `every-world`: the band in which a world counts as a success.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event: Option<Band>,
+    /// For `mean`: the standard deviation over worlds expected before any is seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scale: Option<f64>,
+    /// A confidence of the claim's own, outside the run's family-wise budget.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confidence: Option<f64>,
+    /// Only this profile tests the claim; both when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<Profile>,
+}
+
+/// What a claim says of a quantity over worlds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Statistic {
+    /// Its mean over worlds lies in the band (asymptotic confidence sequence).
+    #[default]
+    Mean,
+    /// Its mean over worlds, for a quantity within [0, 1], lies in the band (betting sequence, exact for every law).
+    BoundedMean,
+    /// The share of worlds in which it lies in `event` is in the band (exact sequence).
+    Share,
+    /// It lies in the band in every world trained: no inference, one world outside refutes.
+    EveryWorld,
+    /// Its mean over worlds follows a power of the swept parameter whose exponent lies in the band.
+    MeanExponent,
+    /// Its standard deviation over worlds follows such a power.
+    SpreadExponent,
+}
+
+impl Statistic {
+    /// What follows a power law, for the two statistics of a sweep.
+    pub fn moment(self) -> Option<Moment> {
+        match self {
+            Self::MeanExponent => Some(Moment::Mean),
+            Self::SpreadExponent => Some(Moment::Spread),
+            _ => None,
+        }
+    }
+}
+
+impl Claim {
+    /// The standard deviation over worlds expected before any is seen: `scale` if given, else half the
+    /// band's width, else the distance of its one end from 0.
+    pub fn expected_spread(&self) -> f64 {
+        let ends = (self.band.lower, self.band.upper);
+        self.scale.unwrap_or(match ends {
+            (Some(lower), Some(upper)) => (upper - lower) / 2.0,
+            (Some(end), None) | (None, Some(end)) => end.abs(),
+            (None, None) => 1.0,
+        })
+    }
+}

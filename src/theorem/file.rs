@@ -1,0 +1,213 @@
+//! Reading a theorem file: what is refused, and at which line.
+
+use super::{Budget, Claim, Control, Statistic, Theorem};
+use crate::procedure::measures;
+use crate::regime::{RegimeError, require};
+use std::collections::BTreeSet;
+use std::path::Path;
+use thiserror::Error;
+
+/// A theorem file that cannot be used.
+#[derive(Clone, Debug, PartialEq, Error)]
+#[error("{file}:{line}: {message}")]
+pub struct TheoremError {
+    /// The file, as given.
+    pub file: String,
+    /// Line, from 1.
+    pub line: usize,
+    /// Field, value and what would be accepted.
+    pub message: String,
+}
+
+impl Theorem {
+    /// Reads a theorem from TOML; `file` names it in errors.
+    ///
+    /// # Errors
+    /// Unknown, missing or mistyped keys and values out of range, with their line.
+    pub fn parse(file: &str, text: &str) -> Result<Self, TheoremError> {
+        let theorem: Self = toml::from_str(text).map_err(|e| TheoremError {
+            file: file.into(),
+            line: e.span().map_or(1, |s| line_of(text, s.start)),
+            message: e.message().into(),
+        })?;
+        let located = |e: RegimeError| TheoremError {
+            file: file.into(),
+            line: line_of_field(text, &e.field),
+            message: e.to_string(),
+        };
+        theorem.validate().map_err(located)?;
+        for control in &theorem.controls {
+            let procedure = theorem.under(control).map_err(located)?.procedure;
+            let claims = theorem.claims.iter();
+            for claim in claims.filter(|c| control.refutes.contains(&c.name)) {
+                require(
+                    measures(&procedure, &claim.quantity),
+                    &format!("controls.{}.refutes", control.name),
+                    &claim.name,
+                    "a claim whose quantity is still measured in the control",
+                )
+                .map_err(located)?;
+            }
+        }
+        Ok(theorem)
+    }
+
+    /// Reads a theorem file.
+    ///
+    /// # Errors
+    /// As [`parse`](Self::parse), and a file that cannot be read.
+    pub fn read(path: &Path) -> Result<Self, TheoremError> {
+        let file = path.display().to_string();
+        let text = std::fs::read_to_string(path).map_err(|e| TheoremError {
+            file: file.clone(),
+            line: 0,
+            message: format!("cannot be read: {e}"),
+        })?;
+        Self::parse(&file, &text)
+    }
+
+    fn validate(&self) -> Result<(), RegimeError> {
+        require_words("name", &self.name)?;
+        self.regime.validate().map_err(|e| e.of("regime"))?;
+        self.procedure.validate(&self.regime)?;
+        self.points()?;
+        require(
+            !self.claims.is_empty(),
+            "claims",
+            self.claims.len(),
+            "at least one claim",
+        )?;
+        let claims = self.claims.iter().map(|c| c.name.as_str());
+        require_names("claims.name", claims)?;
+        for claim in &self.claims {
+            self.validate_claim(claim)?;
+        }
+        self.profiles.quick.validate("profiles.quick")?;
+        self.profiles.full.validate("profiles.full")?;
+        let controls = self.controls.iter().map(|c| c.name.as_str());
+        require_names("controls.name", controls)?;
+        for control in &self.controls {
+            self.validate_control(control)?;
+        }
+        Ok(())
+    }
+
+    fn validate_claim(&self, claim: &Claim) -> Result<(), RegimeError> {
+        require(
+            measures(&self.procedure, &claim.quantity),
+            "claims.quantity",
+            &claim.quantity,
+            "a quantity that the procedure measures; see `multiview list --quantities`",
+        )?;
+        for band in [Some(claim.band), claim.event].into_iter().flatten() {
+            require(
+                band.validate().is_ok(),
+                "claims.band",
+                band,
+                "finite, with a lower end, an upper end or both in order",
+            )?;
+        }
+        let spread = claim.expected_spread();
+        let inferred = claim.statistic == Statistic::Mean;
+        require(
+            !inferred || (spread > 0.0 && spread.is_finite()),
+            "claims.scale",
+            spread,
+            "above 0 (needed where the band's one end is 0)",
+        )?;
+        if let Some(own) = claim.confidence {
+            require_confidence("claims.confidence", own)?;
+        }
+        require(
+            claim.statistic.moment().is_some() == self.sweep.is_some(),
+            "claims.statistic",
+            claim.statistic,
+            "mean-exponent or spread-exponent where the theorem has a sweep, and only there",
+        )?;
+        let needs_event = claim.statistic == Statistic::Share;
+        require(
+            needs_event == claim.event.is_some(),
+            "claims.event",
+            claim.event,
+            "given for statistic = \"share\" and only there",
+        )
+    }
+
+    fn validate_control(&self, control: &Control) -> Result<(), RegimeError> {
+        require(
+            !control.refutes.is_empty(),
+            "controls.refutes",
+            &control.refutes,
+            "at least one claim",
+        )?;
+        for claim in &control.refutes {
+            require(
+                self.claims.iter().any(|c| c.name == *claim),
+                "controls.refutes",
+                claim,
+                "the name of a claim of this theorem",
+            )?;
+        }
+        Ok(())
+    }
+}
+
+impl Budget {
+    fn validate(self, path: &str) -> Result<(), RegimeError> {
+        require_confidence(&format!("{path}.confidence"), self.confidence)?;
+        require(
+            (1..=1_000_000).contains(&self.worlds),
+            &format!("{path}.worlds"),
+            self.worlds,
+            "1 to 1000000",
+        )
+    }
+}
+
+fn require_words(field: &str, name: &str) -> Result<(), RegimeError> {
+    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    require(
+        !name.is_empty() && name.chars().all(fits),
+        field,
+        name,
+        "lower-case words joined by hyphens",
+    )
+}
+
+/// Words, no two of them the same.
+fn require_names<'a>(field: &str, names: impl Iterator<Item = &'a str>) -> Result<(), RegimeError> {
+    let mut known = BTreeSet::new();
+    for name in names {
+        require_words(field, name)?;
+        require(known.insert(name), field, name, "a name not used before")?;
+    }
+    Ok(())
+}
+
+fn require_confidence(field: &str, value: f64) -> Result<(), RegimeError> {
+    require(value > 0.0 && value < 1.0, field, value, "inside (0, 1)")
+}
+
+fn line_of(text: &str, offset: usize) -> usize {
+    text[..offset.min(text.len())].matches('\n').count() + 1
+}
+
+/// The line of a dotted field, or of its nearest parent that is written down.
+fn line_of_field(text: &str, field: &str) -> usize {
+    let Ok(document) = toml::de::DeTable::parse(text) else {
+        return 1;
+    };
+    let mut line = 1;
+    let mut table = document.get_ref();
+    for part in field.split('.') {
+        let Some((key, value)) = table.iter().find(|(k, _)| k.get_ref() == part) else {
+            break;
+        };
+        line = line_of(text, key.span().start);
+        match value.get_ref() {
+            toml::de::DeValue::Table(inner) => table = inner,
+            _ => break,
+        }
+    }
+    line
+}

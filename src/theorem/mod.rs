@@ -1,0 +1,198 @@
+//! Theorem files: a statement, the regime in which it is put to the test, its claims, and the negative
+//! controls in which the same claims must be refuted.
+
+mod claim;
+mod file;
+mod setting;
+
+pub use claim::{Claim, Statistic};
+pub use file::TheoremError;
+pub use setting::Setting;
+
+use crate::procedure::Procedure;
+use crate::regime::{Regime, RegimeError, require};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+macro_rules! embedded {
+    ($($name:literal),* $(,)?) => {
+        /// The theorem files of this repository, by name, embedded in the program.
+        pub const EMBEDDED: &[(&str, &str)] =
+            &[$(($name, include_str!(concat!("../../theorems/", $name, ".toml")))),*];
+    };
+}
+embedded![
+    "single-model",
+    "ensemble",
+    "ensemble-distillation",
+    "self-distillation",
+    "lottery",
+    "concentration",
+    "training-the-average",
+    "dark-knowledge",
+    "random-features",
+    "random-feature-growth",
+];
+
+/// A theorem with the regime and the claims by which it is tested.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Theorem {
+    /// Name on the command line: lower-case words joined by hyphens.
+    pub name: String,
+    /// One line.
+    pub title: String,
+    /// The statement, in words and the paper's symbols.
+    pub statement: String,
+    /// Where the statement stands in the paper.
+    pub source: String,
+    /// The regime of the test.
+    pub regime: Regime,
+    /// What is trained in each world.
+    pub procedure: Procedure,
+    /// The values of one parameter at which worlds are trained, for claims on how a quantity changes with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sweep: Option<ParameterSweep>,
+    /// What must hold over worlds.
+    pub claims: Vec<Claim>,
+    /// How many worlds, and with what confidence.
+    pub profiles: Profiles,
+    /// Changes of regime or procedure under which named claims must be refuted.
+    #[serde(default)]
+    pub controls: Vec<Control>,
+}
+
+/// The values of one parameter of a regime or procedure.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ParameterSweep {
+    /// Dotted path of the parameter (`"regime.data.classes"`).
+    pub path: String,
+    /// Its values, numbers above 0; at least three.
+    pub values: Vec<toml::Value>,
+}
+
+/// Budget and confidence of the two profiles.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Profiles {
+    /// For `cargo test` and a first look.
+    pub quick: Budget,
+    /// For the record.
+    pub full: Budget,
+}
+
+/// Which budget and confidence of a theorem file apply.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Profile {
+    /// For `cargo test` and a first look.
+    #[default]
+    Quick,
+    /// For the record.
+    Full,
+}
+
+/// How many worlds a verdict may cost.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Budget {
+    /// Family-wise confidence over all claims of a run, inside (0, 1).
+    pub confidence: f64,
+    /// Worlds after which an open claim is left undecided.
+    pub worlds: u64,
+}
+
+/// A regime in which claims must be refuted by the same code.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Control {
+    /// Name, unique in the theorem.
+    pub name: String,
+    /// Why the claims must fail here.
+    pub why: String,
+    /// Values that replace the theorem's own, by dotted path (`"regime.data.views_per_class" = 1`).
+    pub set: BTreeMap<String, toml::Value>,
+    /// Names of the claims that must be refuted.
+    pub refutes: Vec<String>,
+    /// Worlds of the control; the profile's when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub worlds: Option<u64>,
+}
+
+impl Theorem {
+    /// Every embedded theorem.
+    pub fn all_embedded() -> impl Iterator<Item = Self> {
+        EMBEDDED.iter().filter_map(|(name, _)| Self::embedded(name))
+    }
+
+    /// An embedded theorem.
+    pub fn embedded(name: &str) -> Option<Self> {
+        let (name, text) = EMBEDDED.iter().find(|(n, _)| *n == name)?;
+        let file = format!("theorems/{name}.toml");
+        Some(
+            Self::parse(&file, text)
+                .unwrap_or_else(|e| unreachable!("embedded theorem files are valid: {e}")),
+        )
+    }
+
+    /// The regime and procedure of a negative control.
+    ///
+    /// # Errors
+    /// A path that does not exist or a value out of range.
+    pub fn under(&self, control: &Control) -> Result<Setting, RegimeError> {
+        self.setting()
+            .with(&control.set)
+            .map_err(|e| e.of(&format!("controls.{}.set", control.name)))
+    }
+
+    /// The theorem's own regime and procedure.
+    pub fn setting(&self) -> Setting {
+        Setting {
+            regime: self.regime.clone(),
+            procedure: self.procedure.clone(),
+        }
+    }
+
+    /// The budget of a profile.
+    pub fn budget(&self, profile: Profile) -> Budget {
+        match profile {
+            Profile::Quick => self.profiles.quick,
+            Profile::Full => self.profiles.full,
+        }
+    }
+
+    /// The swept parameter's values, each with what it sets; a single empty one without a sweep.
+    ///
+    /// # Errors
+    /// A value that is not a number above 0, or not one for this parameter.
+    pub fn points(&self) -> Result<Vec<SweptValue>, RegimeError> {
+        let Some(sweep) = &self.sweep else {
+            return Ok(vec![SweptValue::default()]);
+        };
+        require(
+            sweep.values.len() >= 3,
+            "sweep.values",
+            &sweep.values,
+            "at least three, to fit a power law",
+        )?;
+        let point = |value: &toml::Value| {
+            let number = value.as_float().or(value.as_integer().map(|i| i as f64));
+            let at = number.filter(|x| *x > 0.0 && x.is_finite());
+            require(at.is_some(), "sweep.values", value, "numbers above 0")?;
+            let set = BTreeMap::from([(sweep.path.clone(), value.clone())]);
+            self.setting().with(&set).map_err(|e| e.of("sweep"))?;
+            Ok(SweptValue { at, set })
+        };
+        sweep.values.iter().map(point).collect()
+    }
+}
+
+/// One value of a swept parameter.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SweptValue {
+    /// The number, where there is a sweep.
+    pub at: Option<f64>,
+    /// What it sets, by dotted path.
+    pub set: BTreeMap<String, toml::Value>,
+}
