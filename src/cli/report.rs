@@ -10,9 +10,11 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// The records behind the reports, the main one first: (name, profile, seed). No regime was tried on these seeds.
-const RECORDS: [(&str, Profile, u64); 2] = [
+const RECORDS: [(&str, Profile, u64); 4] = [
     ("full-35", Profile::Full, 35),
     ("quick-32", Profile::Quick, 32),
+    ("quick-33", Profile::Quick, 33),
+    ("quick-34", Profile::Quick, 34),
 ];
 
 #[derive(Debug, clap::Args)]
