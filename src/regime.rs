@@ -242,6 +242,11 @@ pub(crate) fn require(
     })
 }
 
+/// Refuses a share, a weight or a confidence outside (0, 1).
+pub(crate) fn require_inside_unit(field: &str, value: f64) -> Result<(), RegimeError> {
+    require(value > 0.0 && value < 1.0, field, value, "inside (0, 1)")
+}
+
 impl Regime {
     /// Checks every field.
     ///
@@ -336,13 +341,7 @@ impl DataRegime {
             self.views_per_class,
             "1 or 2",
         )?;
-        let mu = self.single_view_share;
-        require(
-            mu > 0.0 && mu < 1.0,
-            "data.single_view_share",
-            mu,
-            "inside (0, 1)",
-        )?;
+        require_inside_unit("data.single_view_share", self.single_view_share)?;
         let n = self.sample_count();
         require(
             (1..=10_000_000).contains(&n),
@@ -359,12 +358,7 @@ impl DataRegime {
         range("data.main_weight", self.main_weight, 1.0, 100.0)?;
         range("data.other_weight", self.other_weight, 0.0, 0.4)?;
         let (gamma, rho) = (self.single_view_other_weight, self.weak_weight);
-        require(
-            gamma > 0.0 && gamma < 1.0,
-            "data.single_view_other_weight",
-            gamma,
-            "inside (0, 1)",
-        )?;
+        require_inside_unit("data.single_view_other_weight", gamma)?;
         require(
             (0.0..gamma).contains(&rho),
             "data.weak_weight",

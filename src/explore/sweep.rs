@@ -1,6 +1,6 @@
 //! What is swept: a theorem, axes, and a budget.
 
-use crate::regime::{RegimeError, require};
+use crate::regime::{RegimeError, require, require_inside_unit};
 use crate::seed::{Purpose, WorldSeed};
 use crate::theorem::{Budget, Profile, Profiles, Theorem, TheoremError};
 use rand::seq::SliceRandom;
@@ -171,12 +171,7 @@ impl Sweep {
             self.worlds,
             "1 to 100000",
         )?;
-        require(
-            self.confidence > 0.0 && self.confidence < 1.0,
-            "confidence",
-            self.confidence,
-            "inside (0, 1)",
-        )?;
+        require_inside_unit("confidence", self.confidence)?;
         require(
             !self.axes.is_empty(),
             "axes",

@@ -2,7 +2,7 @@
 
 use super::{Budget, Claim, Control, Statistic, Theorem};
 use crate::procedure::measures;
-use crate::regime::{RegimeError, require};
+use crate::regime::{RegimeError, require, require_inside_unit};
 use std::collections::BTreeSet;
 use std::path::Path;
 use thiserror::Error;
@@ -116,7 +116,7 @@ impl Theorem {
             "above 0 (needed where the band's one end is 0)",
         )?;
         if let Some(own) = claim.confidence {
-            require_confidence("claims.confidence", own)?;
+            require_inside_unit("claims.confidence", own)?;
         }
         require(
             claim.statistic.moment().is_some() == self.sweep.is_some(),
@@ -154,7 +154,7 @@ impl Theorem {
 
 impl Budget {
     fn validate(self, path: &str) -> Result<(), RegimeError> {
-        require_confidence(&format!("{path}.confidence"), self.confidence)?;
+        require_inside_unit(&format!("{path}.confidence"), self.confidence)?;
         require(
             (1..=1_000_000).contains(&self.worlds),
             &format!("{path}.worlds"),
@@ -182,10 +182,6 @@ fn require_names<'a>(field: &str, names: impl Iterator<Item = &'a str>) -> Resul
         require(known.insert(name), field, name, "a name not used before")?;
     }
     Ok(())
-}
-
-fn require_confidence(field: &str, value: f64) -> Result<(), RegimeError> {
-    require(value > 0.0 && value < 1.0, field, value, "inside (0, 1)")
 }
 
 fn line_of(text: &str, offset: usize) -> usize {
