@@ -47,11 +47,13 @@ impl Normals {
     /// The next eight.
     #[inline(always)]
     pub fn next_lanes(&mut self) -> Lanes<f32> {
-        self.spare.take().unwrap_or_else(|| {
-            let [first, second] = self.next();
-            self.spare = Some(second);
-            first
-        })
+        // Not `unwrap_or_else`: its closure would be compiled without the vector instructions at hand.
+        if let Some(spare) = self.spare.take() {
+            return spare;
+        }
+        let [first, second] = self.next();
+        self.spare = Some(second);
+        first
     }
 
     /// The next sixteen.

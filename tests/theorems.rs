@@ -11,8 +11,8 @@ use multiview::verify::{Finding, Plan, Report};
 use std::path::Path;
 use std::sync::{Arc, LazyLock};
 
-/// The seed of `reports/records/quick-32`; not used in choosing any regime.
-const SEED: u64 = 32;
+/// The seed of `reports/records/quick-37`; not used in choosing any regime.
+const SEED: u64 = 37;
 
 type Decided =
     Arc<LazyLock<Result<Report, String>, Box<dyn FnOnce() -> Result<Report, String> + Send>>>;

@@ -15,7 +15,10 @@
 use super::regime::{FeatureKind, RandomFeatureRegime};
 use crate::data::{Patch, Sample};
 use crate::network::SmoothedRelu;
+use crate::normals::Normals;
+use crate::real::{LANES, Lanes, each};
 use faer::Mat;
+use pulp::NullaryFnOnce;
 use rand::Rng;
 use rand_distr::{Distribution, StandardNormal};
 
@@ -81,19 +84,31 @@ impl RandomNeurons {
         }
     }
 
+    /// Eight neurons at a time.
     fn activations(&self, samples: &[Sample], rng: &mut impl Rng) -> Features {
         let mut values = Mat::zeros(samples.len(), self.neurons);
-        for (r, neuron) in self.overlaps.chunks_exact(self.features).enumerate() {
-            let common: f64 = neuron.iter().sum();
-            for (n, sample) in samples.iter().enumerate() {
-                values[(n, r)] = sample
-                    .patches
-                    .iter()
-                    .map(|p| {
-                        let s = self.pre_activation(p, neuron, common, rng);
-                        self.activation.value_and_slope(s).0
-                    })
-                    .sum();
+        let mut normals = Normals::new(rng);
+        for first in (0..self.neurons).step_by(LANES) {
+            let last = self.neurons.min(first + LANES);
+            let overlaps = |v: usize| {
+                each(|l| match first + l < last {
+                    true => self.overlaps[(first + l) * self.features + v],
+                    false => 0.0,
+                })
+            };
+            let overlaps: Vec<Lanes<f64>> = (0..self.features).map(overlaps).collect();
+            let common = (overlaps.iter()).fold([0.0; LANES], |sum, a| each(|l| sum[l] + a[l]));
+            let rows = pulp::Arch::new().dispatch(Activations {
+                neurons: self,
+                overlaps: &overlaps,
+                common,
+                samples,
+                normals: &mut normals,
+            });
+            for (n, row) in rows.iter().enumerate() {
+                for r in first..last {
+                    values[(n, r)] = row[r - first];
+                }
             }
         }
         Features {
@@ -151,6 +166,48 @@ impl RandomNeurons {
             .feature
             .map_or(0.0, |v| f64::from(patch.weight) * neuron[v as usize]);
         signal + f64::from(patch.feature_noise) * common + self.noise * normal(rng)
+    }
+}
+
+/// `f_r(X)` of eight neurons for each of `samples`.
+struct Activations<'a> {
+    neurons: &'a RandomNeurons,
+    /// `⟨w, v⟩`, `[2k]`, and their sum.
+    overlaps: &'a [Lanes<f64>],
+    common: Lanes<f64>,
+    samples: &'a [Sample],
+    normals: &'a mut Normals,
+}
+
+impl NullaryFnOnce for Activations<'_> {
+    type Output = Vec<Lanes<f64>>;
+
+    #[inline(always)]
+    fn call(self) -> Vec<Lanes<f64>> {
+        let RandomNeurons {
+            activation, noise, ..
+        } = self.neurons;
+        let mut rows = Vec::with_capacity(self.samples.len());
+        let mut noises = Vec::new();
+        for sample in self.samples {
+            // Drawn beforehand: between sums in `f64` the draw would not be vectorised.
+            noises.clear();
+            while noises.len() < sample.patches.len() {
+                noises.extend(self.normals.next());
+            }
+            let mut sum = [0.0; LANES];
+            for (patch, xi) in sample.patches.iter().zip(&noises) {
+                let a = patch
+                    .feature
+                    .map_or([0.0; LANES], |v| self.overlaps[v as usize]);
+                let [z, alpha] = [patch.weight, patch.feature_noise].map(f64::from);
+                let s = each(|l| z * a[l] + alpha * self.common[l] + noise * f64::from(xi[l]));
+                let value = activation.evaluate_lanes::<false>(s).0;
+                sum = each(|l| sum[l] + value[l]);
+            }
+            rows.push(sum);
+        }
+        rows
     }
 }
 

@@ -16,7 +16,8 @@
 //!   returned at the end have them);
 //! - a slow block is visited once its own class is owed a residual of [`Rates::period`] `= T` (`T/k` for the
 //!   absent classes, of which there are `k` times as many), or at the end. Meanwhile its pre-activation
-//!   grows by a share of at most `δ = T (η/k) (s z²/k + ν² k/N) θ/ϱ²`, which [`Rates::of`] keeps under 1 %,
+//!   grows by a share of at most `δ = T (η/k) (s z²/k + ν² k/N) θ/ϱ²`, which [`Rates::of`] keeps under 1 %
+//!   (4 % with `overlap-adaptive`),
 //!   and its slope by twice that: it is paid at the slope half-way through its own growth, so that what
 //!   remains, relative to the *increment* of a slow overlap, is at most `2 δ` from the other samples'
 //!   share and of order `δ²` from its own;
@@ -62,6 +63,9 @@ const LONGEST_INTERVAL: usize = 16;
 /// Steps between two looks for slow blocks that are due.
 const TURN: usize = 4;
 
+/// `δ`: share by which a slow pre-activation may grow between two visits, in the engines `overlap` and `overlap-adaptive`.
+const SLOW_GROWTH: [f64; 2] = [0.01, 0.04];
+
 /// When slow blocks are visited and when they cease to be slow.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Rates {
@@ -74,7 +78,7 @@ pub struct Rates {
 }
 
 impl Rates {
-    /// Rates whose stated `δ` is at most 1 % in `regime`.
+    /// Rates whose `δ` is at most 1 % in `regime`, and 4 % with `overlap-adaptive`.
     pub fn of(regime: &Regime) -> Self {
         let (data, network) = (&regime.data, &regime.network);
         let threshold = (5.0 * regime.init_scale()).min(0.02 * network.relu_threshold);
@@ -84,13 +88,14 @@ impl Rates {
             + data.noise_variance * k / data.sample_count() as f64;
         let growth = regime.training.learning_rate_per_class * reach * threshold
             / (network.relu_threshold * network.relu_threshold);
+        let (allowed, longest) = match regime.training.engine {
+            EngineKind::OverlapAdaptive => (SLOW_GROWTH[1], LONGEST_INTERVAL),
+            _ => (SLOW_GROWTH[0], 1),
+        };
         Self {
-            period: (0.01 / growth).clamp(1.0, 256.0) as usize,
+            period: (allowed / growth).clamp(1.0, 256.0) as usize,
             threshold,
-            longest: match regime.training.engine {
-                EngineKind::OverlapAdaptive => LONGEST_INTERVAL,
-                _ => 1,
-            },
+            longest,
         }
     }
 }
