@@ -4,27 +4,38 @@
 //! transform of Box and Muller. Only additions, multiplications and square roots of `f32` are used, so a
 //! stream is the same on every machine. Radii stop at `√(2 ln 2^33) ≈ 6.76`.
 
-use crate::real::{Lanes, each};
+use crate::real::{LANES, Lanes, each};
 use rand::Rng;
+
+/// Pairs made at once: enough for the compiler to make the transform a loop over vectors.
+const BATCH: usize = 8;
 
 /// A stream of standard normals, sixteen at a time.
 #[derive(Clone, Debug)]
 pub(crate) struct Normals {
     state: [Lanes<u32>; 4],
+    /// Pairs made and not yet given away, from number `next` on.
+    pairs: [[Lanes<f32>; 2]; BATCH],
+    next: usize,
     spare: Option<Lanes<f32>>,
 }
 
 impl Normals {
     /// A stream seeded by the next outputs of `rng`.
     pub fn new(rng: &mut impl Rng) -> Self {
-        let mut state = [[0; 8]; 4];
-        for l in 0..8 {
+        let mut state = [[0; LANES]; 4];
+        for l in 0..LANES {
             // A state of all zeros is the one that xoshiro must not have.
             while state.iter().all(|s| s[l] == 0) {
                 state.iter_mut().for_each(|s| s[l] = rng.next_u32());
             }
         }
-        Self { state, spare: None }
+        Self {
+            state,
+            pairs: [[[0.0; LANES]; 2]; BATCH],
+            next: BATCH,
+            spare: None,
+        }
     }
 
     #[inline(always)]
@@ -59,65 +70,92 @@ impl Normals {
     /// The next sixteen.
     #[inline(always)]
     pub fn next(&mut self) -> [Lanes<f32>; 2] {
-        let radius = radius(self.bits());
-        let (sine, cosine) = sine_cosine(self.bits());
-        [
-            each(|l| radius[l] * cosine[l]),
-            each(|l| radius[l] * sine[l]),
-        ]
+        if self.next == BATCH {
+            self.refill();
+        }
+        let pair = self.pairs[self.next];
+        self.next += 1;
+        pair
+    }
+
+    #[inline(always)]
+    fn refill(&mut self) {
+        let mut radii = [[0; LANES]; BATCH];
+        let mut angles = [[0; LANES]; BATCH];
+        for (radius, angle) in radii.iter_mut().zip(&mut angles) {
+            *radius = self.bits();
+            *angle = self.bits();
+        }
+        let mut first = [[0.0; LANES]; BATCH];
+        let mut second = [[0.0; LANES]; BATCH];
+        let uniform = radii.as_flattened().iter().zip(angles.as_flattened());
+        let normal = first
+            .as_flattened_mut()
+            .iter_mut()
+            .zip(second.as_flattened_mut());
+        for ((r, angle), (x, y)) in uniform.zip(normal) {
+            let radius = radius(*r);
+            let (sine, cosine) = sine_cosine(*angle);
+            *x = radius * cosine;
+            *y = radius * sine;
+        }
+        for (pair, xy) in self.pairs.iter_mut().zip(first.into_iter().zip(second)) {
+            *pair = xy.into();
+        }
+        self.next = 0;
     }
 }
 
 /// `√(−2 ln u)` with `u = (bits + 1/2)/2^32`: Cephes' `logf`, absolute error below 2e-7 of the logarithm.
 #[inline(always)]
-fn radius(bits: Lanes<u32>) -> Lanes<f32> {
+fn radius(bits: u32) -> f32 {
     // The two halves convert exactly as signed numbers, which vectorise everywhere.
-    let high = each(|l| (bits[l] >> 16) as i32 as f32);
-    let low = each(|l| (bits[l] & 0xffff) as i32 as f32);
-    let u = each(|l| high[l] * 65536.0 + (low[l] + 0.5));
+    let high = (bits >> 16) as i32 as f32;
+    let low = (bits & 0xffff) as i32 as f32;
+    let u = high * 65536.0 + (low + 0.5);
     // u = 2^e · (1 + x), with 1 + x in [√½, √2).
-    let raw = each(|l| u[l].to_bits().wrapping_sub(0x3f35_04f3));
-    let e = each(|l| (raw[l] as i32 >> 23) as f32 - 32.0);
-    let x = each(|l| f32::from_bits((raw[l] & 0x7f_ffff).wrapping_add(0x3f35_04f3)) - 1.0);
-    let p = each(|l| 7.037_683_6e-2 * x[l] - 1.151_461e-1);
-    let p = each(|l| p[l] * x[l] + 1.167_699_9e-1);
-    let p = each(|l| p[l] * x[l] - 1.242_014_1e-1);
-    let p = each(|l| p[l] * x[l] + 1.424_932_3e-1);
-    let p = each(|l| p[l] * x[l] - 1.666_805_8e-1);
-    let p = each(|l| p[l] * x[l] + 2.000_071_5e-1);
-    let p = each(|l| p[l] * x[l] - 2.499_999_4e-1);
-    let p = each(|l| p[l] * x[l] + 3.333_333e-1);
-    let square = each(|l| x[l] * x[l]);
-    let p = each(|l| p[l] * x[l] * square[l] - 0.5 * square[l]);
-    let log = each(|l| e[l] * std::f32::consts::LN_2 + (x[l] + p[l]));
+    let raw = u.to_bits().wrapping_sub(0x3f35_04f3);
+    let e = (raw as i32 >> 23) as f32 - 32.0;
+    let x = f32::from_bits((raw & 0x7f_ffff).wrapping_add(0x3f35_04f3)) - 1.0;
+    let p = 7.037_683_6e-2 * x - 1.151_461e-1;
+    let p = p * x + 1.167_699_9e-1;
+    let p = p * x - 1.242_014_1e-1;
+    let p = p * x + 1.424_932_3e-1;
+    let p = p * x - 1.666_805_8e-1;
+    let p = p * x + 2.000_071_5e-1;
+    let p = p * x - 2.499_999_4e-1;
+    let p = p * x + 3.333_333e-1;
+    let square = x * x;
+    let p = p * x * square - 0.5 * square;
+    let log = e * std::f32::consts::LN_2 + (x + p);
     // Rounding may take u to 1, and its logarithm to 0.
-    let log = each(|l| if log[l] < 0.0 { log[l] } else { 0.0 });
-    each(|l| (-2.0 * log[l]).sqrt())
+    let log = if log < 0.0 { log } else { 0.0 };
+    (-2.0 * log).sqrt()
 }
 
 /// Sine and cosine of an angle uniform on the circle: 2 bits choose the quadrant, 30 the angle in it, in
 /// `[−π/4, π/4)`, where Cephes' polynomials have relative error below 1e-7.
 #[inline(always)]
-fn sine_cosine(bits: Lanes<u32>) -> (Lanes<f32>, Lanes<f32>) {
+fn sine_cosine(bits: u32) -> (f32, f32) {
     const STEP: f32 = std::f32::consts::FRAC_PI_2 / (1u32 << 30) as f32;
-    let angle = each(|l| (((bits[l] << 2) as i32 >> 2) as f32 + 0.5) * STEP);
-    let square = each(|l| angle[l] * angle[l]);
-    let p = each(|l| -1.951_529_6e-4 * square[l] + 8.332_161e-3);
-    let p = each(|l| p[l] * square[l] - 1.666_665_5e-1);
-    let sine = each(|l| p[l] * square[l] * angle[l] + angle[l]);
-    let p = each(|l| 2.443_315_7e-5 * square[l] - 1.388_731_6e-3);
-    let p = each(|l| p[l] * square[l] + 4.166_664_6e-2);
-    let cosine = each(|l| p[l] * square[l] * square[l] - 0.5 * square[l] + 1.0);
+    let angle = (((bits << 2) as i32 >> 2) as f32 + 0.5) * STEP;
+    let square = angle * angle;
+    let p = -1.951_529_6e-4 * square + 8.332_161e-3;
+    let p = p * square - 1.666_665_5e-1;
+    let sine = p * square * angle + angle;
+    let p = 2.443_315_7e-5 * square - 1.388_731_6e-3;
+    let p = p * square + 4.166_664_6e-2;
+    let cosine = p * square * square - 0.5 * square + 1.0;
     // A turn by a quarter swaps the two, and each has a sign bit of its own.
-    let swap = each(|l| 0u32.wrapping_sub(bits[l] >> 30 & 1));
-    let pick = |a: Lanes<f32>, b: Lanes<f32>, sign: Lanes<u32>| {
-        each(|l| {
-            let chosen = (a[l].to_bits() & swap[l]) | (b[l].to_bits() & !swap[l]);
-            f32::from_bits(chosen ^ (sign[l] & 1 << 31))
-        })
+    let swap = 0u32.wrapping_sub(bits >> 30 & 1);
+    let pick = |a: f32, b: f32, sign: u32| {
+        let chosen = (a.to_bits() & swap) | (b.to_bits() & !swap);
+        f32::from_bits(chosen ^ (sign & 1 << 31))
     };
-    let turned = each(|l| bits[l] ^ bits[l] << 1);
-    (pick(cosine, sine, bits), pick(sine, cosine, turned))
+    (
+        pick(cosine, sine, bits),
+        pick(sine, cosine, bits ^ bits << 1),
+    )
 }
 
 #[cfg(test)]
@@ -132,14 +170,14 @@ mod tests {
             let bits = i.wrapping_mul(4295).wrapping_add(i >> 3);
             let u = (f64::from(bits) + 0.5) / 2f64.powi(32);
             let exact = (-2.0 * u.ln()).sqrt();
-            let got = f64::from(radius([bits; 8])[3]);
+            let got = f64::from(radius(bits));
             let error = (got * got - exact * exact).abs();
             assert!(
                 error < 3e-7 * (1.0 + exact * exact),
                 "radius of {u}: {got}, not {exact}"
             );
-            let (s, c) = sine_cosine([bits; 8]);
-            let (s, c) = (f64::from(s[5]), f64::from(c[5]));
+            let (s, c) = sine_cosine(bits);
+            let (s, c) = (f64::from(s), f64::from(c));
             assert!((s * s + c * c - 1.0).abs() < 5e-7);
             let quadrant = bits >> 30;
             let within = f64::from(((bits << 2) as i32) >> 2) + 0.5;
