@@ -7,6 +7,7 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use multiview::data::DataSet;
 use multiview::engine::overlap::Overlaps;
 use multiview::evaluation::{Draws, TestSet};
+use multiview::regime::EngineKind;
 use multiview::seed::Purpose;
 use std::hint::black_box;
 use std::time::Duration;
@@ -36,12 +37,22 @@ fn steps(c: &mut Criterion) {
 }
 
 fn whole_run(c: &mut Criterion) {
-    let case = Case::new(regime(50, 8, None));
+    let mut regime = regime(50, 8, None);
     let mut group = c.benchmark_group("training to error 0 for 200 steps, k=50 m=8");
     group.sample_size(10);
-    group.bench_function("two rates", |b| {
-        b.iter(|| case.train(Engine::TwoRate, case.regime.training.steps));
-    });
+    for (name, engine) in [
+        ("two rates", EngineKind::Overlap),
+        (
+            "two rates, samples at their own pace",
+            EngineKind::OverlapAdaptive,
+        ),
+    ] {
+        regime.training.engine = engine;
+        let case = Case::new(regime.clone());
+        group.bench_function(name, |b| {
+            b.iter(|| case.train(Engine::TwoRate, case.regime.training.steps));
+        });
+    }
     group.finish();
 }
 

@@ -8,7 +8,7 @@ use crate::procedure::WorldOutcome;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{Read, Seek, Write};
+use std::io::{ErrorKind, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use thiserror::Error;
@@ -52,7 +52,7 @@ pub enum RecordError {
     #[error("{}: in use by another process", .0.display())]
     Locked(PathBuf),
     /// There is a record already.
-    #[error("{}: holds a record already; continue it with --resume", .0.display())]
+    #[error("{}: holds a record already", .0.display())]
     Exists(PathBuf),
 }
 
@@ -117,6 +117,19 @@ impl Record {
         })
     }
 
+    /// Reads the record in `directory` and leaves it as it is.
+    ///
+    /// # Errors
+    /// If it cannot be read, or a complete line is malformed.
+    pub fn read(directory: &Path) -> Result<Kept, RecordError> {
+        let path = directory.join(WORLDS);
+        let text = match std::fs::read(&path) {
+            Err(e) if e.kind() == ErrorKind::NotFound => Vec::new(),
+            text => text.map_err(io(&path))?,
+        };
+        Ok(parse(&path, &text)?.0)
+    }
+
     /// Opens the record in `directory` to continue it.
     ///
     /// # Errors
@@ -126,31 +139,8 @@ impl Record {
         let mut file = open(&path)?;
         let mut text = Vec::new();
         file.read_to_end(&mut text).map_err(io(&path))?;
-        let mut kept = Kept::default();
-        let complete = text
-            .iter()
-            .rposition(|b| *b == b'\n')
-            .map_or(0, |end| end + 1);
-        for (line, bytes) in text[..complete]
-            .split(|b| *b == b'\n')
-            .enumerate()
-            .filter(|(_, b)| !b.is_empty())
-        {
-            let record: WorldRecord =
-                serde_json::from_slice(bytes).map_err(|e| RecordError::Malformed {
-                    path: path.clone(),
-                    line: line + 1,
-                    message: e.to_string(),
-                })?;
-            kept.worlds
-                .insert((record.experiment, record.world), record.outcome);
-        }
+        let (kept, complete) = parse(&path, &text)?;
         if complete < text.len() {
-            kept.warning = Some(format!(
-                "{}: dropped a torn last line of {} bytes; its world is trained again",
-                path.display(),
-                text.len() - complete
-            ));
             file.set_len(complete as u64)
                 .and_then(|()| file.sync_all())
                 .map_err(io(&path))?;
@@ -177,6 +167,34 @@ impl Record {
             io(&self.path)(e)
         })
     }
+}
+
+/// The worlds of a record's text, and the length of its complete lines.
+fn parse(path: &Path, text: &[u8]) -> Result<(Kept, usize), RecordError> {
+    let mut kept = Kept::default();
+    let complete = (text.iter().rposition(|b| *b == b'\n')).map_or(0, |end| end + 1);
+    for (line, bytes) in text[..complete]
+        .split(|b| *b == b'\n')
+        .enumerate()
+        .filter(|(_, b)| !b.is_empty())
+    {
+        let record: WorldRecord =
+            serde_json::from_slice(bytes).map_err(|e| RecordError::Malformed {
+                path: path.into(),
+                line: line + 1,
+                message: e.to_string(),
+            })?;
+        kept.worlds
+            .insert((record.experiment, record.world), record.outcome);
+    }
+    if complete < text.len() {
+        kept.warning = Some(format!(
+            "{}: dropped a torn last line of {} bytes; its world is trained again",
+            path.display(),
+            text.len() - complete
+        ));
+    }
+    Ok((kept, complete))
 }
 
 fn open(path: &Path) -> Result<File, RecordError> {

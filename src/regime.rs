@@ -242,9 +242,19 @@ pub(crate) fn require(
     })
 }
 
-/// Refuses a share, a weight or a confidence outside (0, 1).
+/// Refuses a share or a weight outside (0, 1).
 pub(crate) fn require_inside_unit(field: &str, value: f64) -> Result<(), RegimeError> {
     require(value > 0.0 && value < 1.0, field, value, "inside (0, 1)")
+}
+
+/// Refuses a confidence that the statistics have no use for: errors of more than one in four are no evidence.
+pub(crate) fn require_confidence(field: &str, value: f64) -> Result<(), RegimeError> {
+    require(
+        (0.75..1.0).contains(&value),
+        field,
+        value,
+        "at least 0.75 and below 1",
+    )
 }
 
 impl Regime {

@@ -137,13 +137,17 @@ fn bad_theorem_files_are_refused_with_line_and_field() {
         (
             "single.single_view_error",
             "single.no_such",
-            &["claims.quantity", "single.no_such"],
+            &[":31:", "claims.below-one.quantity", "single.no_such"],
         ),
-        ("band = { upper = 1.0 }", "band = { }", &["claims.band"]),
+        (
+            "band = { upper = 0.2 }",
+            "band = { }",
+            &[":45:", "claims.fitted.band"],
+        ),
         (
             "refutes = [\"fitted\"]",
             "refutes = [\"other\"]",
-            &["controls.refutes", "other"],
+            &["controls.untrained.refutes", "other"],
         ),
         (
             "\"regime.training.steps\" = 1",
@@ -154,6 +158,16 @@ fn bad_theorem_files_are_refused_with_line_and_field() {
             "confidence = 0.9,",
             "confidence = 1.0,",
             &["profiles.quick.confidence"],
+        ),
+        (
+            "confidence = 0.9,",
+            "confidence = 0.5,",
+            &["profiles.quick.confidence", "0.75"],
+        ),
+        (
+            "refutes = [\"fitted\"]",
+            "refutes = [\"fitted\"]\nworlds = 0",
+            &["controls.untrained.worlds = 0"],
         ),
         ("name = \"small\"", "name = \"small", &[":1:"]),
     ];

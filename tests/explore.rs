@@ -103,6 +103,27 @@ fn ranges_and_designs_make_the_cells_they_say() {
     let values = sweep.axes[0].values.list("k").expect("valid");
     let numbers: Vec<f64> = values.iter().filter_map(toml::Value::as_float).collect();
     assert_eq!(numbers, [2.0, 4.0, 8.0, 16.0, 32.0]);
+    // A range over whole numbers is rounded to them, each once.
+    let axis = sweep.axes[0].clone();
+    for (parameter, range, whole) in [
+        ("k", "10..40:log:3", vec!["10", "20", "40"]),
+        ("m", "1..3:lin:5", vec!["1", "2", "3"]),
+        ("N", "100..300:lin:3", vec!["100", "200", "300"]),
+        (
+            "init_scale",
+            "1e-3..1e-1:log:3",
+            vec!["0.001", "0.01", "0.1"],
+        ),
+    ] {
+        sweep.axes.truncate(1);
+        sweep.axes[0].parameter = parameter.into();
+        sweep.axes[0].values = multiview::explore::sweep::Values::parse(range);
+        let cells = sweep.cells().expect(range);
+        let values: Vec<String> = cells.iter().map(|c| c.values[0].1.to_string()).collect();
+        assert_eq!(values, whole, "{parameter} = {range}");
+    }
+    sweep = Sweep::parse(SWEEP, &text).expect("valid");
+    sweep.axes[0] = axis;
     sweep.axes[0].parameter = "regime.data.single_view_other_weight".into();
     sweep.axes[0].values = multiview::explore::sweep::Values::parse("0.3..0.9:lin:4");
     sweep.design = Design::LatinHypercube;

@@ -102,7 +102,12 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
         return Ok(ExitCode::SUCCESS);
     }
     let directory = args.out.clone().unwrap_or_else(|| {
-        Path::new("multiview-runs").join(format!("explore-{}", manifest.sweep.name))
+        let name = &manifest.sweep.name;
+        let part = match shard {
+            Shard::WHOLE => String::new(),
+            Shard { index, count } => format!("-shard-{index}-of-{count}"),
+        };
+        Path::new("multiview-runs").join(format!("explore-{name}{part}"))
     });
     let (mut record, kept) = open(&directory, &manifest)?;
     if let Some(warning) = &kept.warning {
@@ -141,6 +146,12 @@ pub fn open(directory: &Path, manifest: &Manifest) -> Result<(Record, Kept), Fai
     if !directory.join("manifest.json").exists() {
         return Ok((Record::create(directory, manifest)?, Kept::default()));
     }
+    require_same(directory, manifest)?;
+    Ok(Record::resume(directory)?)
+}
+
+/// Refuses the record of another exploration.
+pub fn require_same(directory: &Path, manifest: &Manifest) -> Result<(), Failure> {
     let there: Manifest = Record::manifest(directory)?;
     if there != *manifest {
         let place = directory.display();
@@ -149,7 +160,7 @@ pub fn open(directory: &Path, manifest: &Manifest) -> Result<(Record, Kept), Fai
         )
         .into());
     }
-    Ok(Record::resume(directory)?)
+    Ok(())
 }
 
 /// Writes the tables and pictures of a finished exploration, and prints its map.

@@ -7,6 +7,7 @@ use multiview::verify::{Event, Finding};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::sync::Mutex;
+use std::time::{Duration, Instant};
 
 /// Cells settled, in flight and left, and the map so far.
 pub struct Live<'a> {
@@ -19,8 +20,12 @@ pub struct Live<'a> {
 #[derive(Default)]
 struct Progress {
     settled: BTreeSet<String>,
-    in_flight: usize,
+    /// Worlds in flight, by cell.
+    in_flight: BTreeMap<String, usize>,
     findings: BTreeMap<String, Vec<Finding>>,
+    /// The map as last drawn, and when: to draw it takes longer than some worlds.
+    map: String,
+    drawn: Option<Instant>,
 }
 
 impl<'a> Live<'a> {
@@ -28,7 +33,7 @@ impl<'a> Live<'a> {
         let bar = ProgressBar::new(cells as u64);
         let style = ProgressStyle::with_template("{spinner} {bar:20} {elapsed} {msg}");
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-        bar.enable_steady_tick(std::time::Duration::from_millis(200));
+        bar.enable_steady_tick(Duration::from_millis(200));
         Self {
             bar,
             sweep,
@@ -42,41 +47,61 @@ impl<'a> Live<'a> {
             .state
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
-        match event {
-            Event::Started { .. } => state.in_flight += 1,
-            Event::Finished { experiment, world } => {
-                state.in_flight = state.in_flight.saturating_sub(1);
-                if experiment.settled() || experiment.worlds() >= experiment.budget {
-                    state.settled.insert(experiment.key.clone());
+        let (Event::Kept { experiment }
+        | Event::Started { experiment, .. }
+        | Event::Finished { experiment, .. }) = event;
+        let key = &experiment.key;
+        if let Event::Started { .. } = event {
+            *state.in_flight.entry(key.clone()).or_default() += 1;
+        } else {
+            if experiment.settled() || experiment.worlds() >= experiment.budget {
+                state.settled.insert(key.clone());
+            }
+            let findings: Vec<Finding> = experiment.findings().collect();
+            if let Event::Finished { world, .. } = event {
+                if let Some(worlds) = state.in_flight.get_mut(key) {
+                    *worlds -= 1;
                 }
-                let findings: Vec<Finding> = experiment.findings().collect();
                 if self.bar.is_hidden() {
                     let claims: Vec<String> = findings.iter().map(one_line).collect();
                     let claims = claims.join(", ");
                     eprintln!("{}: world {world} done; {claims}", experiment.title);
                 }
-                state.findings.insert(experiment.key.clone(), findings);
             }
+            state.findings.insert(key.clone(), findings);
         }
-        self.bar.set_position(state.settled.len() as u64);
-        self.bar.set_message(self.message(&state));
+        if !self.bar.is_hidden() {
+            self.bar.set_position(state.settled.len() as u64);
+            self.bar.set_message(self.message(&mut state));
+        }
     }
 
-    fn message(&self, state: &Progress) -> String {
+    fn message(&self, state: &mut Progress) -> String {
         let settled = state.settled.len();
-        let left = self.cells.saturating_sub(settled + state.in_flight);
-        let mut message = format!(
-            "{}: {settled} cells settled, {} in flight, {left} left",
-            self.sweep.name, state.in_flight
-        );
-        let findings: Vec<Finding> = state.findings.values().flatten().cloned().collect();
-        // A sweep that has begun is in range.
-        if let Ok(cells) = Cells::of(self.sweep, &findings) {
-            for claim in cells.claims() {
-                let _ = write!(message, "\n{claim}\n{}", text_map(&cells, claim));
+        let open = |key: &String, worlds: usize| worlds > 0 && !state.settled.contains(key);
+        let in_flight = (state.in_flight.iter())
+            .filter(|(key, worlds)| open(key, **worlds))
+            .count();
+        let left = self.cells.saturating_sub(settled + in_flight);
+        if state
+            .drawn
+            .is_none_or(|at| at.elapsed() > Duration::from_secs(1))
+        {
+            state.map.clear();
+            let findings: Vec<Finding> = state.findings.values().flatten().cloned().collect();
+            // A sweep that has begun is in range.
+            if let Ok(cells) = Cells::of(self.sweep, &findings) {
+                for claim in cells.claims() {
+                    let _ = write!(state.map, "\n{claim}\n{}", text_map(&cells, claim));
+                }
             }
+            state.drawn = Some(Instant::now());
         }
-        message
+        let name = &self.sweep.name;
+        format!(
+            "{name}: {settled} cells settled, {in_flight} in flight, {left} left{}",
+            state.map
+        )
     }
 }
 

@@ -44,7 +44,19 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     for claim in &theorem.claims {
         let subject = text::subject(claim.statistic, &claim.quantity, claim.event);
         let band = text::band(claim.band);
-        println!("  {}: {} {band}", claim.name, text::plain(&subject));
+        let own = claim.confidence;
+        let own = own.map_or(String::new(), |c| {
+            format!(", at {} % of its own", 100.0 * c)
+        });
+        let only = match claim.profile {
+            Some(profile) => format!(" (profile {} only)", text::profile(profile)),
+            None => String::new(),
+        };
+        println!(
+            "  {}: {} {band}{own}{only}",
+            claim.name,
+            text::plain(&subject)
+        );
         println!("    refuted by {}", text::refutation(claim));
     }
     for (name, budget) in [

@@ -27,7 +27,7 @@ pub struct SweepArgs {
     /// Most worlds of all cells together, dealt out where a verdict is near
     #[arg(long, value_name = "N")]
     total_worlds: Option<u64>,
-    /// Confidence of each cell's verdict, inside (0, 1)
+    /// Confidence of each verdict in each cell, at least 0.75 and below 1
     #[arg(long, value_name = "C")]
     confidence: Option<f64>,
     /// Seed of the experiment

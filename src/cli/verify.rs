@@ -22,13 +22,13 @@ pub struct Args {
     /// Theorems to decide (see `multiview list`); all of them when none is named
     #[arg(value_name = "THEOREM")]
     theorems: Vec<String>,
-    /// Also decide the theorem in this file (repeatable)
+    /// Decide the theorem in this file, beside those named (repeatable)
     #[arg(long, value_name = "F")]
     file: Vec<PathBuf>,
     /// Seed of the experiment: another seed means fresh worlds
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
-    /// Family-wise confidence over all claims of the run, inside (0, 1) [default: the profile's]
+    /// Family-wise confidence over all claims of the run, at least 0.75 and below 1 [default: the profile's]
     #[arg(long, value_name = "C", value_parser = confidence)]
     confidence: Option<f64>,
     /// How many worlds a verdict may cost
@@ -58,9 +58,9 @@ enum ProfileName {
 
 fn confidence(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
-        Ok(c) if c > 0.0 && c < 1.0 => Ok(c),
+        Ok(c) if (0.75..1.0).contains(&c) => Ok(c),
         _ => Err(format!(
-            "confidence = {text} is out of range: inside (0, 1)"
+            "confidence = {text} is out of range: at least 0.75 and below 1"
         )),
     }
 }
@@ -80,11 +80,11 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
         directory.display()
     ))?;
     let report = watched(&plan, &mut record, kept, threads(args.threads))?;
-    if let Some(path) = &args.json {
-        write(path, &(serde_json::to_string_pretty(&report)? + "\n"))?;
-    }
     if args.json.as_deref() != Some(Path::new("-")) {
         print(&report);
+    }
+    if let Some(path) = &args.json {
+        write(path, &(serde_json::to_string_pretty(&report)? + "\n"))?;
     }
     Ok(match report.verdict() {
         Verdict::Confirmed => ExitCode::SUCCESS,
@@ -146,6 +146,7 @@ fn open(args: &Args) -> Result<(Plan, PathBuf, Record, Kept), Failure> {
     };
     let mut plan = Plan::new(theorems, profile, args.seed);
     plan.confidence = args.confidence.unwrap_or(plan.confidence);
+    plan.replay(&Default::default())?; // refused before anything is written
     let directory = args.record.clone().unwrap_or_else(default_directory);
     let record = Record::create(&directory, &plan)?;
     Ok((plan, directory, record, Kept::default()))
@@ -202,7 +203,9 @@ impl Progress {
     }
 
     fn show(&self, event: &Event) {
-        let (Event::Started { experiment, .. } | Event::Finished { experiment, .. }) = event;
+        let (Event::Kept { experiment }
+        | Event::Started { experiment, .. }
+        | Event::Finished { experiment, .. }) = event;
         let mut lines = self
             .lines
             .lock()
@@ -215,16 +218,17 @@ impl Progress {
             bar.enable_steady_tick(Duration::from_millis(200));
             bar
         });
-        if let Event::Finished { world, .. } = event {
-            bar.set_position(experiment.worlds());
-            bar.set_message(standing(experiment));
-            if self.plain {
-                eprintln!(
-                    "{}: world {world} done; {}",
-                    experiment.title,
-                    standing(experiment)
-                );
-            }
+        if let Event::Started { .. } = event {
+            return;
+        }
+        bar.set_position(experiment.worlds());
+        bar.set_message(standing(experiment));
+        if let (Event::Finished { world, .. }, true) = (event, self.plain) {
+            eprintln!(
+                "{}: world {world} done; {}",
+                experiment.title,
+                standing(experiment)
+            );
         }
     }
 }
@@ -235,6 +239,9 @@ fn standing(experiment: &Experiment) -> String {
         .findings()
         .find(|f| f.estimate.verdict == Verdict::Undecided);
     match open {
+        Some(f) if f.estimate.mean.is_nan() => {
+            format!("{}: decided when all worlds are there", f.claim)
+        }
         Some(f) => format!(
             "{}: {:.4} {} claimed {}",
             f.claim,

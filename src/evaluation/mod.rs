@@ -91,8 +91,10 @@ impl TestSet {
     }
 
     /// The logits of a trained network, `[inputs][k]`. Fresh Gaussian noise enters a pre-activation as an
-    /// independent `N(0, σ_0² ν²)`; blocks whose features stay under `8 σ_0` (and under `ϱ`) are left without
-    /// it, since there it moves a logit by less than `m φ(14 σ_0)`.
+    /// independent `N(0, σ_0² ν²)`, as at the start: in the limit `d → ∞` training leaves the overlaps with fresh noise as they were (at
+    /// finite `d`, for the dense engine, this leaves out their change of order `d^{-1/2}`). Blocks whose features stay under `8 σ_0` (and under
+    /// `ϱ`), patches of pure noise among them, are left without it: for `ν ≤ 1` it moves a logit by less than `m φ(14 σ_0)` for each such
+    /// patch, and for larger `ν` by as much at `σ_0 ν`.
     pub fn logits(&self, regime: &Regime, network: &Trained<f32>, rng: &mut impl Rng) -> Vec<f32> {
         pulp::Arch::new().dispatch(Logits {
             samples: &self.samples,

@@ -62,7 +62,7 @@ impl Evaluation {
     }
 
     /// The Monte-Carlo standard error of [`test_error_over_mu`](Self::test_error_over_mu), from the
-    /// binomial variance of each cell with one error and one success added (so that a cell without
+    /// binomial variance of each cell with the square of one input's share added (so that a cell without
     /// errors is not taken for certain).
     pub fn standard_error(&self) -> f64 {
         let weight = self.multi_weight();

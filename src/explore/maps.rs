@@ -83,7 +83,7 @@ impl<'a> Picture<'a> {
             )
         });
         format!(
-            "Claimed: {claimed}. ✓ confirmed, ✗ refuted, … undecided, each cell at {} % confidence of its own, with the measured \
+            "Claimed: {claimed}. ✓ confirmed, ✗ refuted, … undecided, each verdict at {} % confidence of its own, with the measured \
              value.{at}",
             100.0 * self.cells.sweep.confidence
         )

@@ -1,6 +1,6 @@
 //! What is swept: a theorem, axes, and a budget.
 
-use crate::regime::{RegimeError, require, require_inside_unit};
+use crate::regime::{RegimeError, require, require_confidence};
 use crate::seed::{Purpose, WorldSeed};
 use crate::theorem::{Budget, Profile, Profiles, Theorem, TheoremError};
 use rand::seq::SliceRandom;
@@ -92,7 +92,7 @@ pub struct Sweep {
     /// Most worlds of all cells together, dealt out where a verdict is near; none when each cell has only its own budget.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub total_worlds: Option<u64>,
-    /// Confidence of each cell's verdict, inside (0, 1).
+    /// Confidence of each verdict in each cell, at least 0.75 and below 1.
     pub confidence: f64,
     /// Seed of the experiment.
     pub seed: u64,
@@ -171,7 +171,7 @@ impl Sweep {
             self.worlds,
             "1 to 100000",
         )?;
-        require_inside_unit("confidence", self.confidence)?;
+        require_confidence("confidence", self.confidence)?;
         require(
             !self.axes.is_empty(),
             "axes",
@@ -183,7 +183,13 @@ impl Sweep {
         let mut axes = Vec::new();
         for axis in &self.axes {
             let path = resolve(&tree, &axis.parameter)?;
-            axes.push((path, axis.values.list(&axis.parameter)?));
+            let mut values = axis.values.list(&axis.parameter)?;
+            if let Values::Range(text) = &axis.values
+                && is_whole(at(&tree, &path), text)
+            {
+                values = rounded(&values);
+            }
+            axes.push((path, values));
         }
         let count = match self.design {
             Design::Grid => axes.iter().map(|(_, values)| values.len()).product(),
@@ -373,6 +379,32 @@ fn range(text: &str) -> Option<(f64, f64, bool, usize)> {
     };
     let number = |word: &str| word.trim().parse::<f64>().ok();
     Some((number(a)?, number(b)?, log, count.trim().parse().ok()?))
+}
+
+/// Whether a range is one of whole numbers: that of a parameter which is one, or which has a name in place of its number
+/// (`samples = "paper"`), when both ends are written as whole numbers.
+fn is_whole(parameter: Option<&toml::Value>, range: &str) -> bool {
+    let ends = range.split(':').next().unwrap_or(range);
+    match parameter {
+        Some(toml::Value::Integer(_)) => true,
+        Some(toml::Value::Float(_)) => false,
+        _ => ends
+            .split("..")
+            .all(|end| end.trim().parse::<u64>().is_ok()),
+    }
+}
+
+/// The nearest whole numbers, each once.
+fn rounded(values: &[toml::Value]) -> Vec<toml::Value> {
+    let whole = |value: &toml::Value| value.as_float().map(|x| x.round() as i64);
+    let mut whole: Vec<i64> = values.iter().filter_map(whole).collect();
+    whole.dedup();
+    whole.into_iter().map(toml::Value::Integer).collect()
+}
+
+/// What stands at a dotted path.
+fn at<'a>(tree: &'a toml::Value, path: &str) -> Option<&'a toml::Value> {
+    path.split('.').try_fold(tree, |value, key| value.get(key))
 }
 
 /// The dotted path of a parameter given by path, last word or symbol.

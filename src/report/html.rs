@@ -34,9 +34,16 @@ pub(super) fn page(overview: &str, sections: &[(&Theorem, String)], figures: &Fi
     )
 }
 
-/// Links between pages become links within the page.
+/// Links to the theorems' pages become links within the page, and others of theirs start from where this page is.
 fn local(markdown: &str) -> String {
-    markdown.replace("](theorems/", "](#").replace(".md)", ")")
+    let mut text = String::with_capacity(markdown.len());
+    let mut parts = markdown.split("](theorems/");
+    text += parts.next().unwrap_or_default();
+    for part in parts {
+        text += "](#";
+        text += &part.replacen(".md)", ")", 1);
+    }
+    text.replace("](../", "](")
 }
 
 fn section(id: &str, markdown: &str, figures: &Figures) -> String {
@@ -66,6 +73,16 @@ fn section(id: &str, markdown: &str, figures: &Figures) -> String {
 mod tests {
     use super::*;
     use crate::report::Map;
+
+    #[test]
+    fn links_lead_on() {
+        let overview = "[a](theorems/ties.md), [b](failed.md) and [c](sweeps/k/README.md)";
+        assert_eq!(
+            local(overview),
+            "[a](#ties), [b](failed.md) and [c](sweeps/k/README.md)"
+        );
+        assert_eq!(local("![d](../figures/d.svg)"), "![d](figures/d.svg)");
+    }
 
     #[test]
     fn maps_are_inlined() {

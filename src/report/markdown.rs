@@ -3,7 +3,7 @@
 use super::assumptions::assumptions;
 use super::{Evidence, Figures, predicted_and_measured, text};
 use crate::statistics::Verdict;
-use crate::theorem::{Profile, Statistic, Theorem};
+use crate::theorem::{Statistic, Theorem};
 use crate::verify::Finding;
 use std::fmt::Write;
 
@@ -31,7 +31,7 @@ pub(super) fn overview(main: &Evidence, replications: &[Evidence], figures: &Fig
         count(&controls, Verdict::Refuted),
         main.report.worlds,
         plan.seed,
-        profile(plan.profile),
+        text::profile(plan.profile),
         plan.version,
         guarantee(main),
     );
@@ -65,7 +65,7 @@ pub(super) fn overview(main: &Evidence, replications: &[Evidence], figures: &Fig
         );
     }
     out += "\nA claim is *confirmed* when its interval lies inside the claimed band, *refuted* when the two are disjoint, \
-        *undecided* otherwise. What is replicated is the world, a data set with its initialisations. Errors are in units of μ. \
+        *undecided* otherwise. What is replicated is the world, a data set with its initialisations. Every `test_error` and `gain` is in units of μ; `err` of random features is not. \
         The regime of each theorem is on its page.\n";
     out += &regimes(main);
     if !replications.is_empty() {
@@ -81,7 +81,7 @@ pub(super) fn overview(main: &Evidence, replications: &[Evidence], figures: &Fig
                 "| [{0}](records/{0}) | {1} | {2} | {3} | {4} | {5} | {6} | {7} | {8} of {9} |",
                 evidence.name,
                 plan.seed,
-                profile(plan.profile),
+                text::profile(plan.profile),
                 plan.confidence,
                 evidence.report.worlds,
                 count(&own, Verdict::Confirmed),
@@ -182,13 +182,6 @@ fn regimes(main: &Evidence) -> String {
     out
 }
 
-fn profile(profile: Profile) -> &'static str {
-    match profile {
-        Profile::Quick => "quick",
-        Profile::Full => "full",
-    }
-}
-
 /// The page of one theorem.
 pub(super) fn theorem(main: &Evidence, theorem: &Theorem) -> String {
     let plan = &main.report.plan;
@@ -232,6 +225,25 @@ pub(super) fn theorem(main: &Evidence, theorem: &Theorem) -> String {
          [JSON](../figures/evidence-{0}.json).",
         theorem.name
     );
+    for f in findings.iter() {
+        let who = f
+            .control
+            .as_ref()
+            .map_or(String::new(), |c| format!(", control *{c}*"));
+        if let Some(law) = &f.power_law {
+            let _ = writeln!(
+                out,
+                "\n{}{who}: {} from the first value to the last, which decides; a line fitted to all has exponent {} ± {} (standard error, were the \
+                 line true; χ² = {:.1} on {} degrees of freedom).",
+                f.claim,
+                text::measured(f),
+                text::number(law.fitted_exponent, law.fitted_standard_error),
+                text::number(law.fitted_standard_error, law.fitted_standard_error),
+                law.chi_squared,
+                law.points.len() - 2,
+            );
+        }
+    }
     if let Some(sweep) = &theorem.sweep {
         let values: Vec<String> = sweep.values.iter().map(ToString::to_string).collect();
         let _ = writeln!(out, "\nSwept: `{}` = {}.", sweep.path, values.join(", "));
@@ -278,13 +290,25 @@ pub(super) fn theorem(main: &Evidence, theorem: &Theorem) -> String {
     let _ = writeln!(
         out,
         "\n## Reproduce\n\n```sh\ncargo run --release -- verify {} --profile {} --seed {}\n```\n\nAt most {} worlds. A theorem decided alone \
-         has the whole error budget to itself, and may stop earlier than here.",
+         has the whole error budget to itself, and may stop earlier than here.\n\nMade from record [{4}](../records/{4}), by multiview {5}. Hash of the regime and \
+         procedure, under which it holds the worlds of the claims: {6}.",
         theorem.name,
-        profile(plan.profile),
+        text::profile(plan.profile),
         plan.seed,
-        budget.worlds
+        budget.worlds,
+        main.name,
+        plan.version,
+        findings
+            .iter()
+            .find(|f| f.control.is_none())
+            .map_or(String::new(), |f| hashes(&f.experiments)),
     );
     out
+}
+
+fn hashes(experiments: &[String]) -> String {
+    let quoted: Vec<String> = experiments.iter().map(|key| format!("`{key}`")).collect();
+    quoted.join(", ")
 }
 
 /// What each random-feature model has learned, over both parts of the data and of both views; empty for theorems without them.

@@ -86,8 +86,8 @@ pub struct SoftLabel {
 }
 
 impl Mechanism {
-    /// What a mechanism of this seed would have for provenance.
-    pub fn provenance(seed: u64) -> Provenance {
+    /// What a mechanism of this seed, made by this version, has for provenance.
+    pub fn provenance(seed: u64, version: &str) -> Provenance {
         let experiments = THEOREMS
             .iter()
             .map(|name| {
@@ -96,7 +96,7 @@ impl Mechanism {
             })
             .collect();
         Provenance {
-            version: env!("CARGO_PKG_VERSION").into(),
+            version: version.into(),
             seed,
             experiments,
         }
@@ -106,7 +106,7 @@ impl Mechanism {
     pub fn observe(seed: u64) -> Self {
         let (distillation, coverage, soft_labels) = distil(seed);
         Self {
-            provenance: Self::provenance(seed),
+            provenance: Self::provenance(seed, env!("CARGO_PKG_VERSION")),
             race: race(seed),
             distillation,
             self_distillation: self_distil(seed),

@@ -1,11 +1,14 @@
 //! Words and numbers of findings and claims, wherever they are shown.
 
 use crate::statistics::{Band, Interval, Verdict, clopper_pearson};
-use crate::theorem::{Claim, Statistic};
+use crate::theorem::{Claim, Profile, Statistic};
 use crate::verify::Finding;
 
 /// A number with as many decimals as an interval of this width supports: one digit beyond its leading one, at most four.
 pub fn number(value: f64, width: f64) -> String {
+    if value.is_nan() {
+        return "—".into();
+    }
     if !value.is_finite() {
         return if value > 0.0 { "∞" } else { "−∞" }.into();
     }
@@ -48,6 +51,9 @@ pub fn band(band: Band) -> String {
 /// What the evidence says of a finding's value: its interval; of a claim on every world how many held, and what that says of others.
 pub fn evidence(finding: &Finding) -> String {
     let estimate = &finding.estimate;
+    if let Some(reason) = &finding.undecidable {
+        return reason.clone();
+    }
     if finding.statistic != Statistic::EveryWorld {
         return interval(estimate.interval);
     }
@@ -60,6 +66,14 @@ pub fn evidence(finding: &Finding) -> String {
         estimate.worlds,
         100.0 * others
     )
+}
+
+/// A profile by the name it is asked for.
+pub fn profile(profile: Profile) -> &'static str {
+    match profile {
+        Profile::Quick => "quick",
+        Profile::Full => "full",
+    }
 }
 
 /// Words without the marks of a code host.

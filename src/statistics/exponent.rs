@@ -87,7 +87,8 @@ impl Point {
     }
 }
 
-/// Delta method: `Var(s²) ≈ (μ₄ − σ⁴ (n−3)/(n−1)) / n` and `s = √s²`.
+/// Delta method: `Var(s²) ≈ (μ₄ − σ⁴ (n−3)/(n−1)) / n` and `s = √s²`. The fourth moment of few worlds is mostly too small, so
+/// `Var(s²)` is not taken below `2 σ⁴/(n−1)`, that of normal worlds.
 fn error_of_spread(values: &[f64], summary: &Summary) -> f64 {
     let n = summary.count as f64;
     let variance = summary.variance();
@@ -100,7 +101,8 @@ fn error_of_spread(values: &[f64], summary: &Summary) -> f64 {
         .sum::<f64>()
         / n;
     let variance_of_variance = (fourth - variance * variance * (n - 3.0) / (n - 1.0)) / n;
-    0.5 * (variance_of_variance.max(0.0) / variance).sqrt()
+    let normal = 2.0 * variance * variance / (n - 1.0);
+    0.5 * (variance_of_variance.max(normal) / variance).sqrt()
 }
 
 impl PowerLaw {

@@ -17,7 +17,7 @@ pub struct Claim {
     pub statistic: Statistic,
     /// The claimed band of the statistic.
     pub band: Band,
-    /// For `share` and `every-world`: the band in which a world counts as a success.
+    /// For `share`: the band in which a world counts as a success.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub event: Option<Band>,
     /// For `mean`: the standard deviation over worlds expected before any is seen.

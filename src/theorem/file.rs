@@ -2,10 +2,11 @@
 
 use super::{Budget, Claim, Control, Statistic, Theorem};
 use crate::procedure::measures;
-use crate::regime::{RegimeError, require, require_inside_unit};
+use crate::regime::{RegimeError, require, require_confidence};
 use std::collections::BTreeSet;
 use std::path::Path;
 use thiserror::Error;
+use toml::de::{DeTable, DeValue};
 
 /// A theorem file that cannot be used.
 #[derive(Clone, Debug, PartialEq, Error)]
@@ -80,14 +81,15 @@ impl Theorem {
         let claims = self.claims.iter().map(|c| c.name.as_str());
         require_names("claims.name", claims)?;
         for claim in &self.claims {
-            self.validate_claim(claim)?;
+            (self.validate_claim(claim)).map_err(|e| e.of(&format!("claims.{}", claim.name)))?;
         }
         self.profiles.quick.validate("profiles.quick")?;
         self.profiles.full.validate("profiles.full")?;
         let controls = self.controls.iter().map(|c| c.name.as_str());
         require_names("controls.name", controls)?;
         for control in &self.controls {
-            self.validate_control(control)?;
+            (self.validate_control(control))
+                .map_err(|e| e.of(&format!("controls.{}", control.name)))?;
         }
         Ok(())
     }
@@ -95,14 +97,14 @@ impl Theorem {
     fn validate_claim(&self, claim: &Claim) -> Result<(), RegimeError> {
         require(
             measures(&self.procedure, &claim.quantity),
-            "claims.quantity",
+            "quantity",
             &claim.quantity,
             "a quantity that the procedure measures; see `multiview list --quantities`",
         )?;
         for band in [Some(claim.band), claim.event].into_iter().flatten() {
             require(
                 band.validate().is_ok(),
-                "claims.band",
+                "band",
                 band,
                 "finite, with a lower end, an upper end or both in order",
             )?;
@@ -111,23 +113,23 @@ impl Theorem {
         let inferred = claim.statistic == Statistic::Mean;
         require(
             !inferred || (spread > 0.0 && spread.is_finite()),
-            "claims.scale",
+            "scale",
             spread,
             "above 0 (needed where the band's one end is 0)",
         )?;
         if let Some(own) = claim.confidence {
-            require_inside_unit("claims.confidence", own)?;
+            require_confidence("confidence", own)?;
         }
         require(
             claim.statistic.moment().is_some() == self.sweep.is_some(),
-            "claims.statistic",
+            "statistic",
             claim.statistic,
             "mean-exponent or spread-exponent where the theorem has a sweep, and only there",
         )?;
         let needs_event = claim.statistic == Statistic::Share;
         require(
             needs_event == claim.event.is_some(),
-            "claims.event",
+            "event",
             claim.event,
             "given for statistic = \"share\" and only there",
         )
@@ -136,14 +138,15 @@ impl Theorem {
     fn validate_control(&self, control: &Control) -> Result<(), RegimeError> {
         require(
             !control.refutes.is_empty(),
-            "controls.refutes",
+            "refutes",
             &control.refutes,
             "at least one claim",
         )?;
+        control.worlds.map_or(Ok(()), require_worlds)?;
         for claim in &control.refutes {
             require(
                 self.claims.iter().any(|c| c.name == *claim),
-                "controls.refutes",
+                "refutes",
                 claim,
                 "the name of a claim of this theorem",
             )?;
@@ -154,14 +157,14 @@ impl Theorem {
 
 impl Budget {
     fn validate(self, path: &str) -> Result<(), RegimeError> {
-        require_inside_unit(&format!("{path}.confidence"), self.confidence)?;
-        require(
-            (1..=1_000_000).contains(&self.worlds),
-            &format!("{path}.worlds"),
-            self.worlds,
-            "1 to 1000000",
-        )
+        require_confidence(&format!("{path}.confidence"), self.confidence)?;
+        require_worlds(self.worlds).map_err(|e| e.of(path))
     }
+}
+
+fn require_worlds(worlds: u64) -> Result<(), RegimeError> {
+    let allowed = (1..=1_000_000).contains(&worlds);
+    require(allowed, "worlds", worlds, "1 to 1000000")
 }
 
 fn require_words(field: &str, name: &str) -> Result<(), RegimeError> {
@@ -188,20 +191,39 @@ fn line_of(text: &str, offset: usize) -> usize {
     text[..offset.min(text.len())].matches('\n').count() + 1
 }
 
-/// The line of a dotted field, or of its nearest parent that is written down.
+/// The line of a dotted field, or of its nearest parent that is written down. Entries of a list are found by their `name`.
 fn line_of_field(text: &str, field: &str) -> usize {
-    let Ok(document) = toml::de::DeTable::parse(text) else {
+    let Ok(document) = DeTable::parse(text) else {
         return 1;
     };
     let mut line = 1;
     let mut table = document.get_ref();
-    for part in field.split('.') {
+    let mut parts = field.split('.');
+    while let Some(part) = parts.next() {
         let Some((key, value)) = table.iter().find(|(k, _)| k.get_ref() == part) else {
             break;
         };
         line = line_of(text, key.span().start);
         match value.get_ref() {
-            toml::de::DeValue::Table(inner) => table = inner,
+            DeValue::Table(inner) => table = inner,
+            DeValue::Array(list) => {
+                let Some(name) = parts.next() else {
+                    break;
+                };
+                let entries = list.iter().filter_map(|entry| match entry.get_ref() {
+                    DeValue::Table(inner) => Some((entry, inner)),
+                    _ => None,
+                });
+                let is_named = |table: &DeTable| {
+                    let own = table.iter().find(|(k, _)| k.get_ref() == "name");
+                    own.is_some_and(|(_, v)| v.get_ref().as_str() == Some(name))
+                };
+                let Some((entry, inner)) = { entries }.find(|(_, inner)| is_named(inner)) else {
+                    break;
+                };
+                line = line_of(text, entry.span().start);
+                table = inner;
+            }
             _ => break,
         }
     }

@@ -97,7 +97,7 @@ pub enum Profile {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Budget {
-    /// Family-wise confidence over all claims of a run, inside (0, 1).
+    /// Family-wise confidence over all claims of a run, at least 0.75 and below 1.
     pub confidence: f64,
     /// Worlds after which an open claim is left undecided.
     pub worlds: u64,

@@ -21,14 +21,4 @@ pub enum VerifyError {
     /// A read-out over random features cannot be solved.
     #[error(transparent)]
     RandomFeatures(#[from] RandomFeatureError),
-    /// A claim names something its world did not measure.
-    #[error("world {world} of {theorem} has no quantity {quantity}")]
-    Unmeasured {
-        /// The theorem.
-        theorem: String,
-        /// The quantity.
-        quantity: String,
-        /// The world.
-        world: u64,
-    },
 }

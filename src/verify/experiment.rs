@@ -1,6 +1,5 @@
 //! Worlds of one regime and procedure: which is trained next, and when there are enough.
 
-use super::error::VerifyError;
 use super::watch::{Finding, Process, Watch, finding};
 use crate::allocation::Standing;
 use crate::procedure::{Procedure, WorldOutcome};
@@ -63,6 +62,7 @@ impl Experiment {
                 Process::Inference(sequence) => sequence.verdict() != Verdict::Undecided,
                 Process::Every { broken_after, .. } => !alone || broken_after.is_some(),
                 Process::Point(_) => self.seen >= self.budget,
+                Process::Undecidable { .. } => true,
             })
     }
 
@@ -77,7 +77,7 @@ impl Experiment {
                 let forecast = sequence.estimate().worlds_needed;
                 forecast.map_or(u64::MAX, |worlds| worlds.saturating_sub(self.seen))
             }
-            Process::Inference(_) | Process::Every { .. } => 0,
+            Process::Inference(_) | Process::Every { .. } | Process::Undecidable { .. } => 0,
             Process::Point(_) => self.budget - self.seen,
         };
         Standing {
@@ -89,18 +89,17 @@ impl Experiment {
     }
 
     /// Shows the claims every world that follows on the last one they have seen.
-    pub(super) fn observe(&mut self) -> Result<(), VerifyError> {
+    pub(super) fn observe(&mut self) {
         while self.open() {
             let Some(outcome) = self.outcomes.get(&self.seen) else {
                 break;
             };
             for watch in &mut self.watches {
-                watch.observe(outcome, self.seen)?;
+                watch.observe(outcome, self.seen);
             }
             self.steps += outcome.models.iter().map(|m| m.steps as u64).sum::<u64>();
             self.seen += 1;
         }
-        Ok(())
     }
 
     /// Worlds that count so far.

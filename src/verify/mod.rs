@@ -66,6 +66,11 @@ impl Report {
 /// What happens during a run, for whoever shows it.
 #[derive(Clone, Debug)]
 pub enum Event<'a> {
+    /// An experiment of which the record holds worlds that count, before any is trained.
+    Kept {
+        /// The experiment, with all claims as they stand.
+        experiment: &'a Experiment,
+    },
     /// A world begins.
     Started {
         /// The experiment.
@@ -108,7 +113,7 @@ impl Plan {
             if allowed > experiment.allowed {
                 begun = true;
                 experiment.allowed = allowed;
-                experiment.observe()?;
+                experiment.observe();
             }
         }
         Ok(begun)
@@ -117,7 +122,7 @@ impl Plan {
     /// What a record says, without training; `None` while it lacks worlds that the claims need.
     ///
     /// # Errors
-    /// A control out of range, or a world without a quantity that a claim needs.
+    /// A control out of range.
     pub fn replay(&self, worlds: &Worlds) -> Result<Option<Report>, VerifyError> {
         let mut experiments = self.with_worlds(worlds)?;
         while self.begin_round(&mut experiments)? {
@@ -141,7 +146,13 @@ impl Plan {
         listen: &(dyn Fn(Event) + Sync),
     ) -> Result<Report, VerifyError> {
         let mut experiments = self.with_worlds(&kept.worlds)?;
+        let mut begun = false;
         while self.begin_round(&mut experiments)? {
+            if !std::mem::replace(&mut begun, true) {
+                for experiment in experiments.iter().filter(|e| e.worlds() > 0) {
+                    listen(Event::Kept { experiment });
+                }
+            }
             self.train(&mut experiments, record, threads, listen)?;
         }
         Ok(self.report(&experiments))
@@ -186,6 +197,9 @@ impl Plan {
                 );
                 let mut guard = lock();
                 let (experiments, record, failure) = &mut *guard;
+                if failure.is_some() {
+                    return; // nothing is written behind a line that may be torn
+                }
                 let experiment = &mut experiments[index];
                 experiment.in_flight -= 1;
                 let keep = || {
@@ -196,7 +210,8 @@ impl Plan {
                     };
                     record.append(&line)?;
                     experiment.outcomes.insert(world, line.outcome);
-                    experiment.observe()
+                    experiment.observe();
+                    Ok(())
                 };
                 match keep() {
                     Ok(()) => listen(Event::Finished { experiment, world }),

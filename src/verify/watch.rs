@@ -3,7 +3,8 @@
 use super::error::VerifyError;
 use crate::procedure::WorldOutcome;
 use crate::statistics::{
-    Band, Estimate, Interval, Method, PowerLaw, Sequence, Summary, Verdict, decide, exponent,
+    Band, Estimate, Interval, Method, PowerLaw, Sequence, StatisticsError, Summary, Verdict,
+    decide, exponent,
 };
 use crate::theorem::{Claim, Statistic, Theorem};
 use serde::{Deserialize, Serialize};
@@ -34,6 +35,9 @@ pub struct Finding {
     /// For an exponent: the points and the fitted power law, once every world of the sweep is there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub power_law: Option<PowerLaw>,
+    /// Why the claim cannot be decided in this regime, whatever the number of worlds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undecidable: Option<String>,
     /// Keys of the experiments in the record: one, or one for each value of a sweep.
     pub experiments: Vec<String>,
 }
@@ -69,6 +73,11 @@ pub(super) enum Process {
     },
     /// One point of a power law: decided with the others, when all worlds are there.
     Point(Vec<f64>),
+    /// A world has no such number, or one that the inference has no place for: the claim stays undecided.
+    Undecidable {
+        worlds: u64,
+        reason: String,
+    },
 }
 
 impl Watch {
@@ -116,23 +125,29 @@ impl Watch {
         })
     }
 
-    pub(super) fn observe(
-        &mut self,
-        outcome: &WorldOutcome,
-        world: u64,
-    ) -> Result<(), VerifyError> {
+    /// Shows the claim the next world, number `world`.
+    pub(super) fn observe(&mut self, outcome: &WorldOutcome, world: u64) {
+        if let Process::Undecidable { worlds, .. } = &mut self.process {
+            *worlds += 1;
+            return;
+        }
+        let seen = match outcome.quantities.get(&self.claim.quantity) {
+            Some(value) => self.push(*value).map_err(|e| e.to_string()),
+            None => Err(format!("has no {}", self.claim.quantity)),
+        };
+        if let Err(reason) = seen {
+            self.process = Process::Undecidable {
+                worlds: world + 1,
+                reason: format!("world {world}: {reason}"),
+            };
+        }
+    }
+
+    fn push(&mut self, value: f64) -> Result<(), StatisticsError> {
         let claim = &self.claim;
-        let value =
-            *outcome
-                .quantities
-                .get(&claim.quantity)
-                .ok_or_else(|| VerifyError::Unmeasured {
-                    theorem: self.theorem.clone(),
-                    quantity: claim.quantity.clone(),
-                    world,
-                })?;
         let within = |band: Band| Interval::from(band).contains(value);
         match &mut self.process {
+            Process::Undecidable { .. } => {}
             Process::Point(values) => values.push(value),
             Process::Inference(sequence) => {
                 let observation = claim.event.map_or(value, |event| f64::from(within(event)));
@@ -176,18 +191,8 @@ impl Watch {
                 decided_after: broken_after.or(Some(seen.count)),
                 worlds_needed: None,
             },
-            Process::Point(values) => {
-                let seen = Summary::of(values).unwrap_or_default();
-                Estimate {
-                    worlds: seen.count,
-                    mean: seen.mean,
-                    standard_deviation: seen.standard_deviation(),
-                    interval: Interval::EVERYTHING,
-                    verdict: Verdict::Undecided,
-                    decided_after: None,
-                    worlds_needed: None,
-                }
-            }
+            Process::Point(values) => nothing_said(values.len() as u64),
+            Process::Undecidable { worlds, .. } => nothing_said(*worlds),
         }
     }
 
@@ -201,12 +206,34 @@ impl Watch {
     }
 }
 
+/// What is said of a claim that so many worlds have not begun to decide.
+fn nothing_said(worlds: u64) -> Estimate {
+    Estimate {
+        worlds,
+        mean: f64::NAN,
+        standard_deviation: f64::NAN,
+        interval: Interval::EVERYTHING,
+        verdict: Verdict::Undecided,
+        decided_after: None,
+        worlds_needed: None,
+    }
+}
+
 /// A claim's outcome, from its watch on one experiment, or on each of those of a sweep.
 pub(super) fn finding(watches: &[(&Watch, &str)]) -> Finding {
     let (watch, _) = watches[0];
     let points: Vec<exponent::Point> = watches.iter().filter_map(|(w, _)| w.point()).collect();
     let power_law = PowerLaw::fit(points);
+    let reason = |w: &Watch| match &w.process {
+        Process::Undecidable { reason, .. } => Some(reason.clone()),
+        Process::Inference(_) | Process::Every { .. } | Process::Point(_) => None,
+    };
+    let of_sweep = watches.len() > 1 && power_law.is_none();
+    let undecidable = watches.iter().find_map(|(w, _)| reason(w)).or_else(|| {
+        of_sweep.then(|| "no power law: fewer than three points, or one of them is 0".into())
+    });
     let estimate = match &power_law {
+        None if of_sweep => nothing_said(watches.iter().map(|(w, _)| w.estimate().worlds).sum()),
         None => watch.estimate(),
         Some(law) => {
             let interval = law.interval(&watch.claim.band, watch.alpha);
@@ -238,6 +265,7 @@ pub(super) fn finding(watches: &[(&Watch, &str)]) -> Finding {
             Verdict::Confirmed
         },
         power_law,
+        undecidable,
         experiments: watches.iter().map(|(_, key)| (*key).into()).collect(),
     }
 }

@@ -17,7 +17,8 @@
 //! - a slow block is visited once its own class is owed a residual of [`Rates::period`] `= T` (`T/k` for the
 //!   absent classes, of which there are `k` times as many), or at the end. Meanwhile its pre-activation
 //!   grows by a share of at most `δ = T (η/k) (s z²/k + ν² k/N) θ/ϱ²`, which [`Rates::of`] keeps under 1 %
-//!   (4 % with `overlap-adaptive`),
+//!   (4 % with `overlap-adaptive`) as long as it asks for `T ≥ 1`; looks are four steps apart, and what is paid then may exceed `T` by the
+//!   residuals of the steps between, and of an evaluation,
 //!   and its slope by twice that: it is paid at the slope half-way through its own growth, so that what
 //!   remains, relative to the *increment* of a slow overlap, is at most `2 δ` from the other samples'
 //!   share and of order `δ²` from its own;
@@ -28,7 +29,8 @@
 //! The engine `overlap-adaptive` also evaluates a *sample* less often while nothing about it changes: an evaluation stands for up to 16
 //! steps, over which its residuals and its label's logit change by about a fiftieth at most, or else the next comes sooner (see
 //! `pace.rs`). While a class is being learned that means every step; for a student, which spends most of its steps on small residuals,
-//! one in eight to sixteen. Training errors, and with them the stopping rule, are then as of each sample's last evaluation.
+//! one in eight to sixteen. Training errors, and with them the stopping rule, are then as of each sample's last evaluation, and what an
+//! evaluation began with, the teacher's push among it, is kept for its steps: a student's warm-up may end up to 15 steps later on some samples.
 //!
 //! The tests bound the effect on the final overlaps: 1e-4 of the largest, and 1e-2 with `overlap-adaptive`. Where the dynamics themselves amplify (a fast push, under which wrong
 //! features race) single trajectories part, and not quite evenly: in the shipped sweep `engines` students err a tenth less
