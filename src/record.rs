@@ -52,7 +52,7 @@ pub enum RecordError {
     #[error("{}: in use by another process", .0.display())]
     Locked(PathBuf),
     /// There is a record already.
-    #[error("{}: holds a record already", .0.display())]
+    #[error("{}: holds a record already; `multiview verify --resume` continues one", .0.display())]
     Exists(PathBuf),
 }
 

@@ -137,7 +137,7 @@ fn bad_theorem_files_are_refused_with_line_and_field() {
         (
             "single.single_view_error",
             "single.no_such",
-            &[":31:", "claims.below-one.quantity", "single.no_such"],
+            &[":33:", "claims.below-one.quantity", "single.no_such"],
         ),
         (
             "band = { upper = 0.2 }",

@@ -13,16 +13,9 @@ pub struct Args {
 
 pub fn run(args: &Args) -> Result<(), Failure> {
     if args.quantities {
-        println!(
-            "{}",
-            table::of(
-                &["quantity", "meaning"],
-                QUANTITIES
-                    .iter()
-                    .map(|(name, meaning)| vec![(*name).into(), (*meaning).into()])
-            )
-        );
-        return Ok(());
+        let rows = QUANTITIES.iter();
+        let rows = rows.map(|(name, meaning)| vec![(*name).into(), (*meaning).into()]);
+        return super::print(&format!("{}\n", table::of(&["quantity", "meaning"], rows)));
     }
     let rows = EMBEDDED
         .iter()
@@ -31,10 +24,8 @@ pub fn run(args: &Args) -> Result<(), Failure> {
             let controls: Vec<&str> = t.controls.iter().map(|c| c.name.as_str()).collect();
             vec![t.name, t.title, controls.join("\n")]
         });
-    println!(
-        "{}",
+    super::print(&format!(
+        "{}\n`multiview show THEOREM` tells more; `multiview verify THEOREM` decides it.\n",
         table::of(&["theorem", "claim", "negative controls"], rows)
-    );
-    println!("`multiview show THEOREM` tells more; `multiview verify THEOREM` decides it.");
-    Ok(())
+    ))
 }

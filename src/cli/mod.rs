@@ -101,11 +101,19 @@ fn write_all(directory: &std::path::Path, files: &multiview::report::Files) -> R
     Ok(())
 }
 
+/// Prints `text`, as far as anyone reads it: `multiview list | head -3` is no error.
+fn print(text: &str) -> Result<(), Failure> {
+    use std::io::{ErrorKind, Write};
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Err(e) if e.kind() == ErrorKind::BrokenPipe => Ok(()),
+        written => Ok(written?),
+    }
+}
+
 /// Writes `text` to `path`, or to standard output for `-`.
 fn write(path: &std::path::Path, text: &str) -> Result<(), Failure> {
     if path.as_os_str() == "-" {
-        use std::io::Write;
-        return Ok(std::io::stdout().write_all(text.as_bytes())?);
+        return print(text);
     }
     std::fs::write(path, text).map_err(|e| format!("{}: {e}", path.display()).into())
 }

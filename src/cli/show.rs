@@ -3,6 +3,7 @@
 use super::{Failure, theorem};
 use multiview::prediction::Prediction;
 use multiview::report::text;
+use std::fmt::Write;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -16,31 +17,32 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<(), Failure> {
     let theorem = theorem(&args.theorem)?;
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&theorem)?);
-        return Ok(());
+        return super::print(&(serde_json::to_string_pretty(&theorem)? + "\n"));
     }
-    println!(
+    let mut out = String::new();
+    writeln!(
+        out,
         "{} ({})\n\n{}\nSource: {}\n",
         theorem.title,
         theorem.name,
         theorem.statement.trim(),
         theorem.source
-    );
-    println!("Regime\n{}", toml::to_string(&theorem.regime)?);
-    println!("Procedure\n{}", toml::to_string(&theorem.procedure)?);
+    )?;
+    writeln!(out, "Regime\n{}", toml::to_string(&theorem.regime)?)?;
+    writeln!(out, "Procedure\n{}", toml::to_string(&theorem.procedure)?)?;
     if theorem.procedure.members > 0 {
         let prediction = Prediction::of(&theorem.regime, &theorem.procedure);
-        println!("Predicted before training (leading order)");
+        writeln!(out, "Predicted before training (leading order)")?;
         for (name, value) in prediction.named() {
-            println!("  {name} = {value:.3}");
+            writeln!(out, "  {name} = {value:.3}")?;
         }
-        println!();
+        writeln!(out)?;
     }
     if let Some(sweep) = &theorem.sweep {
         let values: Vec<String> = sweep.values.iter().map(ToString::to_string).collect();
-        println!("Sweep\n{} = {}\n", sweep.path, values.join(", "));
+        writeln!(out, "Sweep\n{} = {}\n", sweep.path, values.join(", "))?;
     }
-    println!("Claims");
+    writeln!(out, "Claims")?;
     for claim in &theorem.claims {
         let subject = text::subject(claim.statistic, &claim.quantity, claim.event);
         let band = text::band(claim.band);
@@ -52,32 +54,34 @@ pub fn run(args: &Args) -> Result<(), Failure> {
             Some(profile) => format!(" (profile {} only)", text::profile(profile)),
             None => String::new(),
         };
-        println!(
+        writeln!(
+            out,
             "  {}: {} {band}{own}{only}",
             claim.name,
             text::plain(&subject)
-        );
-        println!("    refuted by {}", text::refutation(claim));
+        )?;
+        writeln!(out, "    refuted by {}", text::refutation(claim))?;
     }
     for (name, budget) in [
         ("quick", theorem.profiles.quick),
         ("full", theorem.profiles.full),
     ] {
-        println!(
+        writeln!(
+            out,
             "  profile {name}: at most {} worlds, {} % confidence over all claims of a run",
             budget.worlds,
             100.0 * budget.confidence
-        );
+        )?;
     }
     if !theorem.controls.is_empty() {
-        println!("\nNegative controls: here the same code must refute");
+        writeln!(out, "\nNegative controls: here the same code must refute")?;
     }
     for control in &theorem.controls {
-        println!("  {}: {}", control.name, control.refutes.join(", "));
-        println!("    {}", control.why.trim());
+        writeln!(out, "  {}: {}", control.name, control.refutes.join(", "))?;
+        writeln!(out, "    {}", control.why.trim())?;
         for (path, value) in &control.set {
-            println!("    {path} = {value}");
+            writeln!(out, "    {path} = {value}")?;
         }
     }
-    Ok(())
+    super::print(&out)
 }

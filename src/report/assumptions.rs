@@ -135,10 +135,10 @@ pub fn assumptions(regime: &Regime, procedure: &Procedure) -> Vec<Assumption> {
         "k², most of them noise",
         data.patch_count()
             .map_or("as many as features".into(), |p| p.to_string()),
-        if data.patch_count() == Some(data.classes * data.classes) {
-            holds()
-        } else {
-            "no patches of noise alone".into()
+        match data.patch_count() {
+            Some(p) if p == data.classes * data.classes => holds(),
+            Some(_) => "fixed: those without a feature are of noise alone".into(),
+            None => "no patches of noise alone".into(),
         },
     );
     let q = network.relu_exponent;
@@ -203,6 +203,10 @@ pub fn assumptions(regime: &Regime, procedure: &Procedure) -> Vec<Assumption> {
         (
             "temperature τ (self-distillation)",
             &procedure.self_distillation,
+        ),
+        (
+            "temperature τ (distillation for what the soft labels carry)",
+            &procedure.label_distillation,
         ),
     ] {
         if let Some(spec) = spec {
