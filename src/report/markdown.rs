@@ -91,6 +91,7 @@ pub(super) fn overview(main: &Evidence, replications: &[Evidence], figures: &Fig
                 controls.len(),
             );
         }
+        out += &otherwise(replications);
     }
     out += "\n## The mechanism\n\nFrom one world, chosen by its index (0) before it was trained, and from the random-feature worlds.\n";
     for figure in &figures.mechanism {
@@ -120,6 +121,32 @@ pub(super) fn overview(main: &Evidence, replications: &[Evidence], figures: &Fig
          [its schema](results.schema.json).",
         main.name, plan.seed, plan.version
     );
+    out
+}
+
+/// The verdicts of the replications that the theory did not expect, one by one.
+fn otherwise(replications: &[Evidence]) -> String {
+    let mut out = String::new();
+    for evidence in replications {
+        for f in evidence.report.findings.iter().filter(|f| !f.as_expected()) {
+            let who = (f.control.as_ref()).map_or(String::new(), |c| format!(", control *{c}*"));
+            let _ = writeln!(
+                out,
+                "- Seed {}: [{2}](theorems/{2}.md), {}{who}: {} after {} worlds, {} ({}); claimed {}.",
+                evidence.report.plan.seed,
+                f.claim,
+                f.theorem,
+                text::verdict(f),
+                f.estimate.worlds,
+                text::measured(f),
+                text::evidence(f),
+                text::band(f.band),
+            );
+        }
+    }
+    if !out.is_empty() {
+        out.insert_str(0, "\nNot as the theory has it, or open:\n\n");
+    }
     out
 }
 
