@@ -132,10 +132,10 @@ fn otherwise(replications: &[Evidence]) -> String {
             let who = (f.control.as_ref()).map_or(String::new(), |c| format!(", control *{c}*"));
             let _ = writeln!(
                 out,
-                "- Seed {}: [{2}](theorems/{2}.md), {}{who}: {} after {} worlds, {} ({}); claimed {}.",
+                "- Seed {}: [{1}](theorems/{1}.md), {2}{who}: {3} after {4} worlds, {5} ({6}); claimed {7}.",
                 evidence.report.plan.seed,
-                f.claim,
                 f.theorem,
+                f.claim,
                 text::verdict(f),
                 f.estimate.worlds,
                 text::measured(f),
