@@ -124,18 +124,25 @@ pub(super) fn overview(main: &Evidence, replications: &[Evidence], figures: &Fig
     out
 }
 
+/// A claim by its name, and that of the control under which it was decided.
+fn claim(f: &Finding) -> String {
+    match &f.control {
+        Some(control) => format!("{}, control *{control}*", f.claim),
+        None => f.claim.clone(),
+    }
+}
+
 /// The verdicts of the replications that the theory did not expect, one by one.
 fn otherwise(replications: &[Evidence]) -> String {
     let mut out = String::new();
     for evidence in replications {
         for f in evidence.report.findings.iter().filter(|f| !f.as_expected()) {
-            let who = (f.control.as_ref()).map_or(String::new(), |c| format!(", control *{c}*"));
             let _ = writeln!(
                 out,
-                "- Seed {}: [{1}](theorems/{1}.md), {2}{who}: {3} after {4} worlds, {5} ({6}); claimed {7}.",
+                "- Seed {}: [{1}](theorems/{1}.md), {2}: {3} after {4} worlds, {5} ({6}); claimed {7}.",
                 evidence.report.plan.seed,
                 f.theorem,
-                f.claim,
+                claim(f),
                 text::verdict(f),
                 f.estimate.worlds,
                 text::measured(f),
@@ -226,13 +233,10 @@ pub(super) fn theorem(main: &Evidence, theorem: &Theorem) -> String {
     );
     out += "| claim | claimed | measured | evidence | worlds | level α | verdict |\n|---|---|---|---|---|---|---|\n";
     for f in &findings {
-        let who = f
-            .control
-            .as_ref()
-            .map_or(f.claim.clone(), |c| format!("{}, control *{c}*", f.claim));
         let _ = writeln!(
             out,
-            "| {who} | {} {} | {} | {} | {} | {} | {} |",
+            "| {} | {} {} | {} | {} | {} | {} | {} |",
+            claim(f),
             text::subject(f.statistic, &f.quantity, f.event),
             text::band(f.band),
             text::measured(f),
@@ -252,17 +256,13 @@ pub(super) fn theorem(main: &Evidence, theorem: &Theorem) -> String {
          [JSON](../figures/evidence-{0}.json).",
         theorem.name
     );
-    for f in findings.iter() {
-        let who = f
-            .control
-            .as_ref()
-            .map_or(String::new(), |c| format!(", control *{c}*"));
+    for f in &findings {
         if let Some(law) = &f.power_law {
             let _ = writeln!(
                 out,
-                "\n{}{who}: {} from the first value to the last, which decides; a line fitted to all has exponent {} ± {} (standard error, were the \
+                "\n{}: {} from the first value to the last, which decides; a line fitted to all has exponent {} ± {} (standard error, were the \
                  line true; χ² = {:.1} on {} degrees of freedom).",
-                f.claim,
+                claim(f),
                 text::measured(f),
                 text::number(law.fitted_exponent, law.fitted_standard_error),
                 text::number(law.fitted_standard_error, law.fitted_standard_error),

@@ -6,7 +6,7 @@ use crate::regime::{RegimeError, require, require_confidence};
 use std::collections::BTreeSet;
 use std::path::Path;
 use thiserror::Error;
-use toml::de::{DeTable, DeValue};
+use toml::de::{DeArray, DeTable, DeValue};
 
 /// A theorem file that cannot be used.
 #[derive(Clone, Debug, PartialEq, Error)]
@@ -207,25 +207,25 @@ fn line_of_field(text: &str, field: &str) -> usize {
         match value.get_ref() {
             DeValue::Table(inner) => table = inner,
             DeValue::Array(list) => {
-                let Some(name) = parts.next() else {
+                let Some((start, entry)) = parts.next().and_then(|name| named(list, name)) else {
                     break;
                 };
-                let entries = list.iter().filter_map(|entry| match entry.get_ref() {
-                    DeValue::Table(inner) => Some((entry, inner)),
-                    _ => None,
-                });
-                let is_named = |table: &DeTable| {
-                    let own = table.iter().find(|(k, _)| k.get_ref() == "name");
-                    own.is_some_and(|(_, v)| v.get_ref().as_str() == Some(name))
-                };
-                let Some((entry, inner)) = { entries }.find(|(_, inner)| is_named(inner)) else {
-                    break;
-                };
-                line = line_of(text, entry.span().start);
-                table = inner;
+                line = line_of(text, start);
+                table = entry;
             }
             _ => break,
         }
     }
     line
+}
+
+/// The table of this `name` in a list of tables, and where it starts.
+fn named<'a, 'd>(list: &'a DeArray<'d>, name: &str) -> Option<(usize, &'a DeTable<'d>)> {
+    list.iter().find_map(|entry| match entry.get_ref() {
+        DeValue::Table(table) => {
+            let (_, own) = table.iter().find(|(key, _)| key.get_ref() == "name")?;
+            (own.get_ref().as_str() == Some(name)).then_some((entry.span().start, table))
+        }
+        _ => None,
+    })
 }

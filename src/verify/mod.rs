@@ -102,7 +102,7 @@ impl Plan {
     }
 
     /// Begins a round: says how many worlds each experiment may see, and shows it those that it has. Whether there is a round.
-    fn begin_round(&self, experiments: &mut [Experiment]) -> Result<bool, VerifyError> {
+    fn begin_round(&self, experiments: &mut [Experiment]) -> bool {
         let standings: Vec<Standing> = experiments.iter().map(Experiment::standing).collect();
         let allowed = match self.total_worlds {
             Some(total) => deal(total, &standings),
@@ -116,7 +116,7 @@ impl Plan {
                 experiment.observe();
             }
         }
-        Ok(begun)
+        begun
     }
 
     /// What a record says, without training; `None` while it lacks worlds that the claims need.
@@ -125,7 +125,7 @@ impl Plan {
     /// A control out of range.
     pub fn replay(&self, worlds: &Worlds) -> Result<Option<Report>, VerifyError> {
         let mut experiments = self.with_worlds(worlds)?;
-        while self.begin_round(&mut experiments)? {
+        while self.begin_round(&mut experiments) {
             if experiments.iter().any(Experiment::open) {
                 return Ok(None);
             }
@@ -146,14 +146,13 @@ impl Plan {
         listen: &(dyn Fn(Event) + Sync),
     ) -> Result<Report, VerifyError> {
         let mut experiments = self.with_worlds(&kept.worlds)?;
-        let mut begun = false;
-        while self.begin_round(&mut experiments)? {
-            if !std::mem::replace(&mut begun, true) {
-                for experiment in experiments.iter().filter(|e| e.worlds() > 0) {
-                    listen(Event::Kept { experiment });
-                }
-            }
+        let mut more = self.begin_round(&mut experiments);
+        for experiment in experiments.iter().filter(|e| e.worlds() > 0) {
+            listen(Event::Kept { experiment });
+        }
+        while more {
             self.train(&mut experiments, record, threads, listen)?;
+            more = self.begin_round(&mut experiments);
         }
         Ok(self.report(&experiments))
     }
