@@ -534,14 +534,15 @@ fn narrowing(rng: &mut Pcg64Mcg, k: u32) -> f64 {
 #[test]
 fn exponents_are_calibrated() {
     // The true exponent sits on the band's edge: a verdict is a mistake of the side it errs to, each with probability at
-    // most α. The levels and worlds are those of a claim in the quick and the full profile, and a loose one.
+    // most α. The levels and worlds are those of a claim in the quick and the full profile, spread over k as `concentration`
+    // spreads them, and a loose level.
     const STREAMS: u64 = 30_000;
     let falls = Band {
         lower: None,
         upper: Some(-1.0),
     };
     type Sized = fn(&mut Pcg64Mcg, u32) -> f64;
-    for (alpha, worlds) in [(0.05, 60), (0.002, 48), (0.0004, 100)] {
+    for (alpha, worlds) in [(0.05, 24), (0.002, 24), (0.0004, 50)] {
         for (moment, law) in [
             (Moment::Mean, ties as Sized),
             (Moment::Spread, narrowing as Sized),
@@ -551,6 +552,7 @@ fn exponents_are_calibrated() {
                 .map(|seed| {
                     let mut rng = Pcg64Mcg::seed_from_u64(seed);
                     let points = [8u32, 16, 32, 64].map(|k| {
+                        let worlds = worlds * 64 / k;
                         let worlds: Vec<f64> = (0..worlds).map(|_| law(&mut rng, k)).collect();
                         Point::of(moment, f64::from(k), &worlds).unwrap()
                     });

@@ -39,8 +39,12 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         writeln!(out)?;
     }
     if let Some(sweep) = &theorem.sweep {
-        let values: Vec<String> = sweep.values.iter().map(ToString::to_string).collect();
-        writeln!(out, "Sweep\n{} = {}\n", sweep.path, values.join(", "))?;
+        writeln!(
+            out,
+            "Sweep\n{} = {}\n",
+            sweep.path,
+            text::swept_values(sweep)
+        )?;
     }
     writeln!(out, "Claims")?;
     for claim in &theorem.claims {

@@ -272,8 +272,8 @@ pub(super) fn theorem(main: &Evidence, theorem: &Theorem) -> String {
         }
     }
     if let Some(sweep) = &theorem.sweep {
-        let values: Vec<String> = sweep.values.iter().map(ToString::to_string).collect();
-        let _ = writeln!(out, "\nSwept: `{}` = {}.", sweep.path, values.join(", "));
+        let values = text::swept_values(sweep);
+        let _ = writeln!(out, "\nSwept: `{}` = {values}.", sweep.path);
     }
     let compared = predicted_and_measured(main, theorem);
     if !compared.is_empty() {

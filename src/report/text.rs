@@ -1,7 +1,7 @@
 //! Words and numbers of findings and claims, wherever they are shown.
 
 use crate::statistics::{Band, Interval, Verdict, clopper_pearson};
-use crate::theorem::{Claim, Profile, Statistic};
+use crate::theorem::{Claim, ParameterSweep, Profile, Statistic};
 use crate::verify::Finding;
 
 /// A number with as many decimals as an interval of this width supports: one digit beyond its leading one, at most four.
@@ -45,6 +45,19 @@ pub fn band(band: Band) -> String {
         (Some(lower), None) => format!("≥ {}", n(lower)),
         (None, Some(upper)) => format!("≤ {}", n(upper)),
         (None, None) => "anything".into(),
+    }
+}
+
+/// The values of a swept parameter, and how the worlds are spread over them.
+pub fn swept_values(sweep: &ParameterSweep) -> String {
+    let list = |values: Vec<String>| values.join(", ");
+    let values = list(sweep.values.iter().map(ToString::to_string).collect());
+    match &sweep.multiples {
+        None => values,
+        Some(multiples) => format!(
+            "{values}, with {} times the worlds of the profile",
+            list(multiples.iter().map(ToString::to_string).collect())
+        ),
     }
 }
 

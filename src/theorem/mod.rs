@@ -70,6 +70,9 @@ pub struct ParameterSweep {
     pub path: String,
     /// Its values, numbers above 0; at least three.
     pub values: Vec<toml::Value>,
+    /// Worlds at each value, in multiples of the budget's; the budget's at each when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub multiples: Option<Vec<u64>>,
 }
 
 /// Budget and confidence of the two profiles.
@@ -168,7 +171,11 @@ impl Theorem {
     /// A value that is not a number above 0, or not one for this parameter.
     pub fn points(&self) -> Result<Vec<SweptValue>, RegimeError> {
         let Some(sweep) = &self.sweep else {
-            return Ok(vec![SweptValue::default()]);
+            return Ok(vec![SweptValue {
+                at: None,
+                set: BTreeMap::new(),
+                multiple: 1,
+            }]);
         };
         require(
             sweep.values.len() >= 3,
@@ -176,23 +183,35 @@ impl Theorem {
             &sweep.values,
             "at least three, to fit a power law",
         )?;
-        let point = |value: &toml::Value| {
+        if let Some(multiples) = &sweep.multiples {
+            require(
+                multiples.len() == sweep.values.len()
+                    && multiples.iter().all(|m| (1..=1000).contains(m)),
+                "sweep.multiples",
+                multiples,
+                "one for each value, from 1 to 1000",
+            )?;
+        }
+        let point = |(index, value): (usize, &toml::Value)| {
             let number = value.as_float().or(value.as_integer().map(|i| i as f64));
             let at = number.filter(|x| *x > 0.0 && x.is_finite());
             require(at.is_some(), "sweep.values", value, "numbers above 0")?;
             let set = BTreeMap::from([(sweep.path.clone(), value.clone())]);
             self.setting().with(&set).map_err(|e| e.of("sweep"))?;
-            Ok(SweptValue { at, set })
+            let multiple = sweep.multiples.as_ref().map_or(1, |m| m[index]);
+            Ok(SweptValue { at, set, multiple })
         };
-        sweep.values.iter().map(point).collect()
+        sweep.values.iter().enumerate().map(point).collect()
     }
 }
 
 /// One value of a swept parameter.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct SweptValue {
     /// The number, where there is a sweep.
     pub at: Option<f64>,
     /// What it sets, by dotted path.
     pub set: BTreeMap<String, toml::Value>,
+    /// Its worlds, in multiples of the budget's.
+    pub multiple: u64,
 }

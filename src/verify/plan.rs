@@ -64,6 +64,7 @@ impl Plan {
                     (order..).zip(self.claims_of(theorem, control)).collect();
                 order += claims.len();
                 for value in theorem.points()? {
+                    let budget = budget * value.multiple;
                     let mut watches = Vec::new();
                     for (order, claim) in &claims {
                         let control = control.map(|c| c.name.clone());

@@ -1,4 +1,4 @@
-//! The state of a training run, and how blocks move from the slow storage to the fast.
+//! The state of a training run, and when blocks move from the slow storage to the fast.
 
 use super::Rates;
 use super::fast::{Block, Fast, NONE, Table, Track, least};
@@ -8,16 +8,8 @@ use crate::engine::overlap::{LANES, Layout, Overlaps, Trained};
 use crate::engine::reference;
 use crate::network::SmoothedRelu;
 use crate::objective::Objective;
-use crate::real::{Lanes, Real};
+use crate::real::Real;
 use crate::regime::Regime;
-
-/// A block on its way from the slow storage to the fast.
-#[derive(Clone, Copy)]
-pub(super) struct Promotion {
-    pub(super) track: u32,
-    pub(super) patch: u32,
-    pub(super) class: u32,
-}
 
 pub(super) struct Engine<'a, R: Real> {
     pub(super) regime: &'a Regime,
@@ -39,9 +31,6 @@ pub(super) struct Engine<'a, R: Real> {
     /// Tracks whose label's logit was not the largest when last evaluated.
     pub(super) errors: usize,
     pub(super) fast: Fast<R>,
-    /// Blocks to be moved into `fast` before the next step, with their noise overlaps.
-    pub(super) promoted: Vec<Promotion>,
-    pub(super) promoted_noise: Vec<Lanes<R>>,
     pub(super) table: Table<R>,
     /// The patches of each feature, as (track, patch).
     pub(super) carriers: Vec<Vec<(u32, u32)>>,
@@ -83,7 +72,9 @@ impl<'a, R: Real> Engine<'a, R> {
                 sample: *n,
                 start: starts[*n],
                 blocks: 0..0,
+                blocks_room: 0,
                 lanes: 0..0,
+                lanes_room: 0,
                 present: 0,
                 absent_owed: R::zero(),
                 absent_soft: soft.map_or(R::zero(), least),
@@ -101,13 +92,11 @@ impl<'a, R: Real> Engine<'a, R> {
             threshold: R::of(rates.threshold),
             rate,
             noise_rate: R::of(regime.data.noise_variance) * rate,
-            fast: Fast::new(data, objective, &mut tracks),
+            fast: Fast::new(data, objective, &mut tracks, layout.stride / LANES),
             paces: vec![Pace::new(); tracks.len()],
             longest: rates.longest,
             errors: tracks.len(),
             tracks,
-            promoted: Vec::new(),
-            promoted_noise: Vec::new(),
             table: Table {
                 offsets: Vec::new(),
                 places: vec![NONE; features * k],
@@ -134,11 +123,10 @@ impl<'a, R: Real> Engine<'a, R> {
                 }
             }
         }
-        engine.settle_promoted();
         engine
     }
 
-    /// Takes a block out of the slow storage, where −∞ silences it from now on, unless that has been done.
+    /// Moves a block from the slow storage, where −∞ silences it from now on, to the fast, unless that has been done.
     pub(super) fn promote(&mut self, track: usize, patch: usize, class: usize) {
         let Layout {
             classes: k, stride, ..
@@ -148,54 +136,24 @@ impl<'a, R: Real> Engine<'a, R> {
         if slow[0] == R::neg_infinity() {
             return;
         }
-        self.promoted_noise.extend_from_slice(slow.as_chunks().0);
-        slow.fill(R::neg_infinity());
-        let [track, patch, class] = [track, patch, class].map(|x| x as u32);
-        self.promoted.push(Promotion {
+        let n = self.tracks[track].sample;
+        let carried = &self.data.samples[n].patches[patch];
+        let pair = carried.feature.unwrap_or(0) as usize * k + class;
+        let soft = self.objective.soft_labels_of(n);
+        let block = Block {
+            pair: self.table.place(pair, stride, &self.state.features),
+            slot: 0,
+            patch: patch as u32,
+            weight: R::of(carried.weight.into()),
+        };
+        self.fast.push(
+            &mut self.tracks,
             track,
-            patch,
-            class,
-        });
-    }
-
-    /// Moves the promoted blocks into the fast storage, each behind its sample's others.
-    pub(super) fn settle_promoted(&mut self) {
-        if self.promoted.is_empty() {
-            return;
-        }
-        let stride = self.layout.stride;
-        let k = self.layout.classes;
-        let vectors = stride / LANES;
-        let mut order: Vec<usize> = (0..self.promoted.len()).collect();
-        order.sort_by_key(|i| self.promoted[*i].track);
-        let mut next = order.into_iter().peekable();
-        let mut fast = Fast::with_room(&self.fast, self.promoted.len(), vectors);
-        for (t, track) in self.tracks.iter_mut().enumerate() {
-            fast.take_over(&self.fast, track, vectors);
-            while let Some(i) = next.next_if(|i| self.promoted[*i].track as usize == t) {
-                let Promotion { patch, class, .. } = self.promoted[i];
-                let sample = &self.data.samples[track.sample];
-                let soft = self.objective.soft_labels_of(track.sample);
-                let soft = soft.map_or(R::zero(), |s| s[class as usize]);
-                let patch_of = &sample.patches[patch as usize];
-                let feature = patch_of.feature.unwrap_or(0) as usize;
-                let pair = feature * k + class as usize;
-                let slot = fast.slot(track, class, soft);
-                fast.blocks.push(Block {
-                    pair: self.table.place(pair, stride, &self.state.features),
-                    slot,
-                    patch,
-                    weight: R::of(patch_of.weight.into()),
-                });
-                let noise = &self.promoted_noise[i * vectors..][..vectors];
-                fast.noise.extend_from_slice(noise);
-                track.blocks.end += 1;
-            }
-            fast.most = fast.most.max(track.blocks.len());
-        }
-        self.fast = fast;
-        self.promoted.clear();
-        self.promoted_noise.clear();
+            block,
+            (class as u32, soft.map_or(R::zero(), |s| s[class])),
+            slow.as_chunks().0,
+        );
+        slow.fill(R::neg_infinity());
     }
 
     /// Promotes all blocks of the pairs whose feature overlaps have passed `θ`.

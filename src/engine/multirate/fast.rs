@@ -7,7 +7,7 @@ use crate::real::{LANES, Lanes, Real, each};
 use std::ops::Range;
 
 /// One fast block of a sample.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 pub(super) struct Block<R> {
     /// Place of its feature overlaps in [`Table`].
     pub(super) pair: u32,
@@ -22,10 +22,12 @@ pub(super) struct Track<R> {
     pub(super) sample: usize,
     /// Where its noise overlaps begin in the slow storage.
     pub(super) start: usize,
-    /// Its blocks.
+    /// Its blocks, and where the storage that is kept for them ends.
     pub(super) blocks: Range<usize>,
-    /// The whole lanes of its present classes.
+    pub(super) blocks_room: usize,
+    /// The whole lanes of its present classes, and where the storage that is kept for them ends.
     pub(super) lanes: Range<usize>,
+    pub(super) lanes_room: usize,
     /// How many classes are present.
     pub(super) present: usize,
     /// Residual summed since the last visit, and soft label, of each class absent.
@@ -35,11 +37,14 @@ pub(super) struct Track<R> {
     pub(super) due: R,
 }
 
-/// The fast blocks and the present classes of all samples, one sample after the other: a step reads them as one stream.
+/// The fast blocks and the present classes of all samples, one sample after the other, each with room for some more: a step reads
+/// them as one stream.
 pub(super) struct Fast<R> {
     pub(super) blocks: Vec<Block<R>>,
     /// Most blocks of one sample.
     pub(super) most: usize,
+    /// Places for blocks that samples have left behind.
+    left: usize,
     /// Noise overlaps `[blocks][vectors of a row]`.
     pub(super) noise: Vec<Lanes<R>>,
     /// The classes present, the label first; padded with [`NONE`].
@@ -66,11 +71,17 @@ pub(super) struct Table<R> {
 pub(super) const NONE: u32 = u32::MAX;
 
 impl<R: Real> Fast<R> {
-    /// No blocks yet; present are the label and the classes that the teacher marks.
-    pub(super) fn new(data: &DataSet, objective: &Objective<R>, tracks: &mut [Track<R>]) -> Self {
+    /// No blocks yet, but room for one on each patch that has a feature; present are the label and the classes that the teacher marks.
+    pub(super) fn new(
+        data: &DataSet,
+        objective: &Objective<R>,
+        tracks: &mut [Track<R>],
+        vectors: usize,
+    ) -> Self {
         let mut fast = Self {
             blocks: Vec::new(),
             most: 0,
+            left: 0,
             noise: Vec::new(),
             classes: Vec::new(),
             owed: Vec::new(),
@@ -78,60 +89,109 @@ impl<R: Real> Fast<R> {
             residual: Vec::new(),
         };
         for track in tracks {
-            let label = data.samples[track.sample].label;
-            let soft = objective.soft_labels_of(track.sample);
-            track.lanes = fast.owed.len()..fast.owed.len();
-            fast.slot(track, label as u32, soft.map_or(R::zero(), |s| s[label]));
-            for (i, own) in soft.into_iter().flatten().enumerate() {
-                if *own > track.absent_soft + R::of(SAME_SOFT_LABEL) {
-                    fast.slot(track, i as u32, *own);
-                }
+            let sample = &data.samples[track.sample];
+            let soft = objective.soft_labels_of(track.sample).unwrap_or_default();
+            let least = track.absent_soft + R::of(SAME_SOFT_LABEL);
+            let marked = soft.iter().enumerate().filter(|(_, own)| **own > least);
+            let features = sample.patches.iter().filter(|p| p.feature.is_some());
+            fast.keep_room(track, features.count(), 1 + marked.clone().count(), vectors);
+            let own = soft.get(sample.label).copied().unwrap_or_else(R::zero);
+            fast.slot(track, sample.label as u32, own);
+            for (class, own) in marked {
+                fast.slot(track, class as u32, *own);
             }
         }
         fast
     }
 
-    /// Empty, with room for what `old` holds and some more blocks.
-    pub(super) fn with_room(old: &Self, more: usize, vectors: usize) -> Self {
-        let lanes = old.owed.len() + more;
-        Self {
-            blocks: Vec::with_capacity(old.blocks.len() + more),
-            most: 0,
-            noise: Vec::with_capacity(old.noise.len() + more * vectors),
-            classes: Vec::with_capacity(lanes),
-            owed: Vec::with_capacity(lanes),
-            soft: Vec::with_capacity(lanes),
-            residual: Vec::with_capacity(lanes),
+    /// Gives a sample room behind all others, of which so many blocks and present classes are known.
+    fn keep_room(&mut self, track: &mut Track<R>, blocks: usize, classes: usize, vectors: usize) {
+        let start = self.blocks.len();
+        track.blocks = start..start;
+        track.blocks_room = start + blocks + blocks / 8 + 1;
+        self.blocks.resize(track.blocks_room, Block::default());
+        let zeros = [R::zero(); LANES];
+        self.noise.resize(track.blocks_room * vectors, zeros);
+        let start = self.classes.len();
+        track.lanes = start..start;
+        track.lanes_room = start + classes / LANES + 1;
+        self.classes.resize(track.lanes_room, [NONE; LANES]);
+        for lanes in [&mut self.owed, &mut self.soft, &mut self.residual] {
+            lanes.resize(track.lanes_room, zeros);
         }
     }
 
-    /// Appends what `old` holds of a sample, the next one in order.
-    pub(super) fn take_over(&mut self, old: &Self, track: &mut Track<R>, vectors: usize) {
+    /// Moves a sample behind all others, where it has room for more.
+    fn move_last(&mut self, track: &mut Track<R>, vectors: usize) {
         let (blocks, lanes) = (track.blocks.clone(), track.lanes.clone());
-        track.blocks = self.blocks.len()..self.blocks.len() + blocks.len();
-        track.lanes = self.owed.len()..self.owed.len() + lanes.len();
+        self.keep_room(track, blocks.len(), track.present, vectors);
+        track.blocks.end += blocks.len();
+        track.lanes.end += lanes.len();
         let rows = blocks.start * vectors..blocks.end * vectors;
-        self.noise.extend_from_slice(&old.noise[rows]);
-        self.blocks.extend_from_slice(&old.blocks[blocks]);
-        self.classes.extend_from_slice(&old.classes[lanes.clone()]);
-        self.owed.extend_from_slice(&old.owed[lanes.clone()]);
-        self.soft.extend_from_slice(&old.soft[lanes.clone()]);
-        self.residual.extend_from_slice(&old.residual[lanes]);
+        self.noise.copy_within(rows, track.blocks.start * vectors);
+        self.blocks.copy_within(blocks, track.blocks.start);
+        self.classes.copy_within(lanes.clone(), track.lanes.start);
+        for all in [&mut self.owed, &mut self.soft, &mut self.residual] {
+            all.copy_within(lanes.clone(), track.lanes.start);
+        }
     }
 
-    /// The place of a class among those present on the last sample, which it joins if need be.
-    pub(super) fn slot(&mut self, track: &mut Track<R>, class: u32, soft: R) -> u32 {
+    /// Makes room for more on sample `t`. Once a sixteenth of the storage has been left by samples that moved, all are put in order again.
+    fn grow(&mut self, tracks: &mut [Track<R>], t: usize, vectors: usize) {
+        self.left += tracks[t].blocks_room - tracks[t].blocks.start;
+        if 16 * self.left < self.blocks.len() {
+            self.move_last(&mut tracks[t], vectors);
+            return;
+        }
+        let (blocks, lanes) = (self.blocks.len(), self.classes.len());
+        for track in &mut *tracks {
+            self.move_last(track, vectors);
+        }
+        for track in tracks {
+            track.blocks = track.blocks.start - blocks..track.blocks.end - blocks;
+            track.blocks_room -= blocks;
+            track.lanes = track.lanes.start - lanes..track.lanes.end - lanes;
+            track.lanes_room -= lanes;
+        }
+        self.blocks.drain(..blocks);
+        self.noise.drain(..blocks * vectors);
+        self.classes.drain(..lanes);
+        for all in [&mut self.owed, &mut self.soft, &mut self.residual] {
+            all.drain(..lanes);
+        }
+        self.left = 0;
+    }
+
+    /// Adds a block of a class of soft label `soft` to sample `t`, behind its others.
+    pub(super) fn push(
+        &mut self,
+        tracks: &mut [Track<R>],
+        t: usize,
+        block: Block<R>,
+        (class, soft): (u32, R),
+        noise: &[Lanes<R>],
+    ) {
+        let track = &tracks[t];
+        let places = LANES * (track.lanes_room - track.lanes.start);
+        if track.blocks.end == track.blocks_room || track.present == places {
+            self.grow(tracks, t, noise.len());
+        }
+        let track = &mut tracks[t];
+        let slot = self.slot(track, class, soft);
+        let end = track.blocks.end;
+        self.blocks[end] = Block { slot, ..block };
+        self.noise[end * noise.len()..][..noise.len()].copy_from_slice(noise);
+        track.blocks.end += 1;
+        self.most = self.most.max(track.blocks.len());
+    }
+
+    /// The place of a class among those present on a sample, which it joins if need be.
+    fn slot(&mut self, track: &mut Track<R>, class: u32, soft: R) -> u32 {
         let classes = self.classes[track.lanes.clone()].as_flattened();
         let known = classes.iter().position(|i| *i == class);
         let slot = known.unwrap_or_else(|| {
             let slot = track.present;
-            if slot == LANES * track.lanes.len() {
-                self.classes.push([NONE; LANES]);
-                self.owed.push([R::zero(); LANES]);
-                self.soft.push([R::zero(); LANES]);
-                self.residual.push([R::zero(); LANES]);
-                track.lanes.end += 1;
-            }
+            track.lanes.end = track.lanes.start + slot / LANES + 1;
             let (lane, place) = (track.lanes.start + slot / LANES, slot % LANES);
             self.classes[lane][place] = class;
             self.owed[lane][place] = track.absent_owed;

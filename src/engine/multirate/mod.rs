@@ -162,7 +162,6 @@ impl<R: Real, const CUBIC: bool, const VECTORS: usize> NullaryFnOnce
         let mut work = Work::new(engine.layout.classes);
         let mut stop = StopRule::new(engine.regime.training.perfect_steps);
         engine.promote_pairs();
-        engine.settle_promoted();
         let mut taken = 0;
         let mut stopping = false;
         while taken < steps && !stopping {
@@ -185,7 +184,6 @@ impl<R: Real, const CUBIC: bool, const VECTORS: usize> NullaryFnOnce
             if stopping || taken % TURN == 0 {
                 engine.visit::<CUBIC>(stopping);
                 engine.promote_pairs();
-                engine.settle_promoted();
             }
         }
         engine.finish::<CUBIC>(taken)
