@@ -11,8 +11,8 @@ use multiview::verify::{Finding, Plan, Report};
 use std::path::Path;
 use std::sync::{Arc, LazyLock};
 
-/// The seed of `reports/records/quick-40`; not used in choosing any regime.
-const SEED: u64 = 40;
+/// The seed of `reports/records/quick-44`; not used in choosing any regime.
+const SEED: u64 = 44;
 
 type Decided =
     Arc<LazyLock<Result<Report, String>, Box<dyn FnOnce() -> Result<Report, String> + Send>>>;

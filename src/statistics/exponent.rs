@@ -9,12 +9,15 @@
 //! b = ln(y_last / y_first) / ln(x_last / x_first),   standard error √(u_first² + u_last²) / ln(x_last / x_first),
 //! ```
 //!
-//! which supposes no law in between. Its interval is Student's with the degrees of freedom of the smaller sample; it is valid for worlds
-//! whose number was fixed beforehand: nothing is decided before the last one. Beside it stands the line `ln y = a + b ln x`
+//! which supposes no law in between. The logarithm of an estimate from few worlds is skewed, so its interval is not `b` ± so many standard
+//! errors: a mean, or a variance, is taken to vary as a `χ²` of the same relative variance, that is, of `2/u²` degrees of freedom (`1/(2u²)`
+//! for the square of a standard deviation; Satterthwaite, Biometrics Bulletin 2(6), 1946), and the ratio of two of them as an `F`, of which the longer tail is taken on
+//! both sides. For that `u` is itself estimated, the tail's probability is that of Student's with the degrees of freedom of the smaller sample. The interval is valid for
+//! worlds whose number was fixed beforehand: nothing is decided before the last one. Beside it stands the line `ln y = a + b ln x`
 //! fitted to all points by least squares with weights `1/u_j²`, whose `χ²` says how near to a power law they are.
 
 use serde::{Deserialize, Serialize};
-use statrs::distribution::{ContinuousCDF, StudentsT};
+use statrs::distribution::{ContinuousCDF, FisherSnedecor, Normal, StudentsT};
 
 use super::{Band, Interval, StatisticsError, Summary};
 
@@ -148,13 +151,28 @@ impl PowerLaw {
         })
     }
 
-    /// The interval for the exponent that decides the claim that it lies in `band`: each end is wrong with
+    /// The interval for the exponent of a `moment` that decides the claim that it lies in `band`: each end is wrong with
     /// probability at most [`alpha_per_end`](super::Sides::alpha_per_end).
-    pub fn interval(&self, band: &Band, alpha: f64) -> Interval {
+    pub fn interval(&self, moment: Moment, band: &Band, alpha: f64) -> Interval {
+        let (Some(first), Some(last)) = (self.points.first(), self.points.last()) else {
+            return Interval::EVERYTHING;
+        };
         let fewest = self.points.iter().map(|p| p.worlds).min().unwrap_or(2);
         let tail = band.sides().alpha_per_end(alpha);
-        let quantile = StudentsT::new(0.0, 1.0, (fewest - 1) as f64)
-            .map_or(f64::INFINITY, |t| t.inverse_cdf(1.0 - tail));
-        Interval::around(self.exponent, quantile * self.standard_error)
+        let student = StudentsT::new(0.0, 1.0, (fewest - 1) as f64);
+        let tail = student.map_or(0.0, |t| Normal::standard().sf(t.inverse_cdf(1.0 - tail)));
+        // What varies as a χ² is the mean, or the square of the spread.
+        let power = match moment {
+            Moment::Mean => 1.0,
+            Moment::Spread => 2.0,
+        };
+        let degrees = |p: &Point| 2.0 / (power * p.standard_error / p.value).powi(2);
+        let Ok(ratio) = FisherSnedecor::new(degrees(last), degrees(first)) else {
+            return Interval::EVERYTHING;
+        };
+        let range = power * (last.at / first.at).ln();
+        let off = |p: f64| (ratio.inverse_cdf(p).ln() / range).abs();
+        // Below a true scale an F reaches further than above it; for a count it is the other way round. Both ends reach as far.
+        Interval::around(self.exponent, off(tail).max(off(1.0 - tail)))
     }
 }

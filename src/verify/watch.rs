@@ -232,11 +232,11 @@ pub(super) fn finding(watches: &[(&Watch, &str)]) -> Finding {
     let undecidable = watches.iter().find_map(|(w, _)| reason(w)).or_else(|| {
         of_sweep.then(|| "no power law: fewer than three points, or one of them is 0".into())
     });
-    let estimate = match &power_law {
+    let estimate = match power_law.as_ref().zip(watch.claim.statistic.moment()) {
         None if of_sweep => nothing_said(watches.iter().map(|(w, _)| w.estimate().worlds).sum()),
         None => watch.estimate(),
-        Some(law) => {
-            let interval = law.interval(&watch.claim.band, watch.alpha);
+        Some((law, moment)) => {
+            let interval = law.interval(moment, &watch.claim.band, watch.alpha);
             let worlds = law.points.iter().map(|p| p.worlds).sum();
             Estimate {
                 worlds,

@@ -1,7 +1,5 @@
 //! The two-rate engine against the reference loop, on the same worlds.
 
-mod small;
-
 use multiview::data::DataSet;
 use multiview::engine::overlap::{Overlaps, Trained};
 use multiview::engine::{multirate, reference};
@@ -24,7 +22,7 @@ const ADAPTIVE_TOLERANCE: f32 = 1e-2;
 const ENGINES: [EngineKind; 2] = [EngineKind::Overlap, EngineKind::OverlapAdaptive];
 
 fn regime(classes: usize, neurons: usize) -> Regime {
-    let small = small::regime();
+    let small = crate::small::regime();
     Regime {
         data: DataRegime {
             classes,

@@ -1,14 +1,12 @@
 //! Every update against central differences of the loss it descends, in `f64`.
 
-mod small;
-
+use crate::small::{at, data, largest_gap, seed, smoothed_relu};
 use multiview::data::{DataSet, Patch};
 use multiview::engine::overlap::{Layout, Overlaps};
 use multiview::engine::{dense, reference};
 use multiview::objective::{Distillation, Form, Objective, SoftLabels};
 use multiview::regime::{Regime, SampleCount};
 use rand::RngExt;
-use small::{at, data, largest_gap, seed, smoothed_relu};
 
 /// Step of the differences: truncation `h²` and rounding `10⁻¹⁶/h` are both below `10⁻⁹`.
 const H: f64 = 1e-5;
@@ -19,7 +17,7 @@ const TOLERANCE: f64 = 1e-6;
 
 /// Pre-activations of order 1 on all three branches of `φ`; step size 1.
 fn regime(exponent: u32) -> Regime {
-    let mut regime = small::regime();
+    let mut regime = crate::small::regime();
     regime.data.classes = 3;
     regime.data.samples = SampleCount::Count(12);
     regime.network.neurons_per_class = 2;

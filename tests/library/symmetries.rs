@@ -1,8 +1,7 @@
 //! Names carry no information: renaming classes, exchanging the views of a class, or permuting neurons, patches or
 //! samples permutes what training returns and changes nothing else.
 
-mod small;
-
+use crate::small::{at, data, relative_gap, seed};
 use multiview::data::{DataSet, Kind};
 use multiview::engine::overlap::{Layout, Overlaps, Trained};
 use multiview::engine::{multirate, reference};
@@ -12,7 +11,6 @@ use multiview::regime::Regime;
 use multiview::seed::Purpose;
 use rand::RngExt;
 use rand_distr::{Distribution, StandardNormal};
-use small::{at, data, relative_gap, seed};
 
 /// A renaming. Every list says where an index goes.
 #[derive(Clone, Debug)]
@@ -180,7 +178,7 @@ fn gap<R: Real>(engine: Engine, feature_noise: f64, rename: impl Fn(&mut Renamin
 where
     StandardNormal: Distribution<R>,
 {
-    let mut regime = small::regime();
+    let mut regime = crate::small::regime();
     regime.data.feature_noise = feature_noise.into();
     let data = data(&regime, seed(0));
     let state = Overlaps::<R>::draw(&regime, &data, seed(0), 0);

@@ -1,5 +1,4 @@
 //! Regimes small enough to train in milliseconds, and comparisons of what comes out.
-#![allow(dead_code)]
 
 use multiview::data::DataSet;
 use multiview::engine::overlap::Layout;

@@ -1,7 +1,5 @@
 //! The smoothed ReLU `φ`: its definition, its derivative, and what the theory uses of it.
 
-mod small;
-
 use multiview::network::SmoothedRelu;
 use multiview::regime::NetworkRegime;
 use proptest::prelude::*;
@@ -15,7 +13,7 @@ fn network((exponent, threshold): (u32, f64)) -> NetworkRegime {
     NetworkRegime {
         relu_exponent: exponent,
         relu_threshold: threshold,
-        ..small::regime().network
+        ..crate::small::regime().network
     }
 }
 
@@ -28,7 +26,7 @@ proptest! {
     fn the_value_is_the_closed_form(shape in shapes(), t in -3.0..4.0f64) {
         let z = t * shape.1;
         let (value, _) = activation::<f64>(shape).value_and_slope(z);
-        prop_assert!((value - small::smoothed_relu(&network(shape), z)).abs() <= 1e-13 * shape.1);
+        prop_assert!((value - crate::small::smoothed_relu(&network(shape), z)).abs() <= 1e-13 * shape.1);
         // In f32: some tens of roundings of 6e-8 each.
         let (narrow, _) = activation::<f32>(shape).value_and_slope(z as f32);
         prop_assert!((f64::from(narrow) - value).abs() <= 1e-5 * shape.1);

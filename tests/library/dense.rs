@@ -1,13 +1,11 @@
 //! The literal engine against the overlap dynamics it must approach, on one and the same world.
 
-mod small;
-
+use crate::small::{data, relative_gap, seed, wide};
 use multiview::engine::overlap::Trained;
 use multiview::engine::{Observer, dense, reference};
 use multiview::objective::Objective;
 use multiview::regime::Regime;
 use rayon::prelude::*;
-use small::{data, relative_gap, seed, wide};
 
 /// Relative gaps between the engines after training both from the same network: in `A`, in `F`, and in
 /// `F` when the limit is given half as much memorisation (`ν²`) again.
@@ -53,7 +51,7 @@ fn slope(x: &[f64], y: &[f64]) -> f64 {
 /// 0.15 is three of them. A limit with the wrong `ν²` must keep its distance.
 #[test]
 fn the_gap_to_the_limit_closes_as_one_over_root_d() {
-    let regime = small::regime();
+    let regime = crate::small::regime();
     let dimensions = [2_000, 8_000, 32_000];
     let means = dimensions.map(|d| {
         let logs: Vec<[f64; 3]> = (0..8)
@@ -84,7 +82,7 @@ fn the_gap_to_the_limit_closes_as_one_over_root_d() {
 #[test]
 fn both_engines_see_the_same_network_at_the_start() {
     for (feature_noise, patches_per_feature) in [(0.0, 1), (0.05, 2)] {
-        let mut regime = small::regime();
+        let mut regime = crate::small::regime();
         regime.data.feature_noise = feature_noise.into();
         regime.data.patches_per_feature = patches_per_feature;
         regime.data.main_weight = [1.6, 1.8];
@@ -102,7 +100,7 @@ fn both_engines_see_the_same_network_at_the_start() {
 
 /// One network's training, everything but the order in which `f32` sums run.
 fn train(world: u64, perfect_steps: usize) -> Trained<f32> {
-    let mut regime = small::regime();
+    let mut regime = crate::small::regime();
     regime.training.perfect_steps = perfect_steps;
     let data = data(&regime, seed(world));
     let vectors = dense::World::draw(&regime, &data, 500, seed(world)).unwrap();
@@ -131,7 +129,7 @@ fn the_number_of_threads_changes_no_bit() {
 
 #[test]
 fn a_seed_gives_one_world_in_both_precisions() {
-    let regime = small::regime();
+    let regime = crate::small::regime();
     let data = data(&regime, seed(0));
     let single = dense::World::<f32>::draw(&regime, &data, 100, seed(0)).unwrap();
     let double = dense::World::<f64>::draw(&regime, &data, 100, seed(0)).unwrap();
@@ -144,7 +142,7 @@ fn a_seed_gives_one_world_in_both_precisions() {
 /// Norms and overlaps of the noise have the moments of `N(0, ν²/d · I)`.
 #[test]
 fn inputs_are_features_and_isotropic_noise() {
-    let mut regime = small::regime();
+    let mut regime = crate::small::regime();
     regime.data.feature_noise = 0.05.into();
     let data = data(&regime, seed(0));
     let d = 5_000;
@@ -179,7 +177,7 @@ fn training_stops_and_reports_as_the_overlap_engine_does() {
     assert_eq!(stopped.training_errors, 0);
     assert_eq!(train(0, 0).steps, 200);
 
-    let regime = small::regime();
+    let regime = crate::small::regime();
     let data = data(&regime, seed(0));
     let world = dense::World::<f64>::draw(&regime, &data, 100, seed(0)).unwrap();
     let weights = world.initialise(&regime, seed(0), 0);
@@ -202,7 +200,7 @@ fn training_stops_and_reports_as_the_overlap_engine_does() {
 
 #[test]
 fn a_dimension_below_the_number_of_features_is_refused() {
-    let regime = small::regime();
+    let regime = crate::small::regime();
     let data = data(&regime, seed(0));
     assert!(dense::World::<f32>::draw(&regime, &data, 8, seed(0)).is_ok());
     for dimension in [0, 7, usize::MAX] {

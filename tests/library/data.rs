@@ -1,12 +1,10 @@
 //! Definition 3.1, property by property, and the refusal of everything outside it.
 
-mod small;
-
+use crate::small::seed;
 use multiview::data::{DataSet, Kind, Sample, draw_sample};
 use multiview::objective::{Distillation, Form, SoftLabels};
 use multiview::regime::*;
 use proptest::prelude::*;
-use small::seed;
 use std::collections::BTreeMap;
 
 /// Any allowed data regime with few classes.
@@ -121,7 +119,7 @@ proptest! {
     fn accepted_main_features_have_power_sums_of_at_least_one(
         data in regimes(), exponent in prop::sample::select(vec![1u32, 3, 4, 5]),
     ) {
-        let mut regime = small::regime();
+        let mut regime = crate::small::regime();
         regime.data = data;
         regime.network.relu_exponent = exponent;
         let mut rng = seed(0).rng(multiview::seed::Purpose::Data, 0);
@@ -142,7 +140,7 @@ fn plausible(seen: usize, n: usize, p: f64) -> bool {
 
 #[test]
 fn frequencies_are_those_of_the_definition() {
-    let mut regime = small::regime().data;
+    let mut regime = crate::small::regime().data;
     regime.classes = 10;
     regime.samples = SampleCount::Count(40_000);
     regime.sparsity = 3.0;
@@ -178,7 +176,7 @@ fn frequencies_are_those_of_the_definition() {
 
 #[test]
 fn the_training_set_has_the_stated_size() {
-    let mut regime = small::regime().data;
+    let mut regime = crate::small::regime().data;
     for (classes, mu) in [(2, 0.5), (10, 0.05), (50, 0.013)] {
         regime.classes = classes;
         regime.single_view_share = mu;
@@ -195,15 +193,15 @@ fn the_training_set_has_the_stated_size() {
 
 #[test]
 fn one_seed_gives_one_training_set() {
-    let regime = small::regime();
-    let draw = |world| small::data(&regime, seed(world));
+    let regime = crate::small::regime();
+    let draw = |world| crate::small::data(&regime, seed(world));
     assert_eq!(draw(0), draw(0));
     assert_ne!(draw(0), draw(1));
 }
 
 /// Refuses the regime after `change`, naming the field and the value.
 fn refused(field: &str, value: &str, allowed: &str, change: impl Fn(&mut Regime)) {
-    let mut regime = small::regime();
+    let mut regime = crate::small::regime();
     regime.validate().expect("the unchanged regime is accepted");
     change(&mut regime);
     let error = regime
@@ -269,7 +267,7 @@ fn numbers_that_are_not_finite_or_negative_are_refused() {
             refused(name, &format!("{bad:?}"), allowed, |r| *field(r) = bad);
         }
         for (name, field) in ENDS {
-            let mut regime = small::regime();
+            let mut regime = crate::small::regime();
             *field(&mut regime) = bad;
             let range = match name {
                 "data.main_weight" => regime.data.main_weight,
@@ -371,7 +369,7 @@ fn numbers_outside_their_range_are_refused() {
 
 #[test]
 fn the_paper_s_relations_go_by_name() {
-    let text = toml::to_string(&small::regime()).unwrap();
+    let text = toml::to_string(&crate::small::regime()).unwrap();
     let named = |text: String, field: &str| {
         let value = text.lines().find(|l| l.starts_with(field)).unwrap();
         text.replace(value, &format!("{field} = \"paper\""))
@@ -407,7 +405,7 @@ fn the_ends_of_closed_ranges_are_accepted() {
         |r| r.network.relu_exponent = 1,
     ];
     for change in cases {
-        let mut regime = small::regime();
+        let mut regime = crate::small::regime();
         change(&mut regime);
         regime.validate().unwrap();
     }
@@ -461,7 +459,7 @@ fn distillation_outside_its_ranges_is_refused() {
 /// A misspelt or missing field is an error, the rules for `N` and `P` are words, and defaults are filled in.
 #[test]
 fn regimes_read_from_toml_as_documented() {
-    let regime = small::regime();
+    let regime = crate::small::regime();
     let text = toml::to_string(&regime).unwrap();
     assert_eq!(toml::from_str::<Regime>(&text).unwrap(), regime);
     assert!(text.contains("patches = \"as-needed\""), "{text}");
