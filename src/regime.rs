@@ -248,12 +248,26 @@ pub(crate) fn require_inside_unit(field: &str, value: f64) -> Result<(), RegimeE
 }
 
 /// Refuses a confidence that the statistics have no use for: errors of more than one in four are no evidence.
-pub(crate) fn require_confidence(field: &str, value: f64) -> Result<(), RegimeError> {
+///
+/// # Errors
+/// A `value` of `field` outside [0.75, 1).
+pub fn require_confidence(field: &str, value: f64) -> Result<(), RegimeError> {
     require(
         (0.75..1.0).contains(&value),
         field,
         value,
         "at least 0.75 and below 1",
+    )
+}
+
+/// Refuses a name that would not do as part of a path or of a command line.
+pub(crate) fn require_words(field: &str, name: &str) -> Result<(), RegimeError> {
+    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    require(
+        !name.is_empty() && name.chars().all(fits),
+        field,
+        name,
+        "lower-case words joined by hyphens",
     )
 }
 

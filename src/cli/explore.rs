@@ -2,7 +2,7 @@
 
 use super::live::Live;
 use super::sweep::SweepArgs;
-use super::{Failure, submit, table, verify, write_all};
+use super::{Failure, print, submit, table, verify, write_all};
 use multiview::explore::maps::{glyph, text_map};
 use multiview::explore::pages;
 use multiview::explore::store::merge;
@@ -72,7 +72,7 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
         Some(Action::Failed { json }) => {
             let regimes = failed_regimes();
             if *json {
-                println!("{}", serde_json::to_string_pretty(&regimes)?);
+                print(&format!("{}\n", serde_json::to_string_pretty(&regimes)?))?;
             } else {
                 let row = |r: &FailedRegime| {
                     vec![
@@ -83,7 +83,10 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
                     ]
                 };
                 let header = ["theorem", "regime", "measured", "reason"];
-                println!("{}", table::of(&header, regimes.iter().map(row)));
+                print(&format!(
+                    "{}\n",
+                    table::of(&header, regimes.iter().map(row))
+                ))?;
             }
             return Ok(ExitCode::SUCCESS);
         }
@@ -169,18 +172,16 @@ fn publish(manifest: &Manifest, report: &Report, directory: &Path) -> Result<(),
     write_all(directory, &pages::render(manifest, &cells, report)?)?;
     if cells.values.iter().all(|values| values.len() == 1) {
         // A map of one cell says too little.
-        cells
-            .standings
-            .iter()
-            .for_each(|s| println!("{}", in_words(&s.finding)));
+        for standing in &cells.standings {
+            print(&format!("{}\n", in_words(&standing.finding)))?;
+        }
     } else {
         for claim in cells.claims() {
             let map = text_map(&cells, claim);
-            println!("{claim} ({})\n{map}", manifest.sweep.title);
+            print(&format!("{claim} ({})\n{map}\n", manifest.sweep.title))?;
         }
     }
-    println!("tables and maps in {}", directory.display());
-    Ok(())
+    print(&format!("tables and maps in {}\n", directory.display()))
 }
 
 fn in_words(f: &Finding) -> String {
@@ -241,13 +242,12 @@ fn dry_run(manifest: &Manifest, plan: &Plan, threads: usize) -> Result<(), Failu
     }
     let count = rows.len();
     let header = ["cell", "values", "ms per step", "at most, on one core"];
-    println!("{}", table::of(&header, rows.into_iter()));
-    println!(
-        "{count} cells, at most {} worlds each: at most {} on {threads} threads (settled cells stop early, and training stops once it is perfect)",
+    print(&format!(
+        "{}\n{count} cells, at most {} worlds each: at most {} on {threads} threads (settled cells stop early, and training stops once it is perfect)\n",
+        table::of(&header, rows.into_iter()),
         manifest.sweep.worlds,
         duration(total / threads as f64)
-    );
-    Ok(())
+    ))
 }
 
 fn duration(seconds: f64) -> String {

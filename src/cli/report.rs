@@ -1,6 +1,6 @@
 //! `multiview report`.
 
-use super::{Failure, explore, verify, write_all};
+use super::{Failure, explore, print, verify, write_all};
 use multiview::explore::{Cells, Manifest, Shard, Sweep, pages, sweep::EMBEDDED};
 use multiview::record::Record;
 use multiview::report::{Evidence, Files, Map, mechanism::Mechanism, render};
@@ -76,10 +76,14 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
     }
     files.extend(render(main, replications, &mechanism, &maps)?);
     if args.check {
-        return Ok(compare(&args.dir, &files, left_out));
+        return compare(&args.dir, &files, left_out);
     }
     write_all(&args.dir, &files)?;
-    println!("{} files in {}", files.len(), args.dir.display());
+    print(&format!(
+        "{} files in {}\n",
+        files.len(),
+        args.dir.display()
+    ))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -180,22 +184,23 @@ fn look(path: &Path, main: &Plan, trains: bool) -> Result<Mechanism, Failure> {
 }
 
 /// Says which files differ from what they should be; so many records were `left_out`.
-fn compare(directory: &Path, files: &Files, left_out: usize) -> ExitCode {
+fn compare(directory: &Path, files: &Files, left_out: usize) -> Result<ExitCode, Failure> {
     let differs = |(path, bytes): &(&String, &Vec<u8>)| {
         std::fs::read(directory.join(path)).ok().as_ref() != Some(bytes)
     };
     let different: Vec<&String> = files.iter().filter(differs).map(|(path, _)| path).collect();
     for path in &different {
-        println!(
-            "{}: not what the records give",
-            directory.join(path).display()
-        );
+        let path = directory.join(path);
+        print(&format!("{}: not what the records give\n", path.display()))?;
     }
     if left_out > 0 {
-        println!("{left_out} records are missing or unfinished");
+        print(&format!("{left_out} records are missing or unfinished\n"))?;
     } else if different.is_empty() {
-        println!("all {} files are what the records give", files.len());
-        return ExitCode::SUCCESS;
+        print(&format!(
+            "all {} files are what the records give\n",
+            files.len()
+        ))?;
+        return Ok(ExitCode::SUCCESS);
     }
-    ExitCode::from(1)
+    Ok(ExitCode::from(1))
 }

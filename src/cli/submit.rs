@@ -1,7 +1,7 @@
 //! `multiview explore submit`: an array job for a cluster.
 
 use super::sweep::SweepArgs;
-use super::{Failure, write};
+use super::{Failure, print, write};
 use multiview::explore::{Manifest, Shard};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -49,7 +49,7 @@ impl Submission {
         write(&file, &toml::to_string(&sweep)?)?;
         let script = out.join("explore.sbatch");
         write(&script, &self.script(&sweep.name, &out, &file)?)?;
-        println!("{}", script.display());
+        print(&format!("{}\n", script.display()))?;
         if self.only_write {
             return Ok(ExitCode::SUCCESS);
         }

@@ -1,8 +1,9 @@
 //! `multiview verify`.
 
-use super::{Failure, table, write};
+use super::{Failure, print, table, write};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use multiview::record::{Kept, Record};
+use multiview::regime::require_confidence;
 use multiview::report::text;
 use multiview::statistics::Verdict;
 use multiview::theorem::{Profile, Theorem};
@@ -57,12 +58,9 @@ enum ProfileName {
 }
 
 fn confidence(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(c) if (0.75..1.0).contains(&c) => Ok(c),
-        _ => Err(format!(
-            "confidence = {text} is out of range: at least 0.75 and below 1"
-        )),
-    }
+    let value = (text.parse()).map_err(|_| format!("confidence = {text} is not a number"))?;
+    require_confidence("confidence", value).map_err(|e| e.to_string())?;
+    Ok(value)
 }
 
 pub fn run(args: &Args) -> Result<ExitCode, Failure> {
@@ -81,7 +79,7 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
     ))?;
     let report = watched(&plan, &mut record, kept, threads(args.threads))?;
     if args.json.as_deref() != Some(Path::new("-")) {
-        print(&report);
+        print_verdicts(&report)?;
     }
     if let Some(path) = &args.json {
         write(path, &(serde_json::to_string_pretty(&report)? + "\n"))?;
@@ -159,26 +157,24 @@ fn default_directory() -> PathBuf {
     Path::new("multiview-runs").join(format!("{}", now.as_millis()))
 }
 
-fn print(report: &Report) {
+fn print_verdicts(report: &Report) -> Result<(), Failure> {
     let plan = &report.plan;
-    println!("{}", table::verdicts(report));
-    println!(
-        "seed {}, {} worlds, {} gradient steps; {} % confidence over all claims together; multiview {}",
+    let summary = match report.verdict() {
+        Verdict::Confirmed => "Every claim is confirmed and every negative control refuted.",
+        Verdict::Refuted => "Marked (!): the evidence contradicts the theory in this regime.",
+        Verdict::Undecided => {
+            "Some claims are undecided: a larger budget (--profile full) may settle them."
+        }
+    };
+    print(&format!(
+        "{}\nseed {}, {} worlds, {} gradient steps; {} % confidence over all claims together; multiview {}\n{summary}\n",
+        table::verdicts(report),
         plan.seed,
         report.worlds,
         report.steps,
         100.0 * plan.confidence,
         plan.version
-    );
-    println!(
-        "{}",
-        match report.verdict() {
-            Verdict::Confirmed => "Every claim is confirmed and every negative control refuted.",
-            Verdict::Refuted => "Marked (!): the evidence contradicts the theory in this regime.",
-            Verdict::Undecided =>
-                "Some claims are undecided: a larger budget (--profile full) may settle them.",
-        }
-    );
+    ))
 }
 
 /// One line for each experiment in flight, on standard error.

@@ -1,6 +1,6 @@
 //! What is swept: a theorem, axes, and a budget.
 
-use crate::regime::{RegimeError, require, require_confidence};
+use crate::regime::{RegimeError, require, require_confidence, require_words};
 use crate::seed::{Purpose, WorldSeed};
 use crate::theorem::{Budget, Profile, Profiles, Theorem, TheoremError};
 use rand::seq::SliceRandom;
@@ -172,6 +172,7 @@ impl Sweep {
             "1 to 100000",
         )?;
         require_confidence("confidence", self.confidence)?;
+        require_words("name", &self.name)?;
         require(
             !self.axes.is_empty(),
             "axes",

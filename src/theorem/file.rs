@@ -2,7 +2,7 @@
 
 use super::{Budget, Claim, Control, Statistic, Theorem};
 use crate::procedure::measures;
-use crate::regime::{RegimeError, require, require_confidence};
+use crate::regime::{RegimeError, require, require_confidence, require_words};
 use std::collections::BTreeSet;
 use std::path::Path;
 use thiserror::Error;
@@ -165,16 +165,6 @@ impl Budget {
 fn require_worlds(worlds: u64) -> Result<(), RegimeError> {
     let allowed = (1..=1_000_000).contains(&worlds);
     require(allowed, "worlds", worlds, "1 to 1000000")
-}
-
-fn require_words(field: &str, name: &str) -> Result<(), RegimeError> {
-    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-    require(
-        !name.is_empty() && name.chars().all(fits),
-        field,
-        name,
-        "lower-case words joined by hyphens",
-    )
 }
 
 /// Words, no two of them the same.
