@@ -223,7 +223,8 @@ fn nothing_said(worlds: u64) -> Estimate {
 pub(super) fn finding(watches: &[(&Watch, &str)]) -> Finding {
     let (watch, _) = watches[0];
     let points: Vec<exponent::Point> = watches.iter().filter_map(|(w, _)| w.point()).collect();
-    let power_law = PowerLaw::fit(points);
+    // Without one of its points the range would be another than claimed.
+    let power_law = PowerLaw::fit(points).filter(|law| law.points.len() == watches.len());
     let reason = |w: &Watch| match &w.process {
         Process::Undecidable { reason, .. } => Some(reason.clone()),
         Process::Inference(_) | Process::Every { .. } | Process::Point(_) => None,

@@ -3,6 +3,7 @@
 use super::Rates;
 use super::fast::{Block, Fast, NONE, Table, Track, least};
 use super::pace::Pace;
+use super::visit::pay;
 use crate::data::DataSet;
 use crate::engine::overlap::{LANES, Layout, Overlaps, Trained};
 use crate::engine::reference;
@@ -156,21 +157,45 @@ impl<'a, R: Real> Engine<'a, R> {
         slow.fill(R::neg_infinity());
     }
 
-    /// Promotes all blocks of the pairs whose feature overlaps have passed `θ`.
-    pub(super) fn promote_pairs(&mut self) {
+    /// Promotes all blocks of the pairs whose feature overlaps have passed `θ`, each paid what it is owed: of a fast block nothing more is
+    /// deferred. (The class's other blocks on the sample are still owed theirs.)
+    pub(super) fn promote_pairs<const CUBIC: bool>(&mut self) {
         let Layout {
             classes: k, stride, ..
         } = self.layout;
+        let row = self.layout.row();
         for pair in 0..self.table.whole.len() {
-            let overlaps = &self.state.features[pair * stride..][..stride];
-            if !self.table.whole[pair] && overlaps.iter().any(|a| *a > self.threshold) {
-                self.table.whole[pair] = true;
-                for c in 0..self.carriers[pair / k].len() {
-                    let (t, p) = self.carriers[pair / k][c];
-                    self.promote(t as usize, p as usize, pair % k);
-                }
+            let own = pair * stride..(pair + 1) * stride;
+            let overlaps = &self.state.features[own.clone()];
+            if self.table.whole[pair] || !overlaps.iter().any(|a| *a > self.threshold) {
+                continue;
+            }
+            self.table.whole[pair] = true;
+            let (v, class) = (pair / k, pair % k);
+            for (t, p) in &self.carriers[v] {
+                let track = &self.tracks[*t as usize];
+                let patch = &self.data.samples[track.sample].patches[*p as usize];
+                let z = R::of(patch.weight.into());
+                let owed = self.fast.owed_to(track, class);
+                let start = track.start + *p as usize * row + class * stride;
+                pay::<R, CUBIC>(
+                    &self.activation,
+                    [z, owed * z, owed * self.noise_rate],
+                    &self.state.features[own.clone()],
+                    &mut self.gradient[own.clone()],
+                    &mut self.state.noise[start..][..stride],
+                );
+            }
+            let gradient = self.gradient[own.clone()].iter_mut();
+            for (a, g) in self.state.features[own].iter_mut().zip(gradient) {
+                *a += self.rate * std::mem::take(g);
+            }
+            for c in 0..self.carriers[v].len() {
+                let (t, p) = self.carriers[v][c];
+                self.promote(t as usize, p as usize, class);
             }
         }
+        self.table.read(stride, &self.state.features);
     }
 
     /// Gives the fast blocks back and evaluates the whole network.

@@ -185,6 +185,14 @@ impl<R: Real> Fast<R> {
         self.most = self.most.max(track.blocks.len());
     }
 
+    /// What the slow blocks of a class are owed on a sample.
+    pub(super) fn owed_to(&self, track: &Track<R>, class: usize) -> R {
+        let classes = self.classes[track.lanes.clone()].as_flattened();
+        let owed = self.owed[track.lanes.clone()].as_flattened();
+        let known = classes.iter().position(|i| *i as usize == class);
+        known.map_or(track.absent_owed, |slot| owed[slot])
+    }
+
     /// The place of a class among those present on a sample, which it joins if need be.
     fn slot(&mut self, track: &mut Track<R>, class: u32, soft: R) -> u32 {
         let classes = self.classes[track.lanes.clone()].as_flattened();

@@ -17,7 +17,7 @@
 //! - a slow block is visited once its own class is owed a residual of [`Rates::period`] `= T` (`T/k` for the
 //!   absent classes, of which there are `k` times as many), or at the end. Meanwhile its pre-activation
 //!   grows by a share of at most `δ = T (η/k) (s z²/k + ν² k/N) θ/ϱ²`, which [`Rates::of`] keeps under 1 %
-//!   (4 % with `overlap-adaptive`) as long as it asks for `T ≥ 1`; looks are four steps apart, and what is paid then may exceed `T` by the
+//!   (2 % with `overlap-adaptive`) as long as it asks for `T ≥ 1`; looks are four steps apart, and what is paid then may exceed `T` by the
 //!   residuals of the steps between, and of an evaluation,
 //!   and its slope by twice that: it is paid at the slope half-way through its own growth, so that what
 //!   remains, relative to the *increment* of a slow overlap, is at most `2 δ` from the other samples'
@@ -66,7 +66,7 @@ const LONGEST_INTERVAL: usize = 16;
 const TURN: usize = 4;
 
 /// `δ`: share by which a slow pre-activation may grow between two visits, in the engines `overlap` and `overlap-adaptive`.
-const SLOW_GROWTH: [f64; 2] = [0.01, 0.04];
+const SLOW_GROWTH: [f64; 2] = [0.01, 0.02];
 
 /// When slow blocks are visited and when they cease to be slow.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -80,7 +80,7 @@ pub struct Rates {
 }
 
 impl Rates {
-    /// Rates whose `δ` is at most 1 % in `regime`, and 4 % with `overlap-adaptive`.
+    /// Rates whose `δ` is at most 1 % in `regime`, and 2 % with `overlap-adaptive`.
     pub fn of(regime: &Regime) -> Self {
         let (data, network) = (&regime.data, &regime.network);
         let threshold = (5.0 * regime.init_scale()).min(0.02 * network.relu_threshold);
@@ -161,7 +161,7 @@ impl<R: Real, const CUBIC: bool, const VECTORS: usize> NullaryFnOnce
         let samples = engine.tracks.len();
         let mut work = Work::new(engine.layout.classes);
         let mut stop = StopRule::new(engine.regime.training.perfect_steps);
-        engine.promote_pairs();
+        engine.promote_pairs::<CUBIC>();
         let mut taken = 0;
         let mut stopping = false;
         while taken < steps && !stopping {
@@ -183,7 +183,7 @@ impl<R: Real, const CUBIC: bool, const VECTORS: usize> NullaryFnOnce
             stopping = stop.reached(engine.errors) || taken == steps;
             if stopping || taken % TURN == 0 {
                 engine.visit::<CUBIC>(stopping);
-                engine.promote_pairs();
+                engine.promote_pairs::<CUBIC>();
             }
         }
         engine.finish::<CUBIC>(taken)

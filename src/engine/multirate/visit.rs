@@ -88,7 +88,7 @@ impl<R: Real> Engine<'_, R> {
 /// Pays a slow block of weight `z` what it is owed, its pulls on the feature and on the noise overlaps, at the slope
 /// half-way through its own growth; returns its largest pre-activation.
 #[inline(always)]
-fn pay<R: Real, const CUBIC: bool>(
+pub(super) fn pay<R: Real, const CUBIC: bool>(
     activation: &SmoothedRelu<R>,
     [z, pull, noise_pull]: [R; 3],
     a: &[R],
