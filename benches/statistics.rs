@@ -54,7 +54,7 @@ fn sequences(c: &mut Criterion) {
         b.iter(|| {
             let points = [8.0, 16.0, 32.0, 64.0]
                 .map(|k| Point::of(Moment::Spread, k, &worlds).expect("finite"));
-            PowerLaw::fit(points.to_vec()).map(|law| law.interval(&band, 1e-3))
+            PowerLaw::fit(points.to_vec()).map(|law| law.interval(Moment::Spread, &band, 1e-3))
         });
     });
     group.finish();

@@ -51,8 +51,8 @@ pub enum RecordError {
     /// Another process has it open.
     #[error("{}: in use by another process", .0.display())]
     Locked(PathBuf),
-    /// There is a record already.
-    #[error("{}: holds a record already; `multiview verify --resume` continues one", .0.display())]
+    /// There is a record already, or worlds of one.
+    #[error("{}: holds a record, or worlds of one, already: continue it as it was begun (a verification with `verify --resume`), or choose another directory", .0.display())]
     Exists(PathBuf),
 }
 
@@ -86,7 +86,8 @@ impl Record {
         let worlds = directory.join(WORLDS);
         let file = open(&worlds)?;
         let path = directory.join(MANIFEST);
-        if path.exists() {
+        let length = file.metadata().map_err(io(&worlds))?.len();
+        if path.exists() || length > 0 {
             return Err(RecordError::Exists(directory.into()));
         }
         let text = serde_json::to_string_pretty(manifest).map_err(|e| io(&path)(e.into()))?;

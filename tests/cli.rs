@@ -170,6 +170,11 @@ fn bad_theorem_files_are_refused_with_line_and_field() {
             &["controls.untrained.worlds = 0"],
         ),
         ("name = \"small\"", "name = \"small", &[":1:"]),
+        (
+            "band = { upper = 0.2 }",
+            "statistic = \"bounded-mean\"\nband = { lower = 0.0, upper = 1.0 }",
+            &["claims.fitted.band", "[0, 1]"],
+        ),
     ];
     for (from, to, expected) in cases {
         assert!(SMALL.contains(from), "{from}");
@@ -189,6 +194,38 @@ fn bad_theorem_files_are_refused_with_line_and_field() {
             "{to}: bad input left a record"
         );
     }
+}
+
+#[test]
+fn bad_sweeps_of_theorem_files_are_refused() {
+    let file = include_str!("../theorems/concentration.toml");
+    for (from, to, expected) in [
+        ("[8, 16, 32, 64]", "[8, 16]", "at least three"),
+        ("[8, 16, 32, 64]", "[8, 8, 32, 64]", "each value once"),
+        ("[8, 16, 32, 64]", "[8, 16, 32, -64]", "above 0"),
+        ("[8, 4, 2, 1]", "[8, 4, 2]", "one for each value"),
+        ("[8, 4, 2, 1]", "[8, 4, 2, 0]", "one for each value"),
+        (
+            "\"regime.network.init_scale\" = 0.075",
+            "\"regime.data.classes\" = 20",
+            "another parameter than the swept one",
+        ),
+    ] {
+        assert!(file.contains(from), "{from}");
+        verify(&folder(), &file.replacen(from, to, 1), "record")
+            .assert()
+            .code(2)
+            .stderr(predicate::str::contains(expected));
+    }
+}
+
+#[test]
+fn a_theorem_is_tested_once_in_a_run() {
+    multiview()
+        .args(["verify", "lottery", "lottery"])
+        .assert()
+        .code(2)
+        .stderr(predicate::str::contains("given twice"));
 }
 
 #[test]
@@ -371,6 +408,13 @@ fn records_are_neither_overwritten_nor_invented() {
         .assert()
         .code(2)
         .stderr(predicate::str::contains("none"));
+    let orphans = folder.path().join("record/manifest.json");
+    fs::rename(&orphans, folder.path().join("kept")).expect("the record");
+    verify(&folder, SMALL, "record")
+        .assert()
+        .code(2)
+        .stderr(predicate::str::contains("worlds of one"));
+    fs::rename(folder.path().join("kept"), &orphans).expect("the record");
     let path = folder.path().join("record/worlds.jsonl");
     let text = fs::read_to_string(&path).expect("the record");
     fs::write(&path, format!("nonsense\n{text}")).expect("the record");

@@ -358,7 +358,8 @@ proptest! {
         let text = std::fs::read_to_string(SWEEP).expect("the fixture");
         let mut sweep = Sweep::parse(SWEEP, &text).expect("valid");
         sweep.total_worlds = Some(total);
-        let plan = Manifest::new(sweep, Shard::WHOLE).plan().expect("in range");
+        let plan = Manifest::new(sweep, Shard::WHOLE)
+            .and_then(|m| m.plan()).expect("in range");
         let folder = folder();
         let run = |name: &str, threads: usize| {
             let directory = folder.path().join(name);

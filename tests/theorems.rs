@@ -42,12 +42,17 @@ fn trial(theorem: String, control: Option<String>, decided: Decided) -> Trial {
             .as_ref()
             .as_ref()
             .map_err(|e| Failed::from(e.as_str()))?;
-        let mine = report
+        let mine: Vec<&Finding> = report
             .findings
             .iter()
-            .filter(|f| f.theorem == theorem && f.control == control);
-        let wrong: Vec<String> = mine.filter(|f| !f.as_expected()).map(describe).collect();
-        if wrong.is_empty() {
+            .filter(|f| f.theorem == theorem && f.control == control)
+            .collect();
+        let wrong: Vec<String> = (mine.iter().filter(|f| !f.as_expected()))
+            .map(|f| describe(f))
+            .collect();
+        if mine.is_empty() {
+            Err("nothing is claimed in the quick profile".into())
+        } else if wrong.is_empty() {
             Ok(())
         } else {
             Err(wrong.join("\n").into())

@@ -98,7 +98,7 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
         Some(shard) => shard,
         None => Shard::of_launcher(|name| std::env::var(name).ok())?.unwrap_or(Shard::WHOLE),
     };
-    let manifest = Manifest::new(sweep, shard);
+    let manifest = Manifest::new(sweep, shard)?;
     let plan = manifest.plan()?;
     if args.dry_run {
         dry_run(&manifest, &plan, verify::threads(args.threads))?;
@@ -138,7 +138,7 @@ pub fn watched(
     kept: Kept,
     threads: usize,
 ) -> Result<Report, Failure> {
-    let live = Live::new(&manifest.sweep, plan.theorems.len());
+    let live = Live::new(manifest, plan.theorems.len());
     let report = plan.run(record, kept, threads, &|event| live.show(&event))?;
     live.bar.finish_and_clear();
     Ok(report)
@@ -159,7 +159,7 @@ pub fn require_same(directory: &Path, manifest: &Manifest) -> Result<(), Failure
     if there != *manifest {
         let place = directory.display();
         return Err(format!(
-            "{place}: holds another sweep, shard, seed or version; choose another --out"
+            "{place}: holds another sweep, base theorem, shard, seed or version; choose another --out"
         )
         .into());
     }
@@ -168,7 +168,7 @@ pub fn require_same(directory: &Path, manifest: &Manifest) -> Result<(), Failure
 
 /// Writes the tables and pictures of a finished exploration, and prints its map.
 fn publish(manifest: &Manifest, report: &Report, directory: &Path) -> Result<(), Failure> {
-    let cells = Cells::of(&manifest.sweep, &report.findings)?;
+    let cells = Cells::of(manifest, &report.findings)?;
     write_all(directory, &pages::render(manifest, &cells, report)?)?;
     if cells.values.iter().all(|values| values.len() == 1) {
         // A map of one cell says too little.
@@ -201,7 +201,7 @@ fn in_words(f: &Finding) -> String {
 /// Lists the cells with an estimate of their time from one calibration step each.
 fn dry_run(manifest: &Manifest, plan: &Plan, threads: usize) -> Result<(), Failure> {
     const STEPS: usize = 8;
-    let cells = manifest.sweep.cells()?;
+    let cells = manifest.cells()?;
     let mine = cells.iter().filter(|cell| manifest.shard.has(cell.index));
     let mut total = 0.0;
     let mut rows = Vec::new();

@@ -2,7 +2,7 @@
 
 use indicatif::{ProgressBar, ProgressStyle};
 use multiview::explore::maps::{glyph, text_map};
-use multiview::explore::{Cells, Sweep};
+use multiview::explore::{Cells, Manifest};
 use multiview::verify::{Event, Finding};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 /// Cells settled, in flight and left, and the map so far.
 pub struct Live<'a> {
     pub bar: ProgressBar,
-    sweep: &'a Sweep,
+    manifest: &'a Manifest,
     cells: usize,
     state: Mutex<Progress>,
 }
@@ -29,14 +29,14 @@ struct Progress {
 }
 
 impl<'a> Live<'a> {
-    pub fn new(sweep: &'a Sweep, cells: usize) -> Self {
+    pub fn new(manifest: &'a Manifest, cells: usize) -> Self {
         let bar = ProgressBar::new(cells as u64);
         let style = ProgressStyle::with_template("{spinner} {bar:20} {elapsed} {msg}");
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
         bar.enable_steady_tick(Duration::from_millis(200));
         Self {
             bar,
-            sweep,
+            manifest,
             cells,
             state: Mutex::default(),
         }
@@ -90,14 +90,14 @@ impl<'a> Live<'a> {
             state.map.clear();
             let findings: Vec<Finding> = state.findings.values().flatten().cloned().collect();
             // A sweep that has begun is in range.
-            if let Ok(cells) = Cells::of(self.sweep, &findings) {
+            if let Ok(cells) = Cells::of(self.manifest, &findings) {
                 for claim in cells.claims() {
                     let _ = write!(state.map, "\n{claim}\n{}", text_map(&cells, claim));
                 }
             }
             state.drawn = Some(Instant::now());
         }
-        let name = &self.sweep.name;
+        let name = &self.manifest.sweep.name;
         format!(
             "{name}: {settled} cells settled, {in_flight} in flight, {left} left{}",
             state.map

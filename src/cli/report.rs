@@ -132,18 +132,14 @@ fn sweep(
         eprintln!("{}: no record; left out", directory.display());
         return Ok(None);
     }
-    let shipped = Sweep::embedded(name).ok_or("an embedded sweep is missing")?;
-    let mut manifest = Manifest::new(shipped, Shard::WHOLE);
-    if there {
-        manifest.version = Record::manifest::<Manifest>(&directory)?.version;
-    }
-    let plan = manifest.plan()?;
-    let whole = if there {
-        explore::require_same(&directory, &manifest)?;
-        plan.replay(&Record::read(&directory)?.worlds)?
+    let manifest = if there {
+        Record::manifest(&directory)?
     } else {
-        None
+        let shipped = Sweep::embedded(name).ok_or("an embedded sweep is missing")?;
+        Manifest::new(shipped, Shard::WHOLE)?
     };
+    let plan = manifest.plan()?;
+    let whole = plan.replay(&Record::read(&directory)?.worlds)?;
     let report = match (whole, threads) {
         (Some(report), _) => report,
         (None, Some(threads)) => {
@@ -156,7 +152,7 @@ fn sweep(
             return Ok(None);
         }
     };
-    let cells = Cells::of(&manifest.sweep, &report.findings)?;
+    let cells = Cells::of(&manifest, &report.findings)?;
     let own = pages::render(&manifest, &cells, &report)?;
     files.extend((own.into_iter()).map(|(file, bytes)| (format!("{path}/{file}"), bytes)));
     Ok(Some(pages::map(&manifest, &cells, &report)?))

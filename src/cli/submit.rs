@@ -42,7 +42,7 @@ impl Submission {
             index: 0,
             count: self.tasks as usize,
         };
-        Manifest::new(sweep.clone(), shard).plan()?;
+        Manifest::new(sweep.clone(), shard)?.plan()?;
         std::fs::create_dir_all(&self.out)?;
         let out = std::path::absolute(&self.out)?;
         let file = out.join("sweep.toml");

@@ -8,7 +8,7 @@ use multiview::report::text;
 use multiview::statistics::Verdict;
 use multiview::theorem::{Profile, Theorem};
 use multiview::verify::{Event, Experiment, Plan, Report};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -137,6 +137,14 @@ fn open(args: &Args) -> Result<(Plan, PathBuf, Record, Kept), Failure> {
     }
     if theorems.is_empty() {
         theorems.extend(Theorem::all_embedded());
+    }
+    let mut known = BTreeSet::new();
+    if let Some(twice) = theorems.iter().find(|t| !known.insert(&t.name)) {
+        return Err(format!(
+            "theorem = {:?} is given twice: names must differ, also that of a copied file",
+            twice.name
+        )
+        .into());
     }
     let profile = match args.profile {
         ProfileName::Quick => Profile::Quick,

@@ -1,5 +1,6 @@
 //! What an exploration found, cell by cell.
 
+use super::store::Manifest;
 use super::sweep::{Cell, Sweep, SweepError};
 use crate::figure::Table;
 use crate::prediction::Prediction;
@@ -37,12 +38,13 @@ pub struct Standing {
 }
 
 impl Cells {
-    /// The cells of a sweep with what has been found in them.
+    /// The cells of an exploration with what has been found in them.
     ///
     /// # Errors
     /// A sweep out of range.
-    pub fn of(sweep: &Sweep, findings: &[Finding]) -> Result<Self, SweepError> {
-        let cells = sweep.cells()?;
+    pub fn of(manifest: &Manifest, findings: &[Finding]) -> Result<Self, SweepError> {
+        let sweep = &manifest.sweep;
+        let cells = manifest.cells()?;
         let paths: Vec<String> = cells.first().map_or(Vec::new(), |cell| {
             cell.values.iter().map(|(path, _)| path.clone()).collect()
         });
@@ -133,10 +135,7 @@ impl Cells {
             ),
             ("band_lower", "lower end of the claimed band, empty if open"),
             ("band_upper", "upper end of the claimed band, empty if open"),
-            (
-                "measured",
-                "mean, share or range centre over the worlds of the cell",
-            ),
+            ("measured", "mean or share over the worlds of the cell"),
             (
                 "predicted",
                 "leading-order estimate before training, where there is one",
@@ -144,11 +143,11 @@ impl Cells {
             ("standard_deviation", "over worlds"),
             (
                 "lower",
-                "lower end of the time-uniform interval, empty if unbounded",
+                "lower end of the time-uniform interval (of a claim on every world: the least value seen), empty if unbounded",
             ),
             (
                 "upper",
-                "upper end of the time-uniform interval, empty if unbounded",
+                "upper end of the time-uniform interval (of a claim on every world: the largest value seen), empty if unbounded",
             ),
             ("worlds", "worlds that count"),
             (

@@ -1,10 +1,11 @@
 //! Where an exploration is kept: a record whose manifest is the sweep and the shard.
 
 use super::shard::Shard;
-use super::sweep::{Sweep, SweepError};
+use super::sweep::{Cell, Sweep, SweepError};
 use crate::record::{Record, RecordError, WorldRecord, Worlds};
 use crate::regime::require;
 use crate::statistics::StatisticsError;
+use crate::theorem::Theorem;
 use crate::verify::{Plan, Report, VerifyError};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -18,6 +19,8 @@ pub struct Manifest {
     pub version: String,
     /// The sweep.
     pub sweep: Sweep,
+    /// The theorem that the sweep names, as it was: its regime, claims and budget in the cells.
+    pub base: Theorem,
     /// The part of it that is kept here.
     pub shard: Shard,
 }
@@ -49,12 +52,24 @@ pub enum ExploreError {
 
 impl Manifest {
     /// A manifest of this version.
-    pub fn new(sweep: Sweep, shard: Shard) -> Self {
-        Self {
+    ///
+    /// # Errors
+    /// A base theorem that is not there or has none of the sweep's claims.
+    pub fn new(sweep: Sweep, shard: Shard) -> Result<Self, SweepError> {
+        Ok(Self {
             version: env!("CARGO_PKG_VERSION").into(),
+            base: sweep.base()?,
             sweep,
             shard,
-        }
+        })
+    }
+
+    /// Every cell of the sweep, in order: the first axis varies slowest.
+    ///
+    /// # Errors
+    /// A sweep out of range.
+    pub fn cells(&self) -> Result<Vec<Cell>, SweepError> {
+        self.sweep.cells_of(&self.base)
     }
 
     /// The cells of the shard as a run: each a theorem of its own.
@@ -68,7 +83,9 @@ impl Manifest {
             self.sweep.total_worlds.unwrap_or_default(),
             "none when the cells are dealt out to shards, since a total couples them",
         )?;
-        let cells = self.sweep.cells()?.into_iter();
+        let Shard { index, count } = self.shard;
+        require(index < count, "shard", self.shard, "I/N with I below N")?;
+        let cells = self.cells()?.into_iter();
         let mine = cells.filter(|cell| self.shard.has(cell.index));
         Ok(Plan {
             version: self.version.clone(),
@@ -113,8 +130,11 @@ pub fn merge(into: &Path, parts: &[PathBuf]) -> Result<(Manifest, Report), Explo
             );
             return Err(mismatch(part, what));
         }
-        if manifest.sweep != expected.sweep {
-            return Err(mismatch(part, "another sweep than the others'".into()));
+        if manifest.sweep != expected.sweep || manifest.base != expected.base {
+            return Err(mismatch(
+                part,
+                "another sweep than the others', or of another theorem file".into(),
+            ));
         }
         if manifest.shard.count != expected.shard.count || seen.contains(&manifest.shard) {
             let what = format!(
@@ -123,7 +143,7 @@ pub fn merge(into: &Path, parts: &[PathBuf]) -> Result<(Manifest, Report), Explo
             );
             return Err(mismatch(part, what));
         }
-        let (_, kept) = Record::resume(part)?;
+        let kept = Record::read(part)?;
         if manifest.plan()?.replay(&kept.worlds)?.is_none() {
             return Err(mismatch(part, "unfinished: resume it first".into()));
         }

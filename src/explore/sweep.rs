@@ -162,9 +162,17 @@ impl Sweep {
     /// Every cell, in order: the first axis varies slowest.
     ///
     /// # Errors
+    /// As [`cells_of`](Self::cells_of), and a theorem that cannot be read or used.
+    pub fn cells(&self) -> Result<Vec<Cell>, SweepError> {
+        self.cells_of(&self.base()?)
+    }
+
+    /// Every cell on a base theorem, in order: the first axis varies slowest.
+    ///
+    /// # Errors
     /// A parameter that is not there or not the only one of its name, values that are none, a cell out of range, a budget
     /// without worlds.
-    pub fn cells(&self) -> Result<Vec<Cell>, SweepError> {
+    pub(super) fn cells_of(&self, base: &Theorem) -> Result<Vec<Cell>, SweepError> {
         require(
             (1..=100_000).contains(&self.worlds),
             "worlds",
@@ -179,7 +187,6 @@ impl Sweep {
             self.axes.len(),
             "at least one axis",
         )?;
-        let base = self.base()?;
         let tree = toml::Value::try_from(base.setting()).unwrap_or(toml::Value::Boolean(false));
         let mut axes = Vec::new();
         for axis in &self.axes {
@@ -236,7 +243,10 @@ impl Sweep {
     }
 
     /// The base theorem with the sweep's own values, claims and budget.
-    fn base(&self) -> Result<Theorem, SweepError> {
+    ///
+    /// # Errors
+    /// A theorem that cannot be read, has a sweep of its own, or lacks what the sweep sets or claims.
+    pub(super) fn base(&self) -> Result<Theorem, SweepError> {
         let mut base = Theorem::embedded(&self.theorem)
             .map_or_else(|| Theorem::read(self.theorem.as_ref()), Ok)?;
         require(

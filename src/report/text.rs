@@ -1,6 +1,6 @@
 //! Words and numbers of findings and claims, wherever they are shown.
 
-use crate::statistics::{Band, Interval, Verdict, clopper_pearson};
+use crate::statistics::{Band, Interval, ShareSequence, Sides, StatisticsError, Verdict};
 use crate::theorem::{Claim, ParameterSweep, Profile, Statistic};
 use crate::verify::Finding;
 
@@ -73,12 +73,21 @@ pub fn evidence(finding: &Finding) -> String {
     if estimate.verdict == Verdict::Refuted {
         return format!("broken; worlds range over {}", interval(estimate.interval));
     }
-    let others = clopper_pearson(0, estimate.worlds, 0.95).map_or(1.0, |i| i.upper);
+    let others = share_that_may_differ(estimate.worlds).unwrap_or(1.0);
     format!(
         "held in {0} of {0}; at 95 % at most {1:.0} % of worlds differ",
         estimate.worlds,
         100.0 * others
     )
+}
+
+/// The largest share of worlds that may differ, at 95 %, when so many did not: valid although other claims decide when to stop.
+fn share_that_may_differ(worlds: u64) -> Result<f64, StatisticsError> {
+    let mut same = ShareSequence::new(0.05, Sides::One)?;
+    for _ in 0..worlds {
+        same.observe(1.0)?;
+    }
+    Ok(1.0 - same.interval().lower)
 }
 
 /// A profile by the name it is asked for.

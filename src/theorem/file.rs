@@ -38,7 +38,12 @@ impl Theorem {
         };
         theorem.validate().map_err(located)?;
         for control in &theorem.controls {
-            let procedure = theorem.under(control).map_err(located)?.procedure;
+            let setting = theorem.under(control).map_err(located)?;
+            for value in theorem.points().map_err(located)? {
+                (setting.with(&value.set))
+                    .map_err(|e| located(e.of(&format!("controls.{}.set", control.name))))?;
+            }
+            let procedure = setting.procedure;
             let claims = theorem.claims.iter();
             for claim in claims.filter(|c| control.refutes.contains(&c.name)) {
                 require(
@@ -101,14 +106,24 @@ impl Theorem {
             &claim.quantity,
             "a quantity that the procedure measures; see `multiview list --quantities`",
         )?;
-        for band in [Some(claim.band), claim.event].into_iter().flatten() {
+        for (field, band) in [("band", Some(claim.band)), ("event", claim.event)] {
+            let Some(band) = band else { continue };
             require(
                 band.validate().is_ok(),
-                "band",
+                field,
                 band,
                 "finite, with a lower end, an upper end or both in order",
             )?;
         }
+        let of_shares = matches!(claim.statistic, Statistic::Share | Statistic::BoundedMean);
+        require(
+            !of_shares
+                || claim.band.lower.is_some_and(|l| l > 0.0)
+                || claim.band.upper.is_some_and(|u| u < 1.0),
+            "band",
+            claim.band,
+            "narrower than [0, 1], within which every share lies",
+        )?;
         let spread = claim.expected_spread();
         let inferred = claim.statistic == Statistic::Mean;
         require(
@@ -143,6 +158,14 @@ impl Theorem {
             "at least one claim",
         )?;
         control.worlds.map_or(Ok(()), require_worlds)?;
+        for path in control.set.keys() {
+            require(
+                self.sweep.as_ref().is_none_or(|s| s.path != *path),
+                "set",
+                path,
+                "another parameter than the swept one",
+            )?;
+        }
         for claim in &control.refutes {
             require(
                 self.claims.iter().any(|c| c.name == *claim),

@@ -192,6 +192,13 @@ impl Theorem {
                 "one for each value, from 1 to 1000",
             )?;
         }
+        let twice = (sweep.values.iter().enumerate()).find(|(i, v)| sweep.values[..*i].contains(v));
+        require(
+            twice.is_none(),
+            "sweep.values",
+            &sweep.values,
+            "each value once",
+        )?;
         let point = |(index, value): (usize, &toml::Value)| {
             let number = value.as_float().or(value.as_integer().map(|i| i as f64));
             let at = number.filter(|x| *x > 0.0 && x.is_finite());

@@ -56,7 +56,7 @@ impl Experiment {
     /// Whether no claim needs another world. A claim on every world asks for none beside one with inference, and alone
     /// for the whole budget, unless a world has broken it.
     pub fn settled(&self) -> bool {
-        let alone = (self.watches.iter()).all(|w| matches!(w.process, Process::Every { .. }));
+        let alone = self.alone();
         self.seen > 0
             && self.watches.iter().all(|w| match &w.process {
                 Process::Inference(sequence) => sequence.verdict() != Verdict::Undecided,
@@ -64,6 +64,16 @@ impl Experiment {
                 Process::Point(_) => self.seen >= self.budget,
                 Process::Undecidable { .. } => true,
             })
+    }
+
+    /// Whether no claim but those on every world can decide when there are enough.
+    fn alone(&self) -> bool {
+        self.watches.iter().all(|w| {
+            matches!(
+                w.process,
+                Process::Every { .. } | Process::Undecidable { .. }
+            )
+        })
     }
 
     /// Whether it may see another world in this round, and needs it.
@@ -77,8 +87,9 @@ impl Experiment {
                 let forecast = sequence.estimate().worlds_needed;
                 forecast.map_or(u64::MAX, |worlds| worlds.saturating_sub(self.seen))
             }
-            Process::Inference(_) | Process::Every { .. } | Process::Undecidable { .. } => 0,
-            Process::Point(_) => self.budget - self.seen,
+            Process::Inference(_) | Process::Undecidable { .. } => 0,
+            Process::Every { .. } if !self.alone() => 0,
+            Process::Every { .. } | Process::Point(_) => self.budget - self.seen,
         };
         Standing {
             seen: self.seen,

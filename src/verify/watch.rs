@@ -231,7 +231,8 @@ pub(super) fn finding(watches: &[(&Watch, &str)]) -> Finding {
     };
     let of_sweep = watches.len() > 1 && power_law.is_none();
     let undecidable = watches.iter().find_map(|(w, _)| reason(w)).or_else(|| {
-        of_sweep.then(|| "no power law: fewer than three points, or one of them is 0".into())
+        of_sweep
+            .then(|| "no power law: a point is missing, is not above 0, or is of one world".into())
     });
     let estimate = match power_law.as_ref().zip(watch.claim.statistic.moment()) {
         None if of_sweep => nothing_said(watches.iter().map(|(w, _)| w.estimate().worlds).sum()),
