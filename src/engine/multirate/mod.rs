@@ -33,8 +33,8 @@
 //! evaluation began with, the teacher's push among it, is kept for its steps: a student's warm-up may end up to 15 steps later on some samples.
 //!
 //! The tests bound the effect on the final overlaps: 1e-4 of the largest, and 1e-2 with `overlap-adaptive`. Where the dynamics themselves amplify (a fast push, under which wrong
-//! features race) single trajectories part, and not quite evenly: in the shipped sweep `engines` students err 7 % less
-//! than with the reference, and 18 % less with `overlap-adaptive`, while single models err alike.
+//! features race) single trajectories part, and not quite evenly: in the shipped sweep `engines` students err 3 % less
+//! than with the reference, and 7 % less with `overlap-adaptive`, while single models err alike.
 
 mod engine;
 mod fast;
