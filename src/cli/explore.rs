@@ -13,7 +13,7 @@ use multiview::record::{Kept, Record};
 use multiview::report::failed::{FailedRegime, failed_regimes};
 use multiview::report::text;
 use multiview::seed::WorldSeed;
-use multiview::verify::{Finding, Plan, Report};
+use multiview::verify::{Finding, Plan, Report, key};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
@@ -28,7 +28,7 @@ pub struct Args {
     action: Option<Action>,
     #[command(flatten)]
     sweep: SweepArgs,
-    /// Where the worlds, tables and maps go [default: multiview-runs/explore-NAME]
+    /// Where the worlds, tables and maps go [default: a directory under multiview-runs for just this exploration]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Only this part of the cells [default: what Slurm or Kubernetes says, else all]
@@ -106,11 +106,12 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
     }
     let directory = args.out.clone().unwrap_or_else(|| {
         let name = &manifest.sweep.name;
+        let asked = key(&(&manifest.sweep, &manifest.base));
         let part = match shard {
             Shard::WHOLE => String::new(),
             Shard { index, count } => format!("-shard-{index}-of-{count}"),
         };
-        Path::new("multiview-runs").join(format!("explore-{name}{part}"))
+        Path::new("multiview-runs").join(format!("explore-{name}-{asked}{part}"))
     });
     let (mut record, kept) = open(&directory, &manifest)?;
     if let Some(warning) = &kept.warning {

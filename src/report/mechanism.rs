@@ -92,7 +92,10 @@ impl Mechanism {
             .iter()
             .map(|name| {
                 let theorem = embedded(name);
-                (name.to_string(), key(&theorem.regime, &theorem.procedure))
+                (
+                    name.to_string(),
+                    key(&(&theorem.regime, &theorem.procedure)),
+                )
             })
             .collect();
         Provenance {

@@ -3,8 +3,6 @@
 use super::error::VerifyError;
 use super::experiment::Experiment;
 use super::watch::Watch;
-use crate::procedure::Procedure;
-use crate::regime::Regime;
 use crate::statistics::ErrorBudget;
 use crate::theorem::{Claim, Control, Profile, Statistic, Theorem};
 use serde::{Deserialize, Serialize};
@@ -85,7 +83,7 @@ impl Plan {
             }
         }
         for experiment in &mut experiments {
-            experiment.key = key(&experiment.regime, &experiment.procedure);
+            experiment.key = key(&(&experiment.regime, &experiment.procedure));
         }
         Ok(experiments)
     }
@@ -157,9 +155,9 @@ fn enlist(experiments: &mut Vec<Experiment>, new: Experiment) {
     }
 }
 
-/// The first 16 hexadecimal digits of the SHA-256 of a regime and procedure in canonical JSON.
-pub fn key(regime: &Regime, procedure: &Procedure) -> String {
-    let text = serde_json::to_string(&(regime, procedure))
+/// The first 16 hexadecimal digits of the SHA-256 of what is asked for, in canonical JSON: of an experiment, its regime and procedure.
+pub fn key(asked: &impl Serialize) -> String {
+    let text = serde_json::to_string(asked)
         .unwrap_or_else(|e| unreachable!("plain values serialise: {e}"));
     let digest = Sha256::digest(text.as_bytes());
     digest
