@@ -7,7 +7,7 @@ use multiview::statistics::{
 };
 use proptest::prelude::*;
 use rand::{RngExt, SeedableRng};
-use rand_distr::{Beta, Binomial, Distribution, Normal, Poisson};
+use rand_distr::{Beta, Binomial, Distribution, Normal, Poisson, StudentT};
 use rand_pcg::Pcg64Mcg;
 use rayon::prelude::*;
 
@@ -537,6 +537,11 @@ fn narrowing(rng: &mut Pcg64Mcg, k: u32) -> f64 {
     normal(rng, 0.5, 1.0 / f64::from(k))
 }
 
+/// The same with heavy tails: Student's with 6 degrees of freedom, an excess kurtosis of 3.
+fn narrowing_with_heavy_tails(rng: &mut Pcg64Mcg, k: u32) -> f64 {
+    StudentT::new(6.0).unwrap().sample(rng) / f64::from(k)
+}
+
 #[test]
 fn exponents_are_calibrated() {
     // The true exponent sits on the band's edge: a verdict is a mistake of the side it errs to, each with probability at
@@ -549,9 +554,11 @@ fn exponents_are_calibrated() {
     };
     type Sized = fn(&mut Pcg64Mcg, u32) -> f64;
     for (alpha, worlds) in [(0.05, 24), (0.002, 24), (0.0004, 50)] {
-        for (moment, law) in [
-            (Moment::Mean, ties as Sized),
-            (Moment::Spread, narrowing as Sized),
+        // With tails that heavy the interval is too short: it errs up to three times as often, as its module says.
+        for (moment, law, factor) in [
+            (Moment::Mean, ties as Sized, 1.0),
+            (Moment::Spread, narrowing as Sized, 1.0),
+            (Moment::Spread, narrowing_with_heavy_tails as Sized, 3.0),
         ] {
             let verdicts: Vec<Verdict> = (0..STREAMS)
                 .into_par_iter()
@@ -570,7 +577,7 @@ fn exponents_are_calibrated() {
                 let wrong = verdicts.iter().filter(|v| **v == verdict).count();
                 let share = wrong as f64 / STREAMS as f64;
                 // Three standard errors of the share itself.
-                let most = alpha + 3.0 * (alpha / STREAMS as f64).sqrt();
+                let most = factor * alpha + 3.0 * (factor * alpha / STREAMS as f64).sqrt();
                 assert!(share < most, "{moment:?} at {alpha}: {verdict} in {share}");
             }
         }
