@@ -162,7 +162,7 @@ impl Sweep {
     /// Every cell, in order: the first axis varies slowest.
     ///
     /// # Errors
-    /// As [`cells_of`](Self::cells_of), and a theorem that cannot be read or used.
+    /// A parameter that is not there, a value or a cell out of range, a theorem that cannot be read or used.
     pub fn cells(&self) -> Result<Vec<Cell>, SweepError> {
         self.cells_of(&self.base()?)
     }
