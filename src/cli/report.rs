@@ -132,12 +132,16 @@ fn sweep(
         eprintln!("{}: no record; left out", directory.display());
         return Ok(None);
     }
-    let manifest = if there {
+    let shipped = Sweep::embedded(name).ok_or("an embedded sweep is missing")?;
+    let shipped = Manifest::new(shipped, Shard::WHOLE)?;
+    let manifest: Manifest = if there {
         Record::manifest(&directory)?
     } else {
-        let shipped = Sweep::embedded(name).ok_or("an embedded sweep is missing")?;
-        Manifest::new(shipped, Shard::WHOLE)?
+        shipped.clone()
     };
+    if there && manifest.version == shipped.version {
+        explore::require_same(&directory, &shipped)?;
+    }
     let plan = manifest.plan()?;
     let whole = plan.replay(&Record::read(&directory)?.worlds)?;
     let report = match (whole, threads) {

@@ -37,9 +37,10 @@ impl Theorem {
             message: e.to_string(),
         };
         theorem.validate().map_err(located)?;
+        let points = theorem.points().map_err(located)?;
         for control in &theorem.controls {
             let setting = theorem.under(control).map_err(located)?;
-            for value in theorem.points().map_err(located)? {
+            for value in &points {
                 (setting.with(&value.set))
                     .map_err(|e| located(e.of(&format!("controls.{}.set", control.name))))?;
             }

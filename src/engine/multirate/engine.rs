@@ -195,7 +195,6 @@ impl<'a, R: Real> Engine<'a, R> {
                 self.promote(t as usize, p as usize, class);
             }
         }
-        self.table.read(stride, &self.state.features);
     }
 
     /// Gives the fast blocks back and evaluates the whole network.

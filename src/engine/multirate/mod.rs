@@ -183,7 +183,6 @@ impl<R: Real, const CUBIC: bool, const VECTORS: usize> NullaryFnOnce
             stopping = stop.reached(engine.errors) || taken == steps;
             if stopping || taken % TURN == 0 {
                 engine.visit::<CUBIC>(stopping);
-                engine.promote_pairs::<CUBIC>();
             }
         }
         engine.finish::<CUBIC>(taken)

@@ -6,7 +6,7 @@ use crate::network::SmoothedRelu;
 use crate::real::{Real, across, each, larger};
 
 impl<R: Real> Engine<'_, R> {
-    /// Pays the slow blocks that are due, or all.
+    /// Pays the slow blocks that are due, or all, and promotes those that are slow no longer.
     #[inline(always)]
     pub(super) fn visit<const CUBIC: bool>(&mut self, all: bool) {
         let Layout {
@@ -81,6 +81,7 @@ impl<R: Real> Engine<'_, R> {
                 g.fill(R::zero());
             }
         }
+        self.promote_pairs::<CUBIC>();
         self.table.read(stride, &self.state.features);
     }
 }
