@@ -1,6 +1,9 @@
 //! The floating-point types a network can be trained in, `f32` for speed and `f64` for checks, and their arithmetic in
 //! lanes: in an order that does not depend on the processor.
 
+use std::cell::Cell;
+use std::thread::LocalKey;
+
 /// How many numbers are worked on at once.
 pub const LANES: usize = 8;
 
@@ -52,6 +55,13 @@ pub trait Real:
     fn of(x: f64) -> Self;
     /// Widens to `f64`.
     fn wide(self) -> f64;
+    /// The array that this thread keeps for the next [`Storage`](crate::engine::Storage).
+    fn spare() -> &'static LocalKey<Cell<Vec<Self>>>;
+}
+
+thread_local! {
+    static SPARE_DOUBLE: Cell<Vec<f64>> = const { Cell::new(Vec::new()) };
+    static SPARE_SINGLE: Cell<Vec<f32>> = const { Cell::new(Vec::new()) };
 }
 
 impl Real for f64 {
@@ -66,6 +76,9 @@ impl Real for f64 {
     #[inline(always)]
     fn wide(self) -> f64 {
         self
+    }
+    fn spare() -> &'static LocalKey<Cell<Vec<Self>>> {
+        &SPARE_DOUBLE
     }
 }
 
@@ -100,6 +113,9 @@ impl Real for f32 {
     #[inline(always)]
     fn wide(self) -> f64 {
         f64::from(self)
+    }
+    fn spare() -> &'static LocalKey<Cell<Vec<Self>>> {
+        &SPARE_SINGLE
     }
 }
 

@@ -172,7 +172,7 @@ impl<R: Real> World<'_, R> {
         Overlaps {
             layout,
             features: own,
-            noise,
+            noise: noise.into(),
         }
     }
 

@@ -4,6 +4,7 @@ pub mod dense;
 pub mod multirate;
 pub mod overlap;
 pub mod reference;
+mod storage;
 
 use crate::data::DataSet;
 use crate::objective::Objective;
@@ -12,6 +13,7 @@ use crate::regime::{EngineKind, Regime};
 use crate::seed::WorldSeed;
 use overlap::{Overlaps, StepView, Trained};
 use rand_distr::{Distribution, StandardNormal};
+pub use storage::Storage;
 
 /// A network at its start.
 #[derive(Clone, Debug)]

@@ -10,6 +10,7 @@
 //! B[n,p] += η/N ν² e[n,i] φ'(s)
 //! ```
 
+use super::storage::Storage;
 use crate::data::DataSet;
 use crate::normals::Normals;
 pub use crate::real::LANES;
@@ -48,13 +49,13 @@ impl Layout {
 
 /// A network's overlaps. Padding neurons have noise overlap −∞, so that they are silent for ever.
 #[derive(Clone, Debug)]
-pub struct Overlaps<R> {
+pub struct Overlaps<R: Real> {
     /// Shape of a row.
     pub layout: Layout,
     /// `A`, `[features][k][stride]`.
     pub features: Vec<R>,
     /// `B`, `[patches of all samples][k][stride]`.
-    pub noise: Vec<R>,
+    pub noise: Storage<R>,
 }
 
 impl<R: Real> Overlaps<R> {
@@ -63,32 +64,25 @@ impl<R: Real> Overlaps<R> {
         let layout = Layout::of(regime);
         let scale = regime.init_scale();
         let noise_scale = R::of(scale * regime.data.noise_variance.sqrt());
-        let fill = |rows: usize, scale: R, padding: R, purpose| {
-            let mut values = vec![R::zero(); rows * layout.row()];
+        let fill = |values: &mut [R], scale: R, padding: R, purpose| {
             let normals = Normals::new(&mut seed.rng(purpose, index));
             pulp::Arch::new().dispatch(Fill {
-                values: &mut values,
+                values,
                 layout,
                 scale,
                 padding,
                 normals,
             });
-            values
         };
+        let mut features = vec![R::zero(); regime.data.features() * layout.row()];
+        let initialisation = Purpose::Initialisation;
+        fill(&mut features, R::of(scale), R::zero(), initialisation);
+        let mut noise = Storage::stale(data.patch_count() * layout.row());
+        fill(&mut noise, noise_scale, R::neg_infinity(), Purpose::Noise);
         Self {
             layout,
-            features: fill(
-                regime.data.features(),
-                R::of(scale),
-                R::zero(),
-                Purpose::Initialisation,
-            ),
-            noise: fill(
-                data.patch_count(),
-                noise_scale,
-                R::neg_infinity(),
-                Purpose::Noise,
-            ),
+            features,
+            noise,
         }
     }
 }

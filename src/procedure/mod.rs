@@ -178,7 +178,11 @@ fn trained_networks(regime: &Regime, procedure: &Procedure, seed: WorldSeed) -> 
             index
         });
         let prediction = predicted_views(regime, &world.data, &start);
-        let network = world.train_alone(start, None);
+        let network = match members.first() {
+            // What starts alike ends alike.
+            Some(first) if procedure.shared_initialisation => first.clone(),
+            _ => world.train_alone(start, None),
+        };
         let logits = world.test_logits(regime, &network, index);
         let evaluation = world.score(&logits);
         (outcome.lottery).observe(regime, &network, &evaluation, &prediction);

@@ -268,7 +268,7 @@ fn descent(
     regime: &Regime,
     data: &DataSet,
     state: &Overlaps<f64>,
-    pick: impl Fn(&mut Overlaps<f64>) -> &mut Vec<f64>,
+    pick: impl Fn(&mut Overlaps<f64>) -> &mut [f64],
 ) -> Vec<f64> {
     let layout: Layout = state.layout;
     let entries = pick(&mut state.clone()).len();

@@ -4,6 +4,7 @@ use crate::data::DataSet;
 use crate::engine::multirate::SAME_SOFT_LABEL;
 use crate::objective::Objective;
 use crate::real::{LANES, Lanes, Real, each};
+use crate::regime::DataRegime;
 use std::ops::Range;
 
 /// One fast block of a sample.
@@ -71,8 +72,10 @@ pub(super) struct Table<R> {
 pub(super) const NONE: u32 = u32::MAX;
 
 impl<R: Real> Fast<R> {
-    /// No blocks yet, but room for one on each patch that has a feature; present are the label and the classes that the teacher marks.
+    /// No blocks yet, but room for one on each patch that has a feature, and for its class; present are the label and the classes
+    /// that the teacher marks.
     pub(super) fn new(
+        regime: &DataRegime,
         data: &DataSet,
         objective: &Objective<R>,
         tracks: &mut [Track<R>],
@@ -93,8 +96,15 @@ impl<R: Real> Fast<R> {
             let soft = objective.soft_labels_of(track.sample).unwrap_or_default();
             let least = track.absent_soft + R::of(SAME_SOFT_LABEL);
             let marked = soft.iter().enumerate().filter(|(_, own)| **own > least);
-            let features = sample.patches.iter().filter(|p| p.feature.is_some());
-            fast.keep_room(track, features.count(), 1 + marked.clone().count(), vectors);
+            let features = sample.patches.iter().filter_map(|p| p.feature);
+            let mut classes: Vec<usize> = (features.clone())
+                .map(|v| regime.class_of(v as usize))
+                .chain(marked.clone().map(|(class, _)| class))
+                .chain([sample.label])
+                .collect();
+            classes.sort_unstable();
+            classes.dedup();
+            fast.keep_room(track, features.count(), classes.len(), vectors);
             let own = soft.get(sample.label).copied().unwrap_or_else(R::zero);
             fast.slot(track, sample.label as u32, own);
             for (class, own) in marked {
