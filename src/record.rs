@@ -91,16 +91,7 @@ impl Record {
             return Err(RecordError::Exists(directory.into()));
         }
         let text = serde_json::to_string_pretty(manifest).map_err(|e| io(&path)(e.into()))?;
-        // Written beside and renamed, so that a manifest is whole or absent.
-        let partial = directory.join("manifest.partial");
-        let mut out = File::create(&partial).map_err(io(&partial))?;
-        out.write_all(text.as_bytes())
-            .and_then(|()| out.sync_all())
-            .map_err(io(&partial))?;
-        std::fs::rename(&partial, &path).map_err(io(&path))?;
-        File::open(directory)
-            .and_then(|d| d.sync_all())
-            .map_err(io(directory))?;
+        replace(directory, MANIFEST, text.as_bytes())?;
         Ok(Self { path: worlds, file })
     }
 
@@ -129,6 +120,32 @@ impl Record {
             text => text.map_err(io(&path))?,
         };
         Ok(parse(&path, &text)?.0)
+    }
+
+    /// Makes the record in `directory`, which holds them, one of these worlds alone, in order: then it does not show which thread
+    /// finished first.
+    ///
+    /// # Errors
+    /// If it is in use or cannot be written.
+    pub fn put_in_order(directory: &Path, worlds: &Worlds) -> Result<(), RecordError> {
+        let path = directory.join(WORLDS);
+        let mut file = open(&path)?;
+        let mut text = Vec::new();
+        for ((experiment, world), outcome) in worlds {
+            let record = WorldRecord {
+                experiment: experiment.clone(),
+                world: *world,
+                outcome: outcome.clone(),
+            };
+            serde_json::to_writer(&mut text, &record).map_err(|e| io(&path)(e.into()))?;
+            text.push(b'\n');
+        }
+        let mut present = Vec::new();
+        file.read_to_end(&mut present).map_err(io(&path))?;
+        if present == text {
+            return Ok(());
+        }
+        replace(directory, WORLDS, &text)
     }
 
     /// Opens the record in `directory` to continue it.
@@ -196,6 +213,20 @@ fn parse(path: &Path, text: &[u8]) -> Result<(Kept, usize), RecordError> {
         ));
     }
     Ok((kept, complete))
+}
+
+/// Writes a file of a record beside its place and renames it, so that it is whole or as before.
+fn replace(directory: &Path, name: &str, text: &[u8]) -> Result<(), RecordError> {
+    let path = directory.join(name);
+    let partial = path.with_extension("partial");
+    let mut out = File::create(&partial).map_err(io(&partial))?;
+    out.write_all(text)
+        .and_then(|()| out.sync_all())
+        .map_err(io(&partial))?;
+    std::fs::rename(&partial, &path).map_err(io(&path))?;
+    File::open(directory)
+        .and_then(|d| d.sync_all())
+        .map_err(io(directory))
 }
 
 fn open(path: &Path) -> Result<File, RecordError> {

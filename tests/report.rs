@@ -28,6 +28,41 @@ fn the_reports_are_what_the_records_give() {
         .stdout(predicates::str::contains("README.md"));
 }
 
+/// Pages and pictures are made anew, and the records are left as they are: those that count, in order.
+#[test]
+fn deleted_reports_are_restored() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for kept in ["records", "sweeps"] {
+        copy_files(&reports().join(kept), &folder.path().join(kept));
+    }
+    let written = |path: &Path| {
+        let record = ["manifest.json", "worlds.jsonl", "mechanism.json"];
+        record.iter().all(|name| !path.ends_with(name))
+    };
+    for file in files(folder.path()).iter().filter(|f| written(f)) {
+        std::fs::remove_file(file).expect("removed");
+    }
+    let mut report = Command::cargo_bin("multiview").expect("the program is built");
+    report.args(["report", "--dir"]).arg(folder.path());
+    report.assert().success();
+    let all = files(&reports());
+    assert_eq!(files(folder.path()).len(), all.len());
+    for file in all {
+        let place = file.strip_prefix(reports()).expect("a report");
+        let restored = std::fs::read(folder.path().join(place)).expect("restored");
+        let committed = std::fs::read(&file).expect("committed");
+        assert!(restored == committed, "{} differs", place.display());
+    }
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).expect("a folder");
+    let paths = entries.map(|e| e.expect("an entry").path());
+    paths
+        .flat_map(|p| if p.is_dir() { files(&p) } else { vec![p] })
+        .collect()
+}
+
 fn copy_files(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).expect("a folder");
     for entry in std::fs::read_dir(from).expect("a folder") {

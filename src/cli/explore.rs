@@ -7,7 +7,6 @@ use multiview::explore::maps::{glyph, text_map};
 use multiview::explore::pages;
 use multiview::explore::store::merge;
 use multiview::explore::{Cells, Manifest, Shard};
-use multiview::objective::Objective;
 use multiview::procedure::World;
 use multiview::record::{Kept, Record};
 use multiview::report::failed::{FailedRegime, failed_regimes};
@@ -213,12 +212,13 @@ fn dry_run(manifest: &Manifest, plan: &Plan, threads: usize) -> Result<(), Failu
             world: 0,
         };
         let began = Instant::now();
-        let world = World::new(regime, procedure, seed);
+        let mut brief = regime.clone();
+        (brief.training.steps, brief.training.perfect_steps) = (STEPS, 0);
+        let world = World::new(&brief, procedure, seed);
         let data = began.elapsed().as_secs_f64();
         let start = world.initial(0);
-        let objective = Objective::cross_entropy(regime.data.classes);
         let began = Instant::now();
-        multiview::engine::train(regime, &world.data, seed, start, &objective, STEPS, None);
+        world.train_alone(start, None);
         let step = began.elapsed().as_secs_f64() / STEPS as f64;
         let models = procedure.members + procedure.joint_networks;
         let students = [

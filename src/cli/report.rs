@@ -2,10 +2,10 @@
 
 use super::{Failure, explore, print, verify, write_all};
 use multiview::explore::{Cells, Manifest, Shard, Sweep, pages, sweep::EMBEDDED};
-use multiview::record::Record;
+use multiview::record::{Record, Worlds};
 use multiview::report::{Evidence, Files, Map, mechanism::Mechanism, render};
 use multiview::theorem::{Profile, Theorem};
-use multiview::verify::Plan;
+use multiview::verify::{Plan, Report};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -99,22 +99,36 @@ fn complete(
         return Ok(None);
     }
     let plan: Plan = Record::manifest(directory)?;
-    let kept = Record::read(directory)?;
-    if let Some(report) = plan.replay(&kept.worlds)? {
-        return Ok(Some(Evidence::new(name, report, kept)));
+    if plan.replay(&Record::read(directory)?.worlds)?.is_none() {
+        let Some(threads) = threads else {
+            eprintln!("{}: unfinished; left out", directory.display());
+            return Ok(None);
+        };
+        super::require_this_version(directory, &plan.version)?;
+        let (mut record, kept) = Record::resume(directory)?;
+        if let Some(warning) = &kept.warning {
+            eprintln!("warning: {warning}");
+        }
+        verify::watched(&plan, &mut record, kept, threads)?;
     }
-    let Some(threads) = threads else {
-        eprintln!("{}: unfinished; left out", directory.display());
-        return Ok(None);
-    };
-    super::require_this_version(directory, &plan.version)?;
-    let (mut record, kept) = Record::resume(directory)?;
-    if let Some(warning) = &kept.warning {
-        eprintln!("warning: {warning}");
+    let (report, worlds) = whole(directory, &plan, threads.is_some())?;
+    let name = name.into();
+    Ok(Some(Evidence {
+        name,
+        report,
+        worlds,
+    }))
+}
+
+/// What a finished record says, and its worlds that count; what is in the record is just these, in order, if it may be written.
+fn whole(directory: &Path, plan: &Plan, write: bool) -> Result<(Report, Worlds), Failure> {
+    let worlds = Record::read(directory)?.worlds;
+    let found = plan.replay(&worlds)?.zip(plan.counted(&worlds)?);
+    let (report, worlds) = found.ok_or("a record lacks worlds that were just trained")?;
+    if write {
+        Record::put_in_order(directory, &worlds)?;
     }
-    let report = verify::watched(&plan, &mut record, kept, threads)?;
-    drop(record);
-    Ok(Some(Evidence::new(name, report, Record::read(directory)?)))
+    Ok((report, worlds))
 }
 
 /// A shipped sweep: its files go to `files`. Worlds that its record lacks are trained on so many `threads`, or else it is
@@ -143,19 +157,16 @@ fn sweep(
         explore::require_same(&directory, &shipped)?;
     }
     let plan = manifest.plan()?;
-    let whole = plan.replay(&Record::read(&directory)?.worlds)?;
-    let report = match (whole, threads) {
-        (Some(report), _) => report,
-        (None, Some(threads)) => {
-            super::require_this_version(&directory, &manifest.version)?;
-            let (mut record, kept) = explore::open(&directory, &manifest)?;
-            explore::watched(&manifest, &plan, &mut record, kept, threads)?
-        }
-        (None, None) => {
+    if plan.replay(&Record::read(&directory)?.worlds)?.is_none() {
+        let Some(threads) = threads else {
             eprintln!("{}: unfinished; left out", directory.display());
             return Ok(None);
-        }
-    };
+        };
+        super::require_this_version(&directory, &manifest.version)?;
+        let (mut record, kept) = explore::open(&directory, &manifest)?;
+        explore::watched(&manifest, &plan, &mut record, kept, threads)?;
+    }
+    let (report, _) = whole(&directory, &plan, threads.is_some())?;
     let cells = Cells::of(&manifest, &report.findings)?;
     let own = pages::render(&manifest, &cells, &report)?;
     files.extend((own.into_iter()).map(|(file, bytes)| (format!("{path}/{file}"), bytes)));

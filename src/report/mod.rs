@@ -14,7 +14,7 @@ pub mod text;
 
 use crate::figure::FigureError;
 use crate::procedure::Procedure;
-use crate::record::{Kept, Worlds};
+use crate::record::Worlds;
 use crate::theorem::Theorem;
 use crate::verify::{Finding, Report};
 use figures::{Figure, Observed};
@@ -60,15 +60,6 @@ pub struct Evidence {
 }
 
 impl Evidence {
-    /// A run's report with the worlds of its record.
-    pub fn new(name: &str, report: Report, kept: Kept) -> Self {
-        Self {
-            name: name.into(),
-            report,
-            worlds: kept.worlds,
-        }
-    }
-
     /// A theorem's findings, each with the quantity it speaks of in every world that counts.
     pub fn observed(&self, theorem: &str) -> Vec<Observed<'_>> {
         let findings = self.report.findings.iter();

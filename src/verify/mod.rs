@@ -124,13 +124,33 @@ impl Plan {
     /// # Errors
     /// A control out of range.
     pub fn replay(&self, worlds: &Worlds) -> Result<Option<Report>, VerifyError> {
+        let replayed = self.replayed(worlds)?;
+        Ok(replayed.map(|experiments| self.report(&experiments)))
+    }
+
+    /// The worlds of a record that count: not those that one thread had begun when another settled the claims. The same on any
+    /// number of threads. `None` while the record lacks worlds that the claims need.
+    ///
+    /// # Errors
+    /// A control out of range.
+    pub fn counted(&self, worlds: &Worlds) -> Result<Option<Worlds>, VerifyError> {
+        let counted = |e: Experiment| {
+            (e.outcomes.into_iter())
+                .take_while(move |(world, _)| *world < e.seen)
+                .map(move |(world, outcome)| ((e.key.clone(), world), outcome))
+        };
+        let replayed = self.replayed(worlds)?;
+        Ok(replayed.map(|experiments| experiments.into_iter().flat_map(counted).collect()))
+    }
+
+    fn replayed(&self, worlds: &Worlds) -> Result<Option<Vec<Experiment>>, VerifyError> {
         let mut experiments = self.with_worlds(worlds)?;
         while self.begin_round(&mut experiments) {
             if experiments.iter().any(Experiment::open) {
                 return Ok(None);
             }
         }
-        Ok(Some(self.report(&experiments)))
+        Ok(Some(experiments))
     }
 
     /// Trains the worlds that `record` lacks, on `threads` threads, until every claim is settled or its budget
