@@ -6,8 +6,7 @@ use multiview::explore::{Axis, Design, Sweep};
 
 #[derive(Debug, clap::Args)]
 pub struct SweepArgs {
-    /// A shipped sweep (ties, wrong-features, ensemble-size, temperature, memorisation, sparsity, stopping, engines) or a .toml file
-    #[arg(value_name = "SWEEP")]
+    #[arg(value_name = "SWEEP", help = format!("A shipped sweep ({}) or a .toml file", shipped()))]
     sweep: Option<String>,
     /// Without SWEEP: the theorem whose regime and claims are the base
     #[arg(long, value_name = "THEOREM", default_value = "single-model")]
@@ -35,6 +34,12 @@ pub struct SweepArgs {
     seed: Option<u64>,
 }
 
+/// The names of the shipped sweeps.
+fn shipped() -> String {
+    let names: Vec<&str> = EMBEDDED.iter().map(|(name, _)| *name).collect();
+    names.join(", ")
+}
+
 impl SweepArgs {
     /// The sweep that is asked for, in range.
     pub fn read(&self) -> Result<Sweep, Failure> {
@@ -44,10 +49,9 @@ impl SweepArgs {
                 Sweep::parse(name, &text)?
             }
             Some(name) => Sweep::embedded(name).ok_or_else(|| {
-                let known: Vec<&str> = EMBEDDED.iter().map(|(n, _)| *n).collect();
                 format!(
                     "SWEEP = {name:?} is not known: one of {}, or the path of a .toml file",
-                    known.join(", ")
+                    shipped()
                 )
             })?,
             None => Sweep {

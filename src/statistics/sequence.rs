@@ -1,6 +1,6 @@
 //! The facade the rest of the program uses: a claim watched world by world.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::error::{StatisticsError, require};
 use super::{
@@ -45,9 +45,11 @@ fn default_minimum_worlds() -> u64 {
 pub struct Estimate {
     /// Worlds seen.
     pub worlds: u64,
-    /// Their mean (0 before the first).
+    /// Their mean (0 before the first; NaN, in JSON null, for a claim that they do not begin to decide).
+    #[serde(deserialize_with = "null_is_nan")]
     pub mean: f64,
-    /// Their standard deviation (0 before the second).
+    /// Their standard deviation (0 before the second; NaN as the mean).
+    #[serde(deserialize_with = "null_is_nan")]
     pub standard_deviation: f64,
     /// The time-uniform interval for the mean, after all worlds seen.
     pub interval: Interval,
@@ -57,6 +59,10 @@ pub struct Estimate {
     pub decided_after: Option<u64>,
     /// Worlds it took, or would likely take at the present mean and spread, to decide; none if that cannot be told.
     pub worlds_needed: Option<u64>,
+}
+
+fn null_is_nan<'de, D: Deserializer<'de>>(number: D) -> Result<f64, D::Error> {
+    Ok(Option::deserialize(number)?.unwrap_or(f64::NAN))
 }
 
 #[derive(Debug, Clone)]
