@@ -93,9 +93,10 @@ fn primal(
     };
     let (centre, level) = (mean(features.as_ref()), mean(targets));
     // Rows scaled by √ω, so that the products are Gram matrices.
+    let roots: Vec<f64> = weights.iter().map(|w| w.sqrt()).collect();
     let centred = |m: MatRef<f64>, centre: &[f64]| {
         Mat::from_fn(m.nrows(), m.ncols(), |n, c| {
-            weights[n].sqrt() * (m[(n, c)] - centre[c])
+            roots[n] * (m[(n, c)] - centre[c])
         })
     };
     let x = centred(features.as_ref(), &centre);
