@@ -614,3 +614,23 @@ fn no_spread_over_n_worlds_is_not_certainty() {
     let point = Point::of(Moment::Mean, 8.0, &[1.0; 20]).unwrap();
     assert_eq!(point.standard_error, 0.05);
 }
+
+#[test]
+fn a_mean_that_is_not_there_reads_back_from_json() {
+    let sequence = Sequence::new(Method::Share, MOST, 0.05, 20).unwrap();
+    let nothing_said = Estimate {
+        mean: f64::NAN,
+        standard_deviation: f64::NAN,
+        ..sequence.estimate()
+    };
+    let text = serde_json::to_string(&nothing_said).unwrap();
+    let read: Estimate = serde_json::from_str(&text).unwrap();
+    assert!(text.contains("\"mean\":null") && read.mean.is_nan());
+    assert!(read.standard_deviation.is_nan());
+    let same = Estimate {
+        mean: 0.0,
+        standard_deviation: 0.0,
+        ..read
+    };
+    assert_eq!(same, sequence.estimate());
+}
