@@ -99,36 +99,50 @@ fn complete(
         return Ok(None);
     }
     let plan: Plan = Record::manifest(directory)?;
-    if plan.replay(&Record::read(directory)?.worlds)?.is_none() {
-        let Some(threads) = threads else {
-            eprintln!("{}: unfinished; left out", directory.display());
-            return Ok(None);
-        };
-        super::require_this_version(directory, &plan.version)?;
+    let found = finished(directory, &plan, threads, |threads| {
         let (mut record, kept) = Record::resume(directory)?;
         if let Some(warning) = &kept.warning {
             eprintln!("warning: {warning}");
         }
         verify::watched(&plan, &mut record, kept, threads)?;
-    }
-    let (report, worlds) = whole(directory, &plan, threads.is_some())?;
-    let name = name.into();
-    Ok(Some(Evidence {
-        name,
+        Ok(())
+    })?;
+    Ok(found.map(|(report, worlds)| Evidence {
+        name: name.into(),
         report,
         worlds,
     }))
 }
 
-/// What a finished record says, and its worlds that count; what is in the record is just these, in order, if it may be written.
-fn whole(directory: &Path, plan: &Plan, write: bool) -> Result<(Report, Worlds), Failure> {
-    let worlds = Record::read(directory)?.worlds;
-    let found = plan.replay(&worlds)?.zip(plan.counted(&worlds)?);
-    let (report, worlds) = found.ok_or("a record lacks worlds that were just trained")?;
-    if write {
-        Record::put_in_order(directory, &worlds)?;
-    }
-    Ok((report, worlds))
+/// What a record says, and its worlds that count. Worlds that it lacks are trained on so many `threads`, and the record is left with
+/// just these, in order; without threads it is left as it is, and an unfinished one is left out.
+fn finished(
+    directory: &Path,
+    plan: &Plan,
+    threads: Option<usize>,
+    train: impl FnOnce(usize) -> Result<(), Failure>,
+) -> Result<Option<(Report, Worlds)>, Failure> {
+    let whole = || -> Result<_, Failure> {
+        let worlds = Record::read(directory)?.worlds;
+        Ok(plan.replay(&worlds)?.zip(plan.counted(&worlds)?))
+    };
+    let found = whole()?;
+    let Some(threads) = threads else {
+        if found.is_none() {
+            eprintln!("{}: unfinished; left out", directory.display());
+        }
+        return Ok(found);
+    };
+    let found = match found {
+        Some(found) => found,
+        None => {
+            super::require_this_version(directory, &plan.version)?;
+            train(threads)?;
+            whole()?.ok_or("a record lacks worlds that were just trained")?
+        }
+    };
+    Record::put_in_order(directory, &found.1)?;
+    Ok(Some(found))
 }
 
 /// A shipped sweep: its files go to `files`. Worlds that its record lacks are trained on so many `threads`, or else it is
@@ -157,16 +171,14 @@ fn sweep(
         explore::require_same(&directory, &shipped)?;
     }
     let plan = manifest.plan()?;
-    if plan.replay(&Record::read(&directory)?.worlds)?.is_none() {
-        let Some(threads) = threads else {
-            eprintln!("{}: unfinished; left out", directory.display());
-            return Ok(None);
-        };
-        super::require_this_version(&directory, &manifest.version)?;
+    let found = finished(&directory, &plan, threads, |threads| {
         let (mut record, kept) = explore::open(&directory, &manifest)?;
         explore::watched(&manifest, &plan, &mut record, kept, threads)?;
-    }
-    let (report, _) = whole(&directory, &plan, threads.is_some())?;
+        Ok(())
+    })?;
+    let Some((report, _)) = found else {
+        return Ok(None);
+    };
     let cells = Cells::of(&manifest, &report.findings)?;
     let own = pages::render(&manifest, &cells, &report)?;
     files.extend((own.into_iter()).map(|(file, bytes)| (format!("{path}/{file}"), bytes)));
