@@ -43,7 +43,7 @@
 //! # regime.network.init_scale = (0.01 * regime.network.relu_threshold).into();
 //!
 //! let seed = WorldSeed { experiment: 1, world: 0 };
-//! let world = World::new(&regime, &procedure, seed);
+//! let world = World::new(&regime, procedure.test_draws, seed);
 //! let network = world.train_alone(world.initial(0), None);
 //!
 //! // Each class has learned one of its two views far better than the other: the lottery.

@@ -214,7 +214,7 @@ fn dry_run(manifest: &Manifest, plan: &Plan, threads: usize) -> Result<(), Failu
         let began = Instant::now();
         let mut brief = regime.clone();
         (brief.training.steps, brief.training.perfect_steps) = (STEPS, 0);
-        let world = World::new(&brief, procedure, seed);
+        let world = World::new(&brief, procedure.test_draws, seed);
         let data = began.elapsed().as_secs_f64();
         let start = world.initial(0);
         let began = Instant::now();

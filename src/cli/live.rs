@@ -54,7 +54,7 @@ impl<'a> Live<'a> {
         if let Event::Started { .. } = event {
             *state.in_flight.entry(key.clone()).or_default() += 1;
         } else {
-            if experiment.settled() || experiment.worlds() >= experiment.budget {
+            if experiment.settled() {
                 state.settled.insert(key.clone());
             }
             let findings: Vec<Finding> = experiment.findings().collect();

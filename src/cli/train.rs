@@ -55,7 +55,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         experiment: args.seed,
         world: args.world,
     };
-    let world = World::new(regime, &theorem.procedure, seed);
+    let world = World::new(regime, theorem.procedure.test_draws, seed);
     let mut rows = Vec::new();
     let mut observe = |step: StepView<f32>| {
         let overlaps = largest_overlaps(regime, step.features);

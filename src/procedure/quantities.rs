@@ -113,33 +113,45 @@ pub fn measures(procedure: &Procedure, quantity: &str) -> bool {
     }
 }
 
-/// Collects models and averages over those of one role.
-#[derive(Default)]
-pub(super) struct Outcome {
-    pub lottery: Lottery,
-    models: Vec<ModelRow>,
-    training_samples: usize,
-}
-
-impl Outcome {
-    pub fn model(&mut self, role: &str, network: &Trained<f32>, evaluation: &Evaluation) {
-        self.training_samples = network.training_logits.len() / network.layout.classes;
-        self.push(role, network.steps, network.training_errors, evaluation);
+impl ModelRow {
+    /// A network's row, without a role as yet.
+    pub(super) fn of(network: &Trained<f32>, evaluation: &Evaluation) -> Self {
+        Self::new(network.steps, network.training_errors, evaluation)
     }
 
-    fn push(&mut self, role: &str, steps: usize, training_errors: usize, evaluation: &Evaluation) {
-        self.models.push(ModelRow {
-            role: role.into(),
+    fn new(steps: usize, training_errors: usize, evaluation: &Evaluation) -> Self {
+        Self {
+            role: String::new(),
             steps,
             training_errors,
             test_error: evaluation.test_error_over_mu(),
             single_view_error: evaluation.single_view_error(),
             multi_view_error: evaluation.multi_view_error(),
             monte_carlo_error: evaluation.standard_error(),
-        });
+        }
+    }
+}
+
+/// Collects models and averages over those of one role.
+#[derive(Default)]
+pub(super) struct Outcome {
+    pub lottery: Lottery,
+    models: Vec<ModelRow>,
+}
+
+impl Outcome {
+    pub fn add(&mut self, role: &str, row: ModelRow) {
+        let role = role.into();
+        self.models.push(ModelRow { role, ..row });
     }
 
-    pub fn ensemble(&mut self, world: &World, sum: &[f32], members: &[Trained<f32>]) {
+    /// Adds the ensemble of `members`, whose logits on the test inputs sum to `sum`.
+    pub fn ensemble<'a>(
+        &mut self,
+        world: &World,
+        sum: &[f32],
+        members: impl Iterator<Item = &'a Trained<f32>>,
+    ) {
         let mut training = Vec::new();
         for member in members {
             add(&mut training, &member.training_logits);
@@ -149,10 +161,11 @@ impl Outcome {
             .zip(&world.data.samples)
             .filter(|(f, s)| !is_correct(f, s.label))
             .count();
-        self.push("ensemble", 0, errors, &world.score(sum));
+        self.add("ensemble", ModelRow::new(0, errors, &world.score(sum)));
     }
 
-    pub fn finish(self) -> WorldOutcome {
+    /// The means over each role's models, on a training set of so many samples.
+    pub fn finish(self, training_samples: usize) -> WorldOutcome {
         let mut quantities = BTreeMap::new();
         let of = |role: &str, f: fn(&ModelRow) -> f64| -> Vec<f64> {
             self.models
@@ -180,7 +193,7 @@ impl Outcome {
             let worst = of(role, |m| m.training_errors as f64)
                 .into_iter()
                 .fold(0.0, f64::max);
-            put("training_error", worst / self.training_samples as f64);
+            put("training_error", worst / training_samples as f64);
             put("gain", gain);
             put(
                 "recovered_share",

@@ -1,10 +1,9 @@
 //! One world: its data, and networks trained on them.
 
-use super::Procedure;
 use crate::data::DataSet;
 use crate::engine::overlap::Trained;
 use crate::engine::{Observer, Start, train};
-use crate::evaluation::{Evaluation, TestSet};
+use crate::evaluation::{Draws, Evaluation, TestSet};
 use crate::objective::{Distillation, Objective};
 use crate::regime::Regime;
 use crate::seed::{Purpose, WorldSeed};
@@ -30,19 +29,15 @@ pub struct World {
     /// The training set `Z`.
     pub data: DataSet,
     test: TestSet,
-    seed: WorldSeed,
-    regime: Regime,
+    pub(super) seed: WorldSeed,
+    pub(super) regime: Regime,
 }
 
 impl World {
     /// Draws the data of a world.
-    pub fn new(regime: &Regime, procedure: &Procedure, seed: WorldSeed) -> Self {
+    pub fn new(regime: &Regime, draws: Draws, seed: WorldSeed) -> Self {
         let data = DataSet::draw(&regime.data, &mut seed.rng(Purpose::Data, 0));
-        let test = TestSet::draw(
-            &regime.data,
-            procedure.test_draws,
-            &mut seed.rng(Purpose::Evaluation, 0),
-        );
+        let test = TestSet::draw(&regime.data, draws, &mut seed.rng(Purpose::Evaluation, 0));
         Self {
             data,
             test,
@@ -89,18 +84,20 @@ impl World {
     }
 
     /// Trains a student of `teachers` and evaluates it.
-    pub fn distil(
+    pub fn distil<'a>(
         &self,
         spec: &Distillation,
-        teachers: &[Trained<f32>],
+        teachers: impl IntoIterator<Item = &'a Trained<f32>>,
         index: u64,
         swap_views: bool,
     ) -> (Trained<f32>, Evaluation) {
         let mut mean = Vec::new();
+        let mut count = 0;
         for teacher in teachers {
             add(&mut mean, &teacher.training_logits);
+            count += 1;
         }
-        mean.iter_mut().for_each(|f| *f /= teachers.len() as f32);
+        mean.iter_mut().for_each(|f| *f /= count as f32);
         let regime = &self.regime;
         let objective = Objective::distillation(
             regime.data.classes,

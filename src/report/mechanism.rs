@@ -128,7 +128,7 @@ fn world(theorem: &Theorem, seed: u64) -> World {
         experiment: seed,
         world: 0,
     };
-    World::new(&theorem.regime, &theorem.procedure, seed)
+    World::new(&theorem.regime, theorem.procedure.test_draws, seed)
 }
 
 fn race(seed: u64) -> Race {
@@ -210,7 +210,7 @@ fn self_distil(seed: u64) -> Vec<ModelCells> {
         network_index::SELF_DISTILLED,
     );
     let index = network_index::SELF_DISTILLED;
-    let (_, score) = world.distil(spec, &[teacher], index, false);
+    let (_, score) = world.distil(spec, [&teacher], index, false);
     vec![
         teacher_cells,
         fresh_cells,

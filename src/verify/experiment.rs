@@ -1,7 +1,9 @@
 //! Worlds of one regime and procedure: which is trained next, and when there are enough.
 
+use super::plan::key;
 use super::watch::{Finding, Process, Watch, finding};
 use crate::allocation::Standing;
+use crate::evaluation::Draws;
 use crate::procedure::{Procedure, WorldOutcome};
 use crate::regime::Regime;
 use crate::statistics::Verdict;
@@ -38,7 +40,7 @@ impl Experiment {
         watches: Vec<Watch>,
     ) -> Self {
         Self {
-            key: String::new(),
+            key: key(&(&regime, &procedure)),
             title,
             budget,
             allowed: 0,
@@ -57,13 +59,13 @@ impl Experiment {
     /// for the whole budget, unless a world has broken it.
     pub fn settled(&self) -> bool {
         let alone = self.alone();
-        self.seen > 0
-            && self.watches.iter().all(|w| match &w.process {
-                Process::Inference(sequence) => sequence.verdict() != Verdict::Undecided,
-                Process::Every { broken_after, .. } => !alone || broken_after.is_some(),
-                Process::Point(_) => self.seen >= self.budget,
-                Process::Undecidable { .. } => true,
-            })
+        let settled = |w: &Watch| match &w.process {
+            Process::Inference(sequence) => sequence.verdict() != Verdict::Undecided,
+            Process::Every { broken_after, .. } => !alone || broken_after.is_some(),
+            Process::Point(_) => false,
+            Process::Undecidable { .. } => true,
+        };
+        self.seen > 0 && (self.watches.iter()).all(|w| self.seen >= w.budget || settled(w))
     }
 
     /// Whether no claim but those on every world can decide when there are enough.
@@ -83,13 +85,14 @@ impl Experiment {
 
     pub(super) fn standing(&self) -> Standing {
         let needs = |watch: &Watch| match &watch.process {
+            _ if self.seen >= watch.budget => 0,
             Process::Inference(sequence) if sequence.verdict() == Verdict::Undecided => {
                 let forecast = sequence.estimate().worlds_needed;
                 forecast.map_or(u64::MAX, |worlds| worlds.saturating_sub(self.seen))
             }
             Process::Inference(_) | Process::Undecidable { .. } => 0,
             Process::Every { .. } if !self.alone() => 0,
-            Process::Every { .. } | Process::Point(_) => self.budget - self.seen,
+            Process::Every { .. } | Process::Point(_) => watch.budget - self.seen,
         };
         Standing {
             seen: self.seen,
@@ -124,21 +127,40 @@ impl Experiment {
     }
 }
 
-/// The world to train next: of the open experiment with the fewest worlds in flight, so that threads
-/// speculate on one experiment only when no other is open.
-pub(super) fn next_world(experiments: &mut [Experiment]) -> Option<(usize, u64)> {
+/// A world, and the experiments it is trained for: they share its models.
+pub(super) struct Job {
+    pub(super) regime: Regime,
+    pub(super) draws: Draws,
+    pub(super) world: u64,
+    /// Their places.
+    pub(super) experiments: Vec<usize>,
+}
+
+/// What to train next: for the open experiment with the fewest worlds in flight, so that threads speculate on one experiment only
+/// when no other is open, and for all others that are about to see the same world of the same regime.
+pub(super) fn next_job(experiments: &mut [Experiment]) -> Option<Job> {
     for experiment in experiments.iter_mut() {
         while experiment.outcomes.contains_key(&experiment.next) {
             experiment.next += 1;
         }
     }
-    let open = experiments
-        .iter_mut()
-        .enumerate()
-        .filter(|(_, e)| e.open() && e.next < e.allowed);
-    let (index, experiment) = open.min_by_key(|(_, e)| e.in_flight)?;
-    let world = experiment.next;
-    experiment.in_flight += 1;
-    experiment.next += 1;
-    Some((index, world))
+    let open = |e: &Experiment| e.open() && e.next < e.allowed;
+    let candidates = experiments.iter().filter(|e| open(e));
+    let first = candidates.min_by_key(|e| e.in_flight)?;
+    let (world, draws) = (first.next, first.procedure.test_draws);
+    let shares = |e: &Experiment| {
+        e.next == world && e.regime == first.regime && e.procedure.test_draws == draws
+    };
+    let sharing = (experiments.iter().enumerate()).filter(|(_, e)| open(e) && shares(e));
+    let job = Job {
+        regime: first.regime.clone(),
+        draws,
+        world,
+        experiments: sharing.map(|(index, _)| index).collect(),
+    };
+    for index in &job.experiments {
+        experiments[*index].in_flight += 1;
+        experiments[*index].next += 1;
+    }
+    Some(job)
 }

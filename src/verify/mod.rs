@@ -1,12 +1,14 @@
 //! Deciding theorems: which worlds to train, and when the evidence suffices.
 //!
-//! Theorems that share a regime share their worlds. Each claim is watched world by world, in the order of
+//! A theorem, and each of its negative controls, is an experiment: worlds of one regime and procedure. Experiments of one regime share the
+//! networks of their worlds. Each claim is watched world by world, in the order of
 //! the worlds' indices whatever the order in which threads finish them, so a verdict does not depend on
 //! the number of threads; an experiment stops when all its claims are settled or its budget is spent.
 
 mod error;
 mod experiment;
 mod plan;
+mod training;
 mod watch;
 
 pub use error::VerifyError;
@@ -15,14 +17,10 @@ pub use plan::{Plan, key};
 pub use watch::Finding;
 
 use crate::allocation::{Standing, deal};
-use crate::procedure::run_world;
-use crate::record::{Kept, Record, WorldRecord, Worlds};
-use crate::seed::WorldSeed;
+use crate::record::{Kept, Record, Worlds};
 use crate::statistics::Verdict;
-use experiment::next_world;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
 use watch::{Watch, finding};
 
 /// What a run reports.
@@ -171,80 +169,10 @@ impl Plan {
             listen(Event::Kept { experiment });
         }
         while more {
-            self.train(&mut experiments, record, threads, listen)?;
+            training::train(self.seed, &mut experiments, record, threads, listen)?;
             more = self.begin_round(&mut experiments);
         }
         Ok(self.report(&experiments))
-    }
-
-    /// Trains what a round lacks.
-    fn train(
-        &self,
-        experiments: &mut [Experiment],
-        record: &mut Record,
-        threads: usize,
-        listen: &(dyn Fn(Event) + Sync),
-    ) -> Result<(), VerifyError> {
-        let state = Mutex::new((experiments, record, None::<VerifyError>));
-        let lock = || state.lock().unwrap_or_else(PoisonError::into_inner);
-        let work = || {
-            loop {
-                let (index, world, regime, procedure) = {
-                    let mut guard = lock();
-                    if guard.2.is_some() {
-                        return;
-                    }
-                    let Some((index, world)) = next_world(guard.0) else {
-                        return;
-                    };
-                    let experiment = &guard.0[index];
-                    listen(Event::Started { experiment, world });
-                    (
-                        index,
-                        world,
-                        experiment.regime.clone(),
-                        experiment.procedure.clone(),
-                    )
-                };
-                let outcome = run_world(
-                    &regime,
-                    &procedure,
-                    WorldSeed {
-                        experiment: self.seed,
-                        world,
-                    },
-                );
-                let mut guard = lock();
-                let (experiments, record, failure) = &mut *guard;
-                if failure.is_some() {
-                    return; // nothing is written behind a line that may be torn
-                }
-                let experiment = &mut experiments[index];
-                experiment.in_flight -= 1;
-                let keep = || {
-                    let line = WorldRecord {
-                        experiment: experiment.key.clone(),
-                        world,
-                        outcome: outcome?,
-                    };
-                    record.append(&line)?;
-                    experiment.outcomes.insert(world, line.outcome);
-                    experiment.observe();
-                    Ok(())
-                };
-                match keep() {
-                    Ok(()) => listen(Event::Finished { experiment, world }),
-                    Err(error) => *failure = Some(error),
-                }
-            }
-        };
-        std::thread::scope(|scope| {
-            for _ in 0..threads.max(1) {
-                scope.spawn(work);
-            }
-        });
-        let (_, _, failure) = state.into_inner().unwrap_or_else(PoisonError::into_inner);
-        failure.map_or(Ok(()), Err)
     }
 
     fn report(&self, experiments: &[Experiment]) -> Report {

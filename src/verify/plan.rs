@@ -82,9 +82,6 @@ impl Plan {
                 }
             }
         }
-        for experiment in &mut experiments {
-            experiment.key = key(&(&experiment.regime, &experiment.procedure));
-        }
         Ok(experiments)
     }
 
@@ -138,18 +135,13 @@ impl Plan {
     }
 }
 
-/// Adds an experiment, or its watches to one whose worlds serve both.
+/// Adds an experiment, or its watches to the one of the same worlds.
 fn enlist(experiments: &mut Vec<Experiment>, new: Experiment) {
-    let shared = experiments.iter_mut().find_map(|e| {
-        let same = e.budget == new.budget && e.regime == new.regime;
-        let merged = e.procedure.merged(&new.procedure).filter(|_| same)?;
-        Some((e, merged))
-    });
-    match shared {
-        Some((experiment, merged)) => {
-            experiment.procedure = merged;
-            experiment.title = format!("{}, {}", experiment.title, new.title);
-            experiment.watches.extend(new.watches);
+    match experiments.iter_mut().find(|e| e.key == new.key) {
+        Some(same) => {
+            same.title = format!("{}, {}", same.title, new.title);
+            same.budget = same.budget.max(new.budget);
+            same.watches.extend(new.watches);
         }
         None => experiments.push(new),
     }

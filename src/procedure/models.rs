@@ -1,0 +1,224 @@
+//! The models of one world: trained when a procedure first asks for them, kept for the others.
+
+use super::Procedure;
+use super::lottery::predicted_views;
+use super::quantities::{ModelRow, Outcome, WorldOutcome};
+use super::world::{World, add, network_index};
+use crate::engine::overlap::Trained;
+use crate::engine::{Start, train};
+use crate::evaluation::{Draws, Evaluation};
+use crate::objective::{Distillation, Objective};
+use crate::random_features::{
+    self, RandomFeatureError, RandomFeatureRegime, RandomFeatures, growth::Growth,
+};
+use crate::regime::Regime;
+use crate::seed::WorldSeed;
+use std::collections::BTreeMap;
+
+/// The models of one world. Procedures that have models in common find them trained.
+pub struct Models {
+    world: World,
+    members: Vec<Member>,
+    joint: Vec<(usize, ModelRow)>,
+    students: Vec<(Student, ModelRow)>,
+    random_features: Vec<(RandomFeatures, Result<Measured, RandomFeatureError>)>,
+}
+
+type Measured = BTreeMap<String, f64>;
+
+/// A network trained alone.
+struct Member {
+    network: Trained<f32>,
+    predicted: Vec<Option<usize>>,
+    tested: Tested,
+}
+
+/// A network on the test inputs.
+struct Tested {
+    logits: Vec<f32>,
+    evaluation: Evaluation,
+}
+
+/// What a student is, within its world.
+#[derive(PartialEq)]
+struct Student {
+    spec: Distillation,
+    teachers: Vec<usize>,
+    index: u64,
+    swap_views: bool,
+}
+
+/// What was found for `key` before, or is found now.
+fn kept<K: PartialEq, V>(known: &mut Vec<(K, V)>, key: K, find: impl FnOnce(&K) -> V) -> &V {
+    let place = known.iter().position(|(k, _)| *k == key);
+    let place = place.unwrap_or_else(|| {
+        let value = find(&key);
+        known.push((key, value));
+        known.len() - 1
+    });
+    &known[place].1
+}
+
+impl Models {
+    /// Draws the data of a world; nothing is trained yet.
+    pub fn new(regime: &Regime, draws: Draws, seed: WorldSeed) -> Self {
+        Self {
+            world: World::new(regime, draws, seed),
+            members: Vec::new(),
+            joint: Vec::new(),
+            students: Vec::new(),
+            random_features: Vec::new(),
+        }
+    }
+
+    /// What a valid procedure measures in this world, whatever other procedures have been asked for before. Its test draws are those
+    /// of the world.
+    ///
+    /// # Errors
+    /// If a read-out over random features cannot be solved.
+    pub fn outcome(&mut self, procedure: &Procedure) -> Result<WorldOutcome, RandomFeatureError> {
+        let mut outcome = match procedure.members {
+            0 => WorldOutcome::default(),
+            _ => self.networks(procedure),
+        };
+        if let Some(model) = &procedure.random_features {
+            let measured = kept(&mut self.random_features, model.clone(), |model| {
+                random_feature_models(&self.world, model)
+            });
+            outcome.quantities.extend(measured.clone()?);
+        }
+        Ok(outcome)
+    }
+
+    fn networks(&mut self, procedure: &Procedure) -> WorldOutcome {
+        let Self { world, members, .. } = self;
+        // What starts alike ends alike.
+        let networks: Vec<usize> = match procedure.shared_initialisation {
+            true => vec![0; procedure.members],
+            false => (0..procedure.members).collect(),
+        };
+        while networks.iter().any(|index| *index >= members.len()) {
+            members.push(Member::train(world, members.len() as u64));
+        }
+        let mut outcome = Outcome::default();
+        let mut sum_of_logits: Vec<f32> = Vec::new();
+        for (index, member) in networks.iter().map(|l| &members[*l]).enumerate() {
+            // The noise of the test inputs is a copy's own.
+            let copy = (networks[index] != index)
+                .then(|| Tested::of(world, &member.network, index as u64));
+            let tested = copy.as_ref().unwrap_or(&member.tested);
+            outcome.lottery.observe(
+                &world.regime,
+                &member.network,
+                &tested.evaluation,
+                &member.predicted,
+            );
+            outcome.add("single", ModelRow::of(&member.network, &tested.evaluation));
+            add(&mut sum_of_logits, &tested.logits);
+        }
+        let of_ensemble = networks.iter().map(|l| &members[*l].network);
+        outcome.ensemble(world, &sum_of_logits, of_ensemble);
+
+        if procedure.joint_networks > 0 {
+            let row = kept(&mut self.joint, procedure.joint_networks, |networks| {
+                train_jointly(world, *networks)
+            });
+            outcome.add("joint", row.clone());
+        }
+        let mut distil = |role, spec: &Distillation, teachers: &[usize], index, swap_views| {
+            let student = Student {
+                spec: spec.clone(),
+                teachers: teachers.to_vec(),
+                index,
+                swap_views,
+            };
+            let row = kept(&mut self.students, student, |student| {
+                let teachers = student.teachers.iter().map(|l| &members[*l].network);
+                let (network, evaluation) = world.distil(spec, teachers, index, swap_views);
+                ModelRow::of(&network, &evaluation)
+            });
+            outcome.add(role, row.clone());
+        };
+        for (role, spec) in [
+            ("distilled", &procedure.distillation),
+            ("label_distilled", &procedure.label_distillation),
+        ] {
+            if let Some(spec) = spec {
+                distil(role, spec, &networks, network_index::DISTILLED, false);
+            }
+        }
+        if let Some(spec) = &procedure.self_distillation {
+            let index = match procedure.student_starts_as_teacher {
+                true => 0,
+                false => network_index::SELF_DISTILLED,
+            };
+            distil("self_distilled", spec, &networks[..1], index, false);
+            if procedure.antithetic {
+                distil("self_distilled", spec, &networks[..1], index, true);
+            }
+        }
+        outcome.finish(world.data.samples.len())
+    }
+}
+
+impl Member {
+    fn train(world: &World, index: u64) -> Self {
+        let start = world.initial(index);
+        let predicted = predicted_views(&world.regime, &world.data, &start);
+        let network = world.train_alone(start, None);
+        Self {
+            predicted,
+            tested: Tested::of(world, &network, index),
+            network,
+        }
+    }
+}
+
+impl Tested {
+    fn of(world: &World, network: &Trained<f32>, index: u64) -> Self {
+        let logits = world.test_logits(&world.regime, network, index);
+        Self {
+            evaluation: world.score(&logits),
+            logits,
+        }
+    }
+}
+
+/// Trains so many networks as one sum: as one network of as many neurons.
+fn train_jointly(world: &World, networks: usize) -> ModelRow {
+    let mut wide = world.regime.clone();
+    wide.network.neurons_per_class *= networks;
+    let start = Start::draw(&wide, &world.data, world.seed, network_index::JOINT);
+    let objective = Objective::cross_entropy(wide.data.classes);
+    let steps = wide.training.steps;
+    let network = train(
+        &wide,
+        &world.data,
+        world.seed,
+        start,
+        &objective,
+        steps,
+        None,
+    );
+    let logits = world.test_logits(&wide, &network, network_index::JOINT);
+    ModelRow::of(&network, &world.score(&logits))
+}
+
+fn random_feature_models(
+    world: &World,
+    model: &RandomFeatures,
+) -> Result<Measured, RandomFeatureError> {
+    let regime = RandomFeatureRegime {
+        data: world.regime.data.clone(),
+        model: model.clone(),
+    };
+    let mut found = random_features::run_world(&regime, world.seed)?;
+    if !model.growth.is_empty() {
+        found.extend(Growth::of_world(&regime, world.seed, &model.growth)?.quantities());
+    }
+    // A ratio without a denominator is not a measurement: it is left out, and a claim on it is refused.
+    let measured = found.into_iter().filter(|(_, value)| value.is_finite());
+    Ok(measured
+        .map(|(name, value)| (format!("random_features.{name}"), value))
+        .collect())
+}
