@@ -37,7 +37,7 @@
 //! | 60 % zeros, else Poisson(4)/160 | 0.05 / 0.0042 | 1.99 / 9.83 | 1.36 / 4.64 |
 //!
 //! So: for normal-like worlds any `scale` up to their standard deviation; for counts near a small bound, their standard deviation at the bound
-//! (0.01 for lost cells among 100 to 200 and the bound 0.01); where losses come in clusters, *twice* that (`tests/library/statistics.rs` checks all three).
+//! (0.01 for lost cells among 100 to 200 and the bound 0.01); where losses come in clusters, *twice* that (`tests/suite/statistics.rs` checks all three).
 //! The cost at level 0.0042 is four worlds: Poisson(0.4)/160 is confirmed after 20 worlds instead of 16.
 //!
 //! **What it cannot see.** A rare jump that has not happened yet: if one world in a hundred has error 1 and the others 0, the mean is 0.01

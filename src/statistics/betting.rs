@@ -121,7 +121,7 @@ impl HedgedBetting {
             self.range.contains(value),
             "observation",
             value,
-            format!("in {}", self.range),
+            format_args!("in {}", self.range),
         )?;
         let x = self.scaled(value);
         self.above.observe(x);

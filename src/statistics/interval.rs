@@ -101,7 +101,7 @@ pub fn clopper_pearson(
         successes <= trials,
         "successes",
         successes,
-        format!("in [0, {trials}]"),
+        format_args!("in [0, {trials}]"),
     )?;
     require_confidence(confidence)?;
     let tail = 0.5 * (1.0 - confidence);

@@ -121,7 +121,7 @@ impl Sequence {
             band.ends().count() > 0,
             "band",
             band,
-            format!("narrower than the range {range}"),
+            format_args!("narrower than the range {range}"),
         )?;
         let sides = band.sides();
         let process = match method {

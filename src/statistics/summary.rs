@@ -41,7 +41,7 @@ impl Summary {
             value.abs() <= LARGEST,
             "observation",
             value,
-            format!("finite, in ±{LARGEST:e}"),
+            format_args!("finite, in ±{LARGEST:e}"),
         )?;
         self.count += 1;
         let before = value - self.mean;

@@ -11,7 +11,7 @@ use std::path::Path;
 use std::time::Duration;
 use tempfile::TempDir;
 
-const SMALL: &str = include_str!("fixtures/small.toml");
+const SMALL: &str = include_str!("../fixtures/small.toml");
 
 fn multiview() -> Command {
     Command::cargo_bin("multiview").expect("the program is built")
@@ -200,7 +200,7 @@ fn bad_theorem_files_are_refused_with_line_and_field() {
 
 #[test]
 fn bad_sweeps_of_theorem_files_are_refused() {
-    let file = include_str!("../theorems/concentration.toml");
+    let file = include_str!("../../theorems/concentration.toml");
     for (from, to, expected) in [
         ("[8, 16, 32, 64]", "[8, 16]", "at least three"),
         ("[8, 16, 32, 64]", "[8, 8, 32, 64]", "each value once"),
@@ -267,6 +267,46 @@ fn the_report_does_not_depend_on_threads() {
     }
     assert_eq!(reports[0], reports[1]);
     assert_eq!(reports[0], reports[2]);
+}
+
+/// Worlds of one regime and procedure are one experiment, whoever asks for them, and each claim sees as many as its own file allows.
+#[test]
+fn a_copied_theorem_trains_no_world_again() {
+    let folder = folder();
+    let never = "band = { upper = 0.2 }\nscale = 1000.0"; // too wide a prior for any verdict
+    let open = SMALL.replace("band = { upper = 0.2 }", never);
+    let first = file(&folder, &open.replace("worlds = 24", "worlds = 12"));
+    let copy = folder.path().join("copy.toml");
+    fs::write(&copy, open.replace("\"small\"", "\"copy\"")).expect("written");
+    let (record, report) = (folder.path().join("record"), folder.path().join("report"));
+    multiview()
+        .args(["verify", "--file", &first, "--file"])
+        .arg(&copy)
+        .arg("--record")
+        .arg(&record)
+        .arg("--json")
+        .arg(&report)
+        .assert()
+        .code(3);
+    let report = json(&report);
+    let worlds = |theorem: &str| {
+        let of = |f: &&Value| {
+            f["theorem"] == theorem && f["claim"] == "fitted" && f["control"].is_null()
+        };
+        let findings = report["findings"].as_array().expect("findings");
+        let finding = findings.iter().find(of).expect("a finding");
+        finding["estimate"]["worlds"].as_u64().expect("a count")
+    };
+    assert_eq!((worlds("small"), worlds("copy")), (12, 24));
+    let text = fs::read_to_string(record.join("worlds.jsonl")).expect("a record");
+    let lines: Vec<Value> = (text.lines())
+        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .collect();
+    let distinct: BTreeSet<String> = (lines.iter())
+        .map(|line| format!("{} {}", line["experiment"], line["world"]))
+        .collect();
+    assert_eq!(distinct.len(), lines.len());
+    assert!(lines.len() < 2 * 24, "{} lines", lines.len());
 }
 
 /// Leaves in a finished record the worlds that count.

@@ -1,0 +1,20 @@
+//! Every test but the theorems: what the library promises, part by part, and the program as its users meet it. One program, so that
+//! the engines are compiled for `f64` once, and what waits for a cluster waits beside what computes.
+
+mod activation;
+mod browser;
+mod cli;
+mod data;
+mod dense;
+mod explore;
+mod gradients;
+mod multirate;
+mod objectives;
+mod procedures;
+mod random_features;
+mod report;
+mod slurm;
+mod small;
+mod snapshots;
+mod statistics;
+mod symmetries;
