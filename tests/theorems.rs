@@ -1,7 +1,7 @@
 //! Every theorem file, and every negative control in it, as a test of its own: `cargo test ensemble` runs
 //! the theorem `ensemble` and its controls.
 //!
-//! Theorems that share a regime share their worlds, so the selected ones are decided in one run, on the
+//! Theorems that share a regime share the networks of their worlds, so the selected ones are decided in one run, on the
 //! quick profile and a fixed seed, when the first of them is asked for.
 
 use libtest_mimic::{Arguments, Failed, Trial};

@@ -50,7 +50,7 @@ impl<'a> Live<'a> {
         let (Event::Kept { experiment }
         | Event::Started { experiment, .. }
         | Event::Finished { experiment, .. }) = event;
-        let key = &experiment.key;
+        let key = &experiment.title;
         if let Event::Started { .. } = event {
             *state.in_flight.entry(key.clone()).or_default() += 1;
         } else {
@@ -60,7 +60,7 @@ impl<'a> Live<'a> {
             let findings: Vec<Finding> = experiment.findings().collect();
             if let Event::Finished { world, .. } = event {
                 if let Some(worlds) = state.in_flight.get_mut(key) {
-                    *worlds -= 1;
+                    *worlds = worlds.saturating_sub(1); // a world of another cell with the same regime and procedure may count for this one
                 }
                 if self.bar.is_hidden() {
                     let claims: Vec<String> = findings.iter().map(one_line).collect();

@@ -214,7 +214,7 @@ impl Progress {
             .lines
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
-        let bar = lines.entry(experiment.key.clone()).or_insert_with(|| {
+        let bar = lines.entry(experiment.title.clone()).or_insert_with(|| {
             let style = ProgressStyle::with_template("{spinner} {prefix} {bar:20} {pos}/{len} worlds {elapsed} (at most {eta} left) {wide_msg}");
             let bar = self.bars.add(ProgressBar::new(experiment.budget));
             bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));

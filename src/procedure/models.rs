@@ -18,6 +18,7 @@ use std::collections::BTreeMap;
 /// The models of one world. Procedures that have models in common find them trained.
 pub struct Models {
     world: World,
+    draws: Draws,
     members: Vec<Member>,
     joint: Vec<(usize, ModelRow)>,
     students: Vec<(Student, ModelRow)>,
@@ -64,6 +65,7 @@ impl Models {
     pub fn new(regime: &Regime, draws: Draws, seed: WorldSeed) -> Self {
         Self {
             world: World::new(regime, draws, seed),
+            draws,
             members: Vec::new(),
             joint: Vec::new(),
             students: Vec::new(),
@@ -71,12 +73,15 @@ impl Models {
         }
     }
 
-    /// What a valid procedure measures in this world, whatever other procedures have been asked for before. Its test draws are those
-    /// of the world.
+    /// What a valid procedure measures in this world, whatever other procedures have been asked for before.
     ///
     /// # Errors
     /// If a read-out over random features cannot be solved.
+    ///
+    /// # Panics
+    /// If the procedure's test draws are not those of the world.
     pub fn outcome(&mut self, procedure: &Procedure) -> Result<WorldOutcome, RandomFeatureError> {
+        assert_eq!(procedure.test_draws, self.draws, "another test set");
         let mut outcome = match procedure.members {
             0 => WorldOutcome::default(),
             _ => self.networks(procedure),
@@ -134,7 +139,8 @@ impl Models {
             };
             let row = kept(&mut self.students, student, |student| {
                 let teachers = student.teachers.iter().map(|l| &members[*l].network);
-                let (network, evaluation) = world.distil(spec, teachers, index, swap_views);
+                let (network, evaluation) =
+                    world.distil(&student.spec, teachers, student.index, student.swap_views);
                 ModelRow::of(&network, &evaluation)
             });
             outcome.add(role, row.clone());

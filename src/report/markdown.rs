@@ -199,19 +199,31 @@ fn regimes(main: &Evidence) -> String {
         "\n## The same quantities in every regime\n\nMeans over worlds. No one regime serves all claims at this size: weak features of other \
          classes keep ties away, strong ones carry the dark knowledge.\n\n| regime of | K | {titles} |\n|---|---|---|---|---|---|---|---|---|\n"
     );
-    for theorem in &main.report.plan.theorems {
-        if theorem.procedure.members == 0 || theorem.sweep.is_some() {
-            continue;
-        }
+    let theorems = main.report.plan.theorems.iter();
+    let mut rest: Vec<&Theorem> = theorems
+        .filter(|t| t.procedure.members > 0 && t.sweep.is_none())
+        .collect();
+    while let Some(first) = rest.first().copied() {
+        let same = |t: &&Theorem| {
+            t.regime == first.regime && t.procedure.members == first.procedure.members
+        };
+        let (row, others): (Vec<_>, Vec<_>) = rest.into_iter().partition(same);
+        rest = others;
+        // Theorems of one regime have worlds in common: where several measure a quantity, the one with most of them is read.
         let cells = QUANTITIES.map(|(quantity, _)| {
-            main.mean(&theorem.name, quantity)
+            let worlds = |t: &&Theorem| main.own(&t.name, quantity).len();
+            let most = row.iter().copied().max_by_key(worlds);
+            most.and_then(|t| main.mean(&t.name, quantity))
                 .map_or("—".into(), |x| format!("{x:.3}"))
         });
+        let names = row
+            .iter()
+            .map(|t| format!("[{0}](theorems/{0}.md)", t.name));
         let _ = writeln!(
             out,
-            "| [{0}](theorems/{0}.md) | {1} | {2} |",
-            theorem.name,
-            theorem.procedure.members,
+            "| {} | {} | {} |",
+            names.collect::<Vec<_>>().join(", "),
+            first.procedure.members,
             cells.join(" | ")
         );
     }

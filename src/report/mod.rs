@@ -85,11 +85,16 @@ impl Evidence {
             .collect()
     }
 
+    /// A quantity in each world of a theorem's own regime, if it is measured there.
+    fn own(&self, theorem: &str, quantity: &str) -> Vec<f64> {
+        let mut findings = self.report.findings.iter();
+        let own = findings.find(|f| f.theorem == theorem && f.control.is_none());
+        own.map_or(Vec::new(), |own| self.values(own, quantity))
+    }
+
     /// Mean of a quantity over the worlds of a theorem's own regime.
     pub fn mean(&self, theorem: &str, quantity: &str) -> Option<f64> {
-        let mut findings = self.report.findings.iter();
-        let own = findings.find(|f| f.theorem == theorem && f.control.is_none())?;
-        let values = self.values(own, quantity);
+        let values = self.own(theorem, quantity);
         let count = values.len() as f64;
         (count > 0.0).then(|| values.iter().sum::<f64>() / count)
     }

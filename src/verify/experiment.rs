@@ -3,7 +3,6 @@
 use super::plan::key;
 use super::watch::{Finding, Process, Watch, finding};
 use crate::allocation::Standing;
-use crate::evaluation::Draws;
 use crate::procedure::{Procedure, WorldOutcome};
 use crate::regime::Regime;
 use crate::statistics::Verdict;
@@ -21,10 +20,13 @@ pub struct Experiment {
     pub budget: u64,
     /// Worlds that it may see in the present round: all of its budget, unless there is a total.
     pub(super) allowed: u64,
+    /// The same number for experiments of one regime and as many test draws: they share the models of their worlds.
+    pub(super) group: usize,
     pub(super) regime: Regime,
     pub(super) procedure: Procedure,
     pub(super) watches: Vec<Watch>,
     pub(super) outcomes: BTreeMap<u64, WorldOutcome>,
+    /// Worlds being trained for it.
     pub(super) in_flight: u64,
     next: u64,
     /// Worlds that count: the prefix that the claims have seen.
@@ -35,6 +37,7 @@ pub struct Experiment {
 impl Experiment {
     pub(super) fn new(
         title: String,
+        group: usize,
         Setting { regime, procedure }: Setting,
         budget: u64,
         watches: Vec<Watch>,
@@ -44,6 +47,7 @@ impl Experiment {
             title,
             budget,
             allowed: 0,
+            group,
             regime,
             procedure,
             watches,
@@ -59,13 +63,13 @@ impl Experiment {
     /// for the whole budget, unless a world has broken it.
     pub fn settled(&self) -> bool {
         let alone = self.alone();
-        let settled = |w: &Watch| match &w.process {
-            Process::Inference(sequence) => sequence.verdict() != Verdict::Undecided,
-            Process::Every { broken_after, .. } => !alone || broken_after.is_some(),
-            Process::Point(_) => false,
-            Process::Undecidable { .. } => true,
-        };
-        self.seen > 0 && (self.watches.iter()).all(|w| self.seen >= w.budget || settled(w))
+        self.seen > 0
+            && self.watches.iter().all(|w| match &w.process {
+                Process::Inference(sequence) => sequence.verdict() != Verdict::Undecided,
+                Process::Every { broken_after, .. } => !alone || broken_after.is_some(),
+                Process::Point(_) => self.seen >= self.budget,
+                Process::Undecidable { .. } => true,
+            })
     }
 
     /// Whether no claim but those on every world can decide when there are enough.
@@ -85,14 +89,13 @@ impl Experiment {
 
     pub(super) fn standing(&self) -> Standing {
         let needs = |watch: &Watch| match &watch.process {
-            _ if self.seen >= watch.budget => 0,
             Process::Inference(sequence) if sequence.verdict() == Verdict::Undecided => {
                 let forecast = sequence.estimate().worlds_needed;
                 forecast.map_or(u64::MAX, |worlds| worlds.saturating_sub(self.seen))
             }
             Process::Inference(_) | Process::Undecidable { .. } => 0,
             Process::Every { .. } if !self.alone() => 0,
-            Process::Every { .. } | Process::Point(_) => watch.budget - self.seen,
+            Process::Every { .. } | Process::Point(_) => self.budget - self.seen,
         };
         Standing {
             seen: self.seen,
@@ -127,40 +130,80 @@ impl Experiment {
     }
 }
 
-/// A world, and the experiments it is trained for: they share its models.
-pub(super) struct Job {
-    pub(super) regime: Regime,
-    pub(super) draws: Draws,
+/// World `world` of the experiments of group `group`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Shared {
+    pub(super) group: usize,
     pub(super) world: u64,
-    /// Their places.
-    pub(super) experiments: Vec<usize>,
 }
 
-/// What to train next: for the open experiment with the fewest worlds in flight, so that threads speculate on one experiment only
-/// when no other is open, and for all others that are about to see the same world of the same regime.
-pub(super) fn next_job(experiments: &mut [Experiment]) -> Option<Job> {
+/// The experiment to train a world for next, and the world. For a thread that holds the models of a world, that is one that needs the
+/// same world, if there is one. Else it is the open experiment with the fewest worlds in flight, so that threads speculate on one
+/// experiment only when no other is open; a world of which another thread holds the models comes last. Experiments of a group that
+/// lag behind come first, so that they share again.
+pub(super) fn next_world(
+    experiments: &mut [Experiment],
+    own: Option<Shared>,
+    held: &[Shared],
+) -> Option<(usize, Shared)> {
     for experiment in experiments.iter_mut() {
         while experiment.outcomes.contains_key(&experiment.next) {
             experiment.next += 1;
         }
     }
-    let open = |e: &Experiment| e.open() && e.next < e.allowed;
-    let candidates = experiments.iter().filter(|e| open(e));
-    let first = candidates.min_by_key(|e| e.in_flight)?;
-    let (world, draws) = (first.next, first.procedure.test_draws);
-    let shares = |e: &Experiment| {
-        e.next == world && e.regime == first.regime && e.procedure.test_draws == draws
+    let open = || {
+        let open = |e: &Experiment| e.open() && e.next < e.allowed;
+        (experiments.iter().enumerate()).filter(move |(_, e)| open(e))
     };
-    let sharing = (experiments.iter().enumerate()).filter(|(_, e)| open(e) && shares(e));
-    let job = Job {
-        regime: first.regime.clone(),
-        draws,
-        world,
-        experiments: sharing.map(|(index, _)| index).collect(),
+    let shared = |e: &Experiment| Shared {
+        group: e.group,
+        world: e.next,
     };
-    for index in &job.experiments {
-        experiments[*index].in_flight += 1;
-        experiments[*index].next += 1;
+    let same_world = open().find(|(_, e)| Some(shared(e)) == own);
+    let place = |e: &Experiment| (held.contains(&shared(e)), e.in_flight);
+    let (index, _) = same_world.or_else(|| {
+        let (_, first) = open().min_by_key(|(_, e)| place(e))?;
+        let level = |e: &Experiment| e.group == first.group && place(e).0 == place(first).0;
+        open().filter(|(_, e)| level(e)).min_by_key(|(_, e)| e.next)
+    })?;
+    let shared = shared(&experiments[index]);
+    experiments[index].in_flight += 1;
+    experiments[index].next += 1;
+    Some((index, shared))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::theorem::Theorem;
+
+    /// Open experiments, each of the given group and with as many worlds behind it.
+    fn experiments(of: &[(usize, u64)]) -> Vec<Experiment> {
+        let theorem = Theorem::embedded("ensemble").expect("it is shipped");
+        let open = |(place, (group, behind)): (usize, &(usize, u64))| Experiment {
+            key: place.to_string(),
+            allowed: 6,
+            outcomes: (0..*behind).map(|w| (w, WorldOutcome::default())).collect(),
+            ..Experiment::new(String::new(), *group, theorem.setting(), 6, Vec::new())
+        };
+        of.iter().enumerate().map(open).collect()
     }
-    Some(job)
+
+    #[test]
+    fn a_thread_serves_all_that_need_its_world_and_laggards_first() {
+        let mut all = experiments(&[(0, 4), (0, 3), (1, 0), (0, 3)]);
+        let shared = |group, world| Shared { group, world };
+        let mut next = |own: Option<Shared>, held: &[Shared]| next_world(&mut all, own, held);
+        let first = Some(shared(0, 3));
+        assert_eq!(next(None, &[]), Some((1, shared(0, 3))));
+        assert_eq!(next(first, &[shared(0, 3)]), Some((3, shared(0, 3))));
+        // Now all of the group are level.
+        assert_eq!(next(first, &[shared(0, 3)]), Some((0, shared(0, 4))));
+        let (held, own) = ([shared(0, 4)], Some(shared(0, 4)));
+        // Another thread finds another group, and then the next world.
+        assert_eq!(next(None, &held), Some((2, shared(1, 0))));
+        assert_eq!(next(None, &held), Some((0, shared(0, 5))));
+        assert_eq!(next(own, &held), Some((1, shared(0, 4))));
+        assert_eq!(next(own, &held), Some((3, shared(0, 4))));
+    }
 }

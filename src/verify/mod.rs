@@ -1,9 +1,9 @@
 //! Deciding theorems: which worlds to train, and when the evidence suffices.
 //!
-//! A theorem, and each of its negative controls, is an experiment: worlds of one regime and procedure. Experiments of one regime share the
-//! networks of their worlds. Each claim is watched world by world, in the order of
-//! the worlds' indices whatever the order in which threads finish them, so a verdict does not depend on
-//! the number of threads; an experiment stops when all its claims are settled or its budget is spent.
+//! A theorem, each of its negative controls, and each value of a sweep is an experiment: worlds of one regime and procedure. Experiments of
+//! one regime share the models of their worlds. Each claim is watched world by world, in the order of the worlds' indices whatever
+//! the order in which threads finish them, so a verdict depends neither on the number of threads nor on what else is decided in the run; an
+//! experiment stops when all its claims are settled or its budget is spent.
 
 mod error;
 mod experiment;
@@ -30,9 +30,9 @@ pub struct Report {
     pub plan: Plan,
     /// The findings, in the order of theorems, claims, controls.
     pub findings: Vec<Finding>,
-    /// Gradient steps taken in the worlds that count.
+    /// Gradient steps of the models in the worlds that count; of one that experiments share, once for each of them.
     pub steps: u64,
-    /// Worlds that count, over all experiments.
+    /// Worlds that count, over all experiments; those of one regime and procedure once.
     pub worlds: u64,
 }
 
@@ -183,11 +183,16 @@ impl Plan {
                 of_claim.push((watch, &experiment.key));
             }
         }
+        let mut distinct: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
+        for experiment in experiments {
+            let most = distinct.entry(&experiment.key).or_default();
+            *most = (*most).max((experiment.seen, experiment.steps));
+        }
         Report {
             plan: self.clone(),
             findings: watches.values().map(|of_claim| finding(of_claim)).collect(),
-            steps: experiments.iter().map(|e| e.steps).sum(),
-            worlds: experiments.iter().map(|e| e.seen).sum(),
+            steps: distinct.values().map(|(_, steps)| steps).sum(),
+            worlds: distinct.values().map(|(worlds, _)| worlds).sum(),
         }
     }
 }

@@ -75,10 +75,13 @@ impl Plan {
                         (Some(sweep), Some(at)) => format!("{title} ({} = {at})", sweep.path),
                         _ => title.clone(),
                     };
-                    enlist(
-                        &mut experiments,
-                        Experiment::new(title, setting.with(&value.set)?, budget, watches),
-                    );
+                    let setting = setting.with(&value.set)?;
+                    let (regime, draws) = (&setting.regime, setting.procedure.test_draws);
+                    let same =
+                        |e: &Experiment| e.regime == *regime && e.procedure.test_draws == draws;
+                    let group = experiments.iter().find(|e| same(e));
+                    let group = group.map_or(experiments.len(), |e| e.group);
+                    experiments.push(Experiment::new(title, group, setting, budget, watches));
                 }
             }
         }
@@ -132,18 +135,6 @@ impl Plan {
             claim.profile.is_none_or(|p| p == profile)
                 && control.is_none_or(|c| c.refutes.contains(&claim.name))
         })
-    }
-}
-
-/// Adds an experiment, or its watches to the one of the same worlds.
-fn enlist(experiments: &mut Vec<Experiment>, new: Experiment) {
-    match experiments.iter_mut().find(|e| e.key == new.key) {
-        Some(same) => {
-            same.title = format!("{}, {}", same.title, new.title);
-            same.budget = same.budget.max(new.budget);
-            same.watches.extend(new.watches);
-        }
-        None => experiments.push(new),
     }
 }
 

@@ -57,8 +57,6 @@ pub(super) struct Watch {
     control: Option<String>,
     claim: Claim,
     alpha: f64,
-    /// Most worlds that it may see.
-    pub(super) budget: u64,
     /// The value of the swept parameter, for an exponent.
     at: Option<f64>,
     pub(super) process: Process,
@@ -122,17 +120,13 @@ impl Watch {
             control,
             claim: claim.clone(),
             alpha,
-            budget,
             at,
             process,
         })
     }
 
-    /// Shows the claim the next world, number `world`, if it may see so many.
+    /// Shows the claim the next world, number `world`.
     pub(super) fn observe(&mut self, outcome: &WorldOutcome, world: u64) {
-        if world >= self.budget {
-            return;
-        }
         if let Process::Undecidable { worlds, .. } = &mut self.process {
             *worlds += 1;
             return;
