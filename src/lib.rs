@@ -81,7 +81,7 @@
 //! | [`network`], [`objective`] | smoothed ReLU; cross-entropy, tempered logits and the distillation pushes |
 //! | [`engine`] | gradient descent: [`dense`](engine::dense) in `R^d`; its limit `d → ∞`, at one rate ([`reference`](engine::reference)) and two ([`multirate`](engine::multirate)) |
 //! | [`evaluation`] | test inputs, and errors by (class, view) with their Monte-Carlo error |
-//! | [`procedure`] | what a world trains (single models, ensemble, students), its lotteries and the quantities measured |
+//! | [`procedure`] | what a world trains (single models, ensemble, students), once for all that ask for it; its lotteries and the quantities measured |
 //! | [`random_features`] | read-outs over features that are never trained |
 //! | [`statistics`] | intervals, confidence sequences, verdicts, the error budget |
 //! | [`allocation`] | a total of worlds, dealt out where a verdict is near |

@@ -11,7 +11,7 @@ use multiview::verify::{Finding, Plan, Report};
 use std::path::Path;
 use std::sync::{Arc, LazyLock};
 
-/// The seed of `reports/records/quick-44`; not used in choosing any regime.
+/// The seed of `reports/records/quick-44`; not used in choosing a regime, a claim or a theorem's budget.
 const SEED: u64 = 44;
 
 type Decided =
