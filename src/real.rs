@@ -34,6 +34,35 @@ pub(crate) fn lane_sum<R: Real>(x: Lanes<R>) -> R {
     across(x, |a, b| a + b)
 }
 
+/// [`lane_sum`] of eight rows at once, each in the same order: three rounds of adding two vectors, which are put together from the rows'
+/// halves, quarters and eighths, so that no round leaves a lane idle.
+#[inline(always)]
+pub(crate) fn lane_sums<R: Real>(rows: &[Lanes<R>; LANES]) -> Lanes<R> {
+    let add = |a: Lanes<R>, b: Lanes<R>| each(|l| a[l] + b[l]);
+    let halves = |a: Lanes<R>, b: Lanes<R>| {
+        add(
+            [a[0], a[1], a[2], a[3], b[0], b[1], b[2], b[3]],
+            [a[4], a[5], a[6], a[7], b[4], b[5], b[6], b[7]],
+        )
+    };
+    let quarters = |a: Lanes<R>, b: Lanes<R>| {
+        add(
+            [a[0], a[1], b[0], b[1], a[4], a[5], b[4], b[5]],
+            [a[2], a[3], b[2], b[3], a[6], a[7], b[6], b[7]],
+        )
+    };
+    let eighths = |a: Lanes<R>, b: Lanes<R>| {
+        add(
+            [a[0], a[2], b[0], b[2], a[4], a[6], b[4], b[6]],
+            [a[1], a[3], b[1], b[3], a[5], a[7], b[5], b[7]],
+        )
+    };
+    eighths(
+        quarters(halves(rows[0], rows[4]), halves(rows[1], rows[5])),
+        quarters(halves(rows[2], rows[6]), halves(rows[3], rows[7])),
+    )
+}
+
 /// The larger of two numbers; `b` if they cannot be compared.
 #[inline(always)]
 pub(crate) fn larger<R: Real>(a: R, b: R) -> R {
@@ -122,6 +151,14 @@ impl Real for f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn rows_are_summed_in_the_order_of_one() {
+        let rows: [Lanes<f32>; LANES] = std::array::from_fn(|r| {
+            std::array::from_fn(|l| (1.1 * r as f32 + 0.7).powi(3 * l as i32 - 9))
+        });
+        assert_eq!(lane_sums(&rows), each(|r| lane_sum(rows[r])));
+    }
 
     #[test]
     fn exponential_is_accurate_and_clamped() {

@@ -65,7 +65,7 @@ impl<R: Real> Pace<R> {
         } else if most < R::of(0.5) {
             self.interval = (2 * self.interval).min(longest);
         }
-        let steps = (self.interval - (step + n) % self.interval).min(left);
+        let steps = (self.interval - ((step + n) & (self.interval - 1))).min(left);
         self.next = step + steps;
         steps
     }

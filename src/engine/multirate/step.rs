@@ -4,7 +4,7 @@ use super::NEGLIGIBLE_RESIDUAL;
 use super::engine::Engine;
 use crate::engine::overlap::LANES;
 use crate::objective::{Fit, Present};
-use crate::real::{Lanes, Real, across, each, lane_sum, larger};
+use crate::real::{Lanes, Real, across, each, lane_sums, larger};
 use std::ops::Range;
 
 /// Samples evaluated side by side: what one waits for, sums across lanes and exponentials, hides behind the others.
@@ -104,11 +104,17 @@ impl<R: Real> Engine<'_, R> {
             }
             *place = sum;
         }
-        for (f, sums) in logits.iter_mut().zip(sums.as_chunks::<LANES>().0) {
-            *f = each(|l| lane_sum(sums[l]));
-        }
-        for f in &mut logits.as_flattened_mut()[track.present..] {
-            *f = R::neg_infinity();
+        let rows = sums.as_chunks::<LANES>().0;
+        for (v, (f, rows)) in logits.iter_mut().zip(rows).enumerate() {
+            let sums = lane_sums(rows);
+            let present = track.present as u32 - (v * LANES) as u32;
+            *f = each(|l| {
+                if (l as u32) < present {
+                    sums[l]
+                } else {
+                    R::neg_infinity()
+                }
+            });
         }
         work.batch.push(Evaluated {
             track: t,

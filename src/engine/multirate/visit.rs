@@ -3,7 +3,7 @@
 use super::engine::Engine;
 use crate::engine::overlap::{LANES, Layout};
 use crate::network::SmoothedRelu;
-use crate::real::{Real, across, each, larger};
+use crate::real::{Lanes, Real, across, each, larger};
 
 impl<R: Real> Engine<'_, R> {
     /// Pays the slow blocks that are due, or all, and promotes those that are slow no longer.
@@ -66,7 +66,8 @@ impl<R: Real> Engine<'_, R> {
                         &mut self.gradient[v * row..][block.clone()],
                         &mut self.state.noise[start + p * row..][block],
                     );
-                    if top > self.threshold {
+                    let over = each(|l| top[l] > self.threshold);
+                    if across(over, |a, b| a | b) {
                         self.promote(t, p, class);
                     }
                 }
@@ -87,7 +88,7 @@ impl<R: Real> Engine<'_, R> {
 }
 
 /// Pays a slow block of weight `z` what it is owed, its pulls on the feature and on the noise overlaps, at the slope
-/// half-way through its own growth; returns its largest pre-activation.
+/// half-way through its own growth; returns its pre-activations, the largest of each lane.
 #[inline(always)]
 pub(super) fn pay<R: Real, const CUBIC: bool>(
     activation: &SmoothedRelu<R>,
@@ -95,7 +96,7 @@ pub(super) fn pay<R: Real, const CUBIC: bool>(
     a: &[R],
     g: &mut [R],
     b: &mut [R],
-) -> R {
+) -> Lanes<R> {
     let mut top = [R::neg_infinity(); LANES];
     let a = a.as_chunks::<LANES>().0;
     let g = g.as_chunks_mut::<LANES>().0;
@@ -110,5 +111,5 @@ pub(super) fn pay<R: Real, const CUBIC: bool>(
         *b = each(|l| b[l] + noise_pull * slopes[l]);
         top = each(|l| larger(s[l], top[l]));
     }
-    across(top, larger)
+    top
 }
