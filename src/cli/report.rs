@@ -10,11 +10,12 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// The records behind the reports, the main one first: (name, profile, seed). No regime was tried on these seeds.
-const RECORDS: [(&str, Profile, u64); 4] = [
+const RECORDS: [(&str, Profile, u64); 5] = [
     ("full-47", Profile::Full, 47),
     ("quick-44", Profile::Quick, 44),
     ("quick-45", Profile::Quick, 45),
     ("quick-46", Profile::Quick, 46),
+    ("quick-49", Profile::Quick, 49),
 ];
 
 #[derive(Debug, clap::Args)]
