@@ -14,8 +14,9 @@ const BATCH: usize = 8;
 #[derive(Clone, Debug)]
 pub(crate) struct Normals {
     state: [Lanes<u32>; 4],
-    /// Pairs made and not yet given away, from number `next` on.
-    pairs: [[Lanes<f32>; 2]; BATCH],
+    /// First and second halves of the pairs made, not yet given away from number `next` on.
+    first: [Lanes<f32>; BATCH],
+    second: [Lanes<f32>; BATCH],
     next: usize,
     spare: Option<Lanes<f32>>,
 }
@@ -32,27 +33,11 @@ impl Normals {
         }
         Self {
             state,
-            pairs: [[[0.0; LANES]; 2]; BATCH],
+            first: [[0.0; LANES]; BATCH],
+            second: [[0.0; LANES]; BATCH],
             next: BATCH,
             spare: None,
         }
-    }
-
-    #[inline(always)]
-    fn bits(&mut self) -> Lanes<u32> {
-        let [a, b, c, d] = self.state;
-        let sum = each(|l| a[l].wrapping_add(d[l]));
-        let out = each(|l| sum[l].rotate_left(7).wrapping_add(a[l]));
-        let shifted = each(|l| b[l] << 9);
-        let c = each(|l| c[l] ^ a[l]);
-        let d = each(|l| d[l] ^ b[l]);
-        self.state = [
-            each(|l| a[l] ^ d[l]),
-            each(|l| b[l] ^ c[l]),
-            each(|l| c[l] ^ shifted[l]),
-            each(|l| d[l].rotate_left(11)),
-        ];
-        out
     }
 
     /// The next eight.
@@ -73,37 +58,49 @@ impl Normals {
         if self.next == BATCH {
             self.refill();
         }
-        let pair = self.pairs[self.next];
+        let pair = [self.first[self.next], self.second[self.next]];
         self.next += 1;
         pair
     }
 
     #[inline(always)]
     fn refill(&mut self) {
+        let mut state = self.state;
         let mut radii = [[0; LANES]; BATCH];
         let mut angles = [[0; LANES]; BATCH];
         for (radius, angle) in radii.iter_mut().zip(&mut angles) {
-            *radius = self.bits();
-            *angle = self.bits();
+            (state, *radius) = bits(state);
+            (state, *angle) = bits(state);
         }
-        let mut first = [[0.0; LANES]; BATCH];
-        let mut second = [[0.0; LANES]; BATCH];
+        self.state = state;
         let uniform = radii.as_flattened().iter().zip(angles.as_flattened());
-        let normal = first
-            .as_flattened_mut()
-            .iter_mut()
-            .zip(second.as_flattened_mut());
+        let first = self.first.as_flattened_mut().iter_mut();
+        let normal = first.zip(self.second.as_flattened_mut());
         for ((r, angle), (x, y)) in uniform.zip(normal) {
             let radius = radius(*r);
             let (sine, cosine) = sine_cosine(*angle);
             *x = radius * cosine;
             *y = radius * sine;
         }
-        for (pair, xy) in self.pairs.iter_mut().zip(first.into_iter().zip(second)) {
-            *pair = xy.into();
-        }
         self.next = 0;
     }
+}
+
+/// The next state of eight generators, and their output.
+#[inline(always)]
+fn bits([a, b, c, d]: [Lanes<u32>; 4]) -> ([Lanes<u32>; 4], Lanes<u32>) {
+    let sum = each(|l| a[l].wrapping_add(d[l]));
+    let out = each(|l| sum[l].rotate_left(7).wrapping_add(a[l]));
+    let shifted = each(|l| b[l] << 9);
+    let c = each(|l| c[l] ^ a[l]);
+    let d = each(|l| d[l] ^ b[l]);
+    let state = [
+        each(|l| a[l] ^ d[l]),
+        each(|l| b[l] ^ c[l]),
+        each(|l| c[l] ^ shifted[l]),
+        each(|l| d[l].rotate_left(11)),
+    ];
+    (state, out)
 }
 
 /// `√(−2 ln u)` with `u = (bits + 1/2)/2^32`: Cephes' `logf`, absolute error below 2e-7 of the logarithm.
