@@ -1,6 +1,9 @@
 //! The floating-point types a network can be trained in, `f32` for speed and `f64` for checks, and their arithmetic in
 //! lanes: in an order that does not depend on the processor.
 
+#[cfg(target_arch = "x86_64")]
+mod sse;
+
 use std::cell::Cell;
 use std::thread::LocalKey;
 
@@ -34,35 +37,6 @@ pub(crate) fn lane_sum<R: Real>(x: Lanes<R>) -> R {
     across(x, |a, b| a + b)
 }
 
-/// [`lane_sum`] of eight rows at once, each in the same order: three rounds of adding two vectors, which are put together from the rows'
-/// halves, quarters and eighths, so that no round leaves a lane idle.
-#[inline(always)]
-pub(crate) fn lane_sums<R: Real>(rows: &[Lanes<R>; LANES]) -> Lanes<R> {
-    let add = |a: Lanes<R>, b: Lanes<R>| each(|l| a[l] + b[l]);
-    let halves = |a: Lanes<R>, b: Lanes<R>| {
-        add(
-            [a[0], a[1], a[2], a[3], b[0], b[1], b[2], b[3]],
-            [a[4], a[5], a[6], a[7], b[4], b[5], b[6], b[7]],
-        )
-    };
-    let quarters = |a: Lanes<R>, b: Lanes<R>| {
-        add(
-            [a[0], a[1], b[0], b[1], a[4], a[5], b[4], b[5]],
-            [a[2], a[3], b[2], b[3], a[6], a[7], b[6], b[7]],
-        )
-    };
-    let eighths = |a: Lanes<R>, b: Lanes<R>| {
-        add(
-            [a[0], a[2], b[0], b[2], a[4], a[6], b[4], b[6]],
-            [a[1], a[3], b[1], b[3], a[5], a[7], b[5], b[7]],
-        )
-    };
-    eighths(
-        quarters(halves(rows[0], rows[4]), halves(rows[1], rows[5])),
-        quarters(halves(rows[2], rows[6]), halves(rows[3], rows[7])),
-    )
-}
-
 /// The larger of two numbers; `b` if they cannot be compared.
 #[inline(always)]
 pub(crate) fn larger<R: Real>(a: R, b: R) -> R {
@@ -80,6 +54,16 @@ pub trait Real:
 {
     /// `e^x` of all lanes at once; in `f32` a polynomial that vectorises.
     fn exp_lanes(x: Lanes<Self>) -> Lanes<Self>;
+    /// The sum of each row's lanes, in a fixed order.
+    #[inline(always)]
+    fn sum_rows(rows: &[Lanes<Self>; LANES]) -> Lanes<Self> {
+        each(|r| lane_sum(rows[r]))
+    }
+    /// Row `i` of the result is lane `i` of all rows.
+    #[inline(always)]
+    fn transposed(rows: &[Lanes<Self>; LANES]) -> [Lanes<Self>; LANES] {
+        each(|l| each(|r| rows[r][l]))
+    }
     /// Rounds from `f64`.
     fn of(x: f64) -> Self;
     /// Widens to `f64`.
@@ -135,6 +119,16 @@ impl Real for f32 {
         let power = each(|l| (rounded[l].to_bits() << 23).wrapping_add(127 << 23));
         each(|l| p[l] * f32::from_bits(power[l]))
     }
+    #[cfg(target_arch = "x86_64")]
+    #[inline(always)]
+    fn sum_rows(rows: &[Lanes<Self>; LANES]) -> Lanes<Self> {
+        sse::sum_rows(rows)
+    }
+    #[cfg(target_arch = "x86_64")]
+    #[inline(always)]
+    fn transposed(rows: &[Lanes<Self>; LANES]) -> [Lanes<Self>; LANES] {
+        sse::transposed(rows)
+    }
     #[inline(always)]
     fn of(x: f64) -> Self {
         x as f32
@@ -153,11 +147,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rows_are_summed_in_the_order_of_one() {
-        let rows: [Lanes<f32>; LANES] = std::array::from_fn(|r| {
-            std::array::from_fn(|l| (1.1 * r as f32 + 0.7).powi(3 * l as i32 - 9))
-        });
-        assert_eq!(lane_sums(&rows), each(|r| lane_sum(rows[r])));
+    fn eight_rows_are_summed_and_transposed_as_lanes_are() {
+        let rows: [Lanes<f32>; LANES] =
+            each(|r| each(|l| (1.1 * r as f32 + 0.7).powi(3 * l as i32 - 9)));
+        assert_eq!(f32::sum_rows(&rows), each(|r| lane_sum(rows[r])));
+        assert_eq!(f32::transposed(&rows), each(|l| each(|r| rows[r][l])));
     }
 
     #[test]

@@ -8,7 +8,7 @@ mod present;
 mod tempered;
 
 pub use distillation::{Distillation, Form, SoftLabels};
-pub(crate) use present::Present;
+pub(crate) use present::{Fits, Present};
 pub use tempered::{softmax_in_place, tempered};
 
 use crate::real::{Real, larger};

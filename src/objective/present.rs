@@ -1,20 +1,30 @@
-//! The residual of a sample whose logits are mostly 0, as the two-rate engine meets it.
+//! The residuals of samples whose logits are mostly 0, as the two-rate engine meets them: eight at a time, each in a lane of its own.
 
 use super::tempered::share;
-use super::{Fit, Objective, Teacher};
-use crate::real::{LANES, Lanes, Real, across, each, lane_sum, larger};
+use super::{Objective, Teacher};
+use crate::real::{LANES, Lanes, Real, across, each, larger};
 
-/// One sample as the two-rate engine sees it: the classes that can have a logit of their own, padded to
-/// whole lanes with logits −∞, the label first; all others have logit 0 and share one residual.
+/// Eight samples as the two-rate engine sees them: the classes that can have a logit of their own, the label first; all others
+/// have logit 0 and share one residual.
 pub(crate) struct Present<'a, R> {
-    /// Their logits.
+    /// Their logits, class by class; −∞ where a sample has fewer.
     pub logits: &'a [Lanes<R>],
     /// The teacher's soft labels of these classes; anything without a teacher.
     pub soft: &'a [Lanes<R>],
     /// The teacher's soft label of every other class.
-    pub absent_soft: R,
+    pub absent_soft: Lanes<R>,
     /// How many classes have logit 0.
-    pub absent: R,
+    pub absent: Lanes<R>,
+}
+
+/// What a step saw on eight samples.
+pub(crate) struct Fits<R> {
+    /// `softmax_y(F(X))`.
+    pub label_probability: Lanes<R>,
+    /// Whether the label's logit is the strict maximum.
+    pub correct: Lanes<bool>,
+    /// The residual that the absent classes share.
+    pub absent: Lanes<R>,
 }
 
 impl<R: Real> Objective<R> {
@@ -24,81 +34,91 @@ impl<R: Real> Objective<R> {
         Some(&teacher.soft_labels[sample * self.classes..][..self.classes])
     }
 
-    /// [`residual`](Self::residual) for a sample whose logits are mostly 0; returns the residual that the
-    /// absent classes share.
+    /// Whether there is a teacher that pushes at `step`.
+    #[inline(always)]
+    pub(crate) fn is_taught(&self, step: usize) -> bool {
+        matches!(&self.teacher, Some(teacher) if step >= teacher.warm_up_steps)
+    }
+
+    /// [`residual`](Self::residual) for eight samples whose logits are mostly 0. `residual` and `scratch` are as long as the logits.
     #[inline(always)]
     pub(crate) fn residual_of_present(
         &self,
         step: usize,
-        sample: Present<R>,
+        samples: Present<R>,
         residual: &mut [Lanes<R>],
         scratch: &mut [Lanes<R>],
-    ) -> (Fit<R>, R) {
-        let label = sample.logits[0][0];
-        let mut rival = sample.logits[0];
-        rival[0] = if sample.absent > R::zero() {
-            R::zero()
-        } else {
-            R::neg_infinity()
-        };
-        for f in &sample.logits[1..] {
+    ) -> Fits<R> {
+        let label = samples.logits[0];
+        let mut rival = each(|l| {
+            if samples.absent[l] > R::zero() {
+                R::zero()
+            } else {
+                R::neg_infinity()
+            }
+        });
+        for f in &samples.logits[1..] {
             rival = each(|l| larger(rival[l], f[l]));
         }
-        let rival = across(rival, larger);
-        let shared = softmax_of_present(&sample, larger(label, rival), |f| f, residual);
-        let label_probability = residual[0][0];
+        let top = each(|l| larger(label[l], rival[l]));
+        let shared = softmax_of_present(&samples, top, |f| f, residual);
+        let label_probability = residual[0];
         for e in residual.iter_mut() {
             *e = each(|l| -e[l]);
         }
-        residual[0][0] += R::one();
-        let mut absent = -shared;
+        residual[0] = each(|l| residual[0][l] + R::one());
+        let mut absent = each(|l| -shared[l]);
         if let Some(teacher) = &self.teacher
             && step >= teacher.warm_up_steps
         {
-            absent += teacher.push_present(&sample, larger(label, rival), residual, scratch);
+            let push = teacher.push_present(&samples, top, residual, scratch);
+            absent = each(|l| absent[l] + push[l]);
         }
-        let fit = Fit {
+        Fits {
             label_probability,
-            correct: label > rival,
-        };
-        (fit, absent)
+            correct: each(|l| label[l] > rival[l]),
+            absent,
+        }
     }
 }
 
-/// Softmax of `map` of the logits, the largest of which is `top`; returns the absent classes' share.
+/// Softmax of `map` of the logits, the largest of which is `top`; returns the absent classes' share. Sums over classes are in the order
+/// of eight lanes.
 #[inline(always)]
 fn softmax_of_present<R: Real>(
-    sample: &Present<R>,
-    top: R,
+    samples: &Present<R>,
+    top: Lanes<R>,
     map: impl Fn(R) -> R,
     out: &mut [Lanes<R>],
-) -> R {
-    let top = map(top);
-    let mut sum = [R::zero(); LANES];
-    for (o, f) in out.iter_mut().zip(sample.logits) {
-        let x = each(|l| map(f[l]) - top);
-        *o = share(x);
-        sum = each(|l| sum[l] + o[l]);
+) -> Lanes<R> {
+    let top = each(|l| map(top[l]));
+    let add = |a: Lanes<R>, b: Lanes<R>| each(|l| a[l] + b[l]);
+    let mut sums = [[R::zero(); LANES]; LANES];
+    for (class, (o, f)) in out.iter_mut().zip(samples.logits).enumerate() {
+        *o = share(each(|l| map(f[l]) - top[l]));
+        let sum = &mut sums[class % LANES];
+        *sum = add(*sum, *o);
     }
-    let absent = share([R::zero() - top; LANES])[0];
-    let scale = R::one() / (lane_sum(sum) + sample.absent * absent);
+    let sum = across(sums, add);
+    let absent = share(each(|l| R::zero() - top[l]));
+    let scale = each(|l| R::one() / (sum[l] + samples.absent[l] * absent[l]));
     for o in out.iter_mut() {
-        *o = each(|l| o[l] * scale);
+        *o = each(|l| o[l] * scale[l]);
     }
-    absent * scale
+    each(|l| absent[l] * scale[l])
 }
 
 impl<R: Real> Teacher<R> {
-    /// [`push`](Self::push) for a sample whose logits are mostly 0, `top` the largest; returns what the absent
+    /// [`push`](Self::push) for eight samples whose logits are mostly 0, `top` the largest; returns what the absent
     /// classes' residual gains.
     #[inline(always)]
     fn push_present(
         &self,
-        sample: &Present<R>,
-        top: R,
+        samples: &Present<R>,
+        top: Lanes<R>,
         residual: &mut [Lanes<R>],
         student: &mut [Lanes<R>],
-    ) -> R {
+    ) -> Lanes<R> {
         let cap = self.cap();
         let gate = self.gate();
         let temper = |f: R| {
@@ -110,7 +130,7 @@ impl<R: Real> Teacher<R> {
         } else {
             R::neg_infinity()
         };
-        let absent = softmax_of_present(sample, top, temper, student);
+        let absent = softmax_of_present(samples, top, temper, student);
         let push = |soft: R, student: R, logit: R| {
             let gap = soft - student;
             let up = if gap > floor { gap } else { floor };
@@ -121,9 +141,9 @@ impl<R: Real> Teacher<R> {
             }
         };
         let rows = residual.iter_mut().zip(&*student);
-        for ((e, s), (soft, f)) in rows.zip(sample.soft.iter().zip(sample.logits)) {
+        for ((e, s), (soft, f)) in rows.zip(samples.soft.iter().zip(samples.logits)) {
             *e = each(|l| e[l] + push(soft[l], s[l], f[l]));
         }
-        push(sample.absent_soft, absent, R::zero())
+        each(|l| push(samples.absent_soft[l], absent[l], R::zero()))
     }
 }

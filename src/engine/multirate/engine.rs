@@ -9,7 +9,7 @@ use crate::engine::overlap::{LANES, Layout, Overlaps, Trained};
 use crate::engine::reference;
 use crate::network::SmoothedRelu;
 use crate::objective::Objective;
-use crate::real::Real;
+use crate::real::{Real, across, each};
 use crate::regime::Regime;
 
 pub(super) struct Engine<'a, R: Real> {
@@ -163,43 +163,53 @@ impl<'a, R: Real> Engine<'a, R> {
         slow.fill(R::neg_infinity());
     }
 
-    /// Promotes all blocks of the pairs whose feature overlaps have passed `θ`, each paid what it is owed: of a fast block nothing more is
-    /// deferred. (The class's other blocks on the sample are still owed theirs.)
+    /// Promotes all blocks of the pairs whose feature overlaps have passed `θ`.
+    #[inline(always)]
     pub(super) fn promote_pairs<const CUBIC: bool>(&mut self) {
+        let vectors = self.layout.stride / LANES;
+        for pair in 0..self.table.whole.len() {
+            let own = &self.state.features.as_chunks::<LANES>().0[pair * vectors..][..vectors];
+            let mut over = [false; LANES];
+            for a in own {
+                over = each(|l| over[l] | (a[l] > self.threshold));
+            }
+            if across(over, |a, b| a | b) && !self.table.whole[pair] {
+                self.promote_pair::<CUBIC>(pair);
+            }
+        }
+    }
+
+    /// Promotes all blocks of a pair, each paid what it is owed: of a fast block nothing more is deferred. (The class's other blocks on
+    /// the sample are still owed theirs.)
+    fn promote_pair<const CUBIC: bool>(&mut self, pair: usize) {
         let Layout {
             classes: k, stride, ..
         } = self.layout;
         let row = self.layout.row();
-        for pair in 0..self.table.whole.len() {
-            let own = pair * stride..(pair + 1) * stride;
-            let overlaps = &self.state.features[own.clone()];
-            if self.table.whole[pair] || !overlaps.iter().any(|a| *a > self.threshold) {
-                continue;
-            }
-            self.table.whole[pair] = true;
-            let (v, class) = (pair / k, pair % k);
-            for (t, p) in &self.carriers[v] {
-                let track = &self.tracks[*t as usize];
-                let patch = &self.data.samples[track.sample].patches[*p as usize];
-                let z = R::of(patch.weight.into());
-                let owed = self.fast.owed_to(track, class);
-                let start = track.start + *p as usize * row + class * stride;
-                pay::<R, CUBIC>(
-                    &self.activation,
-                    [z, owed * z, owed * self.noise_rate],
-                    &self.state.features[own.clone()],
-                    &mut self.gradient[own.clone()],
-                    &mut self.state.noise[start..][..stride],
-                );
-            }
-            let gradient = self.gradient[own.clone()].iter_mut();
-            for (a, g) in self.state.features[own].iter_mut().zip(gradient) {
-                *a += self.rate * std::mem::take(g);
-            }
-            for c in 0..self.carriers[v].len() {
-                let (t, p) = self.carriers[v][c];
-                self.promote(t as usize, p as usize, class);
-            }
+        let own = pair * stride..(pair + 1) * stride;
+        self.table.whole[pair] = true;
+        let (v, class) = (pair / k, pair % k);
+        for (t, p) in &self.carriers[v] {
+            let track = &self.tracks[*t as usize];
+            let patch = &self.data.samples[track.sample].patches[*p as usize];
+            let z = R::of(patch.weight.into());
+            let owed = self.fast.owed_to(track, class);
+            let start = track.start + *p as usize * row + class * stride;
+            pay::<R, CUBIC>(
+                &self.activation,
+                [z, owed * z, owed * self.noise_rate],
+                &self.state.features[own.clone()],
+                &mut self.gradient[own.clone()],
+                &mut self.state.noise[start..][..stride],
+            );
+        }
+        let gradient = self.gradient[own.clone()].iter_mut();
+        for (a, g) in self.state.features[own].iter_mut().zip(gradient) {
+            *a += self.rate * std::mem::take(g);
+        }
+        for c in 0..self.carriers[v].len() {
+            let (t, p) = self.carriers[v][c];
+            self.promote(t as usize, p as usize, class);
         }
     }
 

@@ -159,7 +159,7 @@ impl<R: Real, const CUBIC: bool, const VECTORS: usize> NullaryFnOnce
         } = self;
         let stride = engine.layout.stride;
         let samples = engine.tracks.len();
-        let mut work = Work::new(engine.layout.classes);
+        let mut work = Work::new(engine.layout.classes, samples);
         let mut stop = StopRule::new(engine.regime.training.perfect_steps);
         engine.promote_pairs::<CUBIC>();
         let mut taken = 0;
