@@ -135,9 +135,9 @@ fn what_holds_back(case: &Case, seconds: f64) -> String {
     let rest = (2.0 * own - twice).max(0.0);
     format!(
         "TwoRate at k = {k}, m = {m}: visits to slow blocks take {slow:.0} % of the step, and {neurons:.0} % grows with m: the neurons \
-         themselves. The other {:.0} %, {:.0} ns a sample, is the same for any m: a chain of dependent operations (sums across \
-         lanes, the largest logit, exponentials, their sum, a division) for each sample, and indices and branches for each block of \
-         {} vectors. That is latency and instructions of bookkeeping, which no bound here counts.",
+         themselves. The other {:.0} %, {:.0} ns a sample, is the same for any m: sums across lanes, \
+         exponentials and a division for each class of eight samples at a time, and indices and branches for each block of {} vectors. \
+         Those are instructions of bookkeeping, which no bound here counts.",
         100.0 * rest / seconds,
         rest / samples * 1e9,
         case.start.layout.stride / 8,
