@@ -89,6 +89,12 @@ impl<R: Real> Objective<R> {
         }
     }
 
+    /// The teacher, if there is one and it pushes at `step`.
+    #[inline(always)]
+    pub(crate) fn teacher_at(&self, step: usize) -> Option<&Teacher<R>> {
+        self.teacher.as_ref().filter(|t| step >= t.warm_up_steps)
+    }
+
     /// Writes the residual `e[n, ·]` at `step` into `residual`: `1{i = y} − softmax_i(F)`, plus
     /// `η'/η` times the distillation push. `logits`, `residual` and `scratch` have `k` entries.
     #[inline(always)]
@@ -112,9 +118,7 @@ impl<R: Real> Objective<R> {
             *e = -*e;
         }
         residual[label] += R::one();
-        if let Some(teacher) = &self.teacher
-            && step >= teacher.warm_up_steps
-        {
+        if let Some(teacher) = self.teacher_at(step) {
             let k = self.classes;
             teacher.push(
                 &teacher.soft_labels[sample * k..][..k],

@@ -34,12 +34,6 @@ impl<R: Real> Objective<R> {
         Some(&teacher.soft_labels[sample * self.classes..][..self.classes])
     }
 
-    /// Whether there is a teacher that pushes at `step`.
-    #[inline(always)]
-    pub(crate) fn is_taught(&self, step: usize) -> bool {
-        matches!(&self.teacher, Some(teacher) if step >= teacher.warm_up_steps)
-    }
-
     /// [`residual`](Self::residual) for eight samples whose logits are mostly 0. `residual` and `scratch` are as long as the logits.
     #[inline(always)]
     pub(crate) fn residual_of_present(
@@ -68,9 +62,7 @@ impl<R: Real> Objective<R> {
         }
         residual[0] = each(|l| residual[0][l] + R::one());
         let mut absent = each(|l| -shared[l]);
-        if let Some(teacher) = &self.teacher
-            && step >= teacher.warm_up_steps
-        {
+        if let Some(teacher) = self.teacher_at(step) {
             let push = teacher.push_present(&samples, top, residual, scratch);
             absent = each(|l| absent[l] + push[l]);
         }

@@ -139,7 +139,7 @@ impl<R: Real> Engine<'_, R> {
                 }
             });
         }
-        if self.objective.is_taught(step) {
+        if self.objective.teacher_at(step).is_some() {
             for (group, soft) in work.soft.as_chunks_mut().0.iter_mut().enumerate() {
                 if group * LANES < most {
                     *soft = self.class_by_class(&self.fast.soft, batch, group);
