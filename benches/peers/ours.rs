@@ -88,7 +88,7 @@ fn export_dense(dir: &Path, mut regime: Regime, sigma: f64, steps: usize) {
     for (name, weights) in [("weights.f32", &case.start), ("weights_after.f32", &after)] {
         let neurons = case.regime.data.classes * case.regime.network.neurons_per_class;
         let entries = (0..neurons).flat_map(|r| (0..dimension).map(move |j| (r, j)));
-        floats(dir, name, entries.map(|(r, j)| weights.rows[(r, j)]));
+        floats(dir, name, entries.map(|(r, j)| weights.columns[(j, r)]));
     }
 }
 

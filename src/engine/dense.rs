@@ -11,21 +11,22 @@
 //! of `ξ` and `w` are invariant under rotations and gradient descent commutes with them, so any other
 //! orthonormal features give the same law of every overlap and logit.
 //!
-//! With the inputs as columns of `X` (`[d][patches]`) and the weights as rows of `W` (`[k·m][d]`), a step is
+//! With the inputs as columns of `X` (`[d][patches]`) and the weights as columns of `W` (`[d][k·m]`), a step is
 //!
 //! ```text
-//! S = W X,     F_i(X_n) = Σ_{p,r} φ(S),     E = e ∘ φ'(S),     W += η/N E Xᵀ
+//! S = Xᵀ W,     F_i(X_n) = Σ_{p,r} φ(S),     E = e ∘ φ'(S),     W += η/N X E
 //! ```
 //!
 //! The products are all but the whole cost. Half of `E` is 0, neurons silent on a patch; skipping those entries exactly was
 //! tried and is no faster, since a multiply-add then has to load an operand of its own.
 //!
-//! Samples are taken in blocks whose inputs stay in cache from `S` to `E Xᵀ`; `S`, `φ'` and `E` share one
-//! buffer. The products run on the calling thread, so a result depends on the seed and on the
-//! processor's instruction set, never on the number of threads: worlds are what runs in parallel.
+//! Patches are taken a [`TILE`] at a time, so that their inputs are still in cache when the gradient needs them, which is as soon as the
+//! residuals of all their samples are known: the last sample's often only with the next tile. `S`, `φ'` and `E` share one buffer. The
+//! products run on the calling thread, so a result depends on the seed and on the processor's instruction set, never on the number of
+//! threads: worlds are what runs in parallel.
 
 use super::overlap::{LANES, Layout, Overlaps, StepView, Trained};
-use super::{Observer, StopRule, is_correct, lane_sum};
+use super::{Observer, StopRule, is_correct};
 use crate::data::DataSet;
 use crate::network::SmoothedRelu;
 use crate::objective::Objective;
@@ -42,11 +43,9 @@ use std::ops::Range;
 /// Largest `d`.
 const LARGEST_DIMENSION: usize = 1 << 20;
 
-/// Bytes of inputs a block should not exceed: half of a common second-level cache.
-const BLOCK_BYTES: usize = 1 << 18;
-
-/// Patches below which a block is too narrow for the matrix products to run at speed.
-const NARROWEST_BLOCK: usize = 96;
+/// Patches of a tile. The kernels of the matrix products take 24 rows at a time with AVX2 and up to 96 with AVX-512, and waste what a
+/// last one lacks; two tiles of a thousand dimensions stay in a second-level cache.
+const TILE: usize = 48;
 
 /// Checks `d`: at least the number of features, which are orthonormal.
 ///
@@ -74,24 +73,24 @@ pub struct World<'a, R> {
 /// A network's weights.
 #[derive(Clone, Debug)]
 pub struct Weights<R> {
-    /// `W`, `[k·m][d]`: `w_{i,r}` in row `i m + r`.
-    pub rows: Mat<R>,
+    /// `W`, `[d][k·m]`: `w_{i,r}` in column `i m + r`.
+    pub columns: Mat<R>,
 }
 
 impl<R: Real> Weights<R> {
     /// `A`, the overlaps with the features, `[features][k][stride]`.
     pub fn features(&self, regime: &Regime) -> Vec<R> {
-        let own = self.rows.as_ref().subcols(0, regime.data.features());
+        let own = self.columns.as_ref().subrows(0, regime.data.features());
         padded(own, Layout::of(regime), R::zero())
     }
 
     /// Exchanges the two views of every class.
     pub fn swap_views(&mut self, regime: &Regime) {
         for first in (0..regime.data.features()).step_by(2) {
-            for row in 0..self.rows.nrows() {
-                let kept = self.rows[(row, first)];
-                self.rows[(row, first)] = self.rows[(row, first + 1)];
-                self.rows[(row, first + 1)] = kept;
+            for column in 0..self.columns.ncols() {
+                let kept = self.columns[(first, column)];
+                self.columns[(first, column)] = self.columns[(first + 1, column)];
+                self.columns[(first + 1, column)] = kept;
             }
         }
     }
@@ -133,7 +132,7 @@ where
         let neurons = regime.data.classes * regime.network.neurons_per_class;
         let mut rng = seed.rng(Purpose::Initialisation, index);
         Weights {
-            rows: gaussian(neurons, self.inputs.nrows(), regime.init_scale(), &mut rng),
+            columns: gaussian(self.inputs.nrows(), neurons, regime.init_scale(), &mut rng),
         }
     }
 }
@@ -149,12 +148,11 @@ impl<R: Real> World<'_, R> {
     /// pre-activations agree.
     pub fn overlaps(&self, regime: &Regime, weights: &Weights<R>) -> Overlaps<R> {
         let layout = Layout::of(regime);
-        let features = regime.data.features();
-        let rows = weights.rows.as_ref();
-        let own = padded(rows.subcols(0, features), layout, R::zero());
-        let mut products = Mat::<R>::zeros(rows.nrows(), self.inputs.ncols());
+        let own = weights.features(regime);
+        let (inputs, columns) = (self.inputs.transpose(), &weights.columns);
+        let mut products = Mat::<R>::zeros(inputs.nrows(), columns.ncols());
         let (replace, one) = (Accum::Replace, R::one());
-        matmul(&mut products, replace, rows, &self.inputs, one, Par::Seq);
+        matmul(&mut products, replace, inputs, columns, one, Par::Seq);
         let mut noise = padded(products.as_ref(), layout, R::neg_infinity());
         let mut common = vec![R::zero(); layout.row()];
         for a in own.chunks_exact(layout.row()) {
@@ -229,12 +227,10 @@ impl<R: Real> NullaryFnOnce for Run<'_, R> {
             mut observer,
         } = self;
         let layout = Layout::of(regime);
-        let features = regime.data.features();
         let samples = &world.data.samples;
         let rate = R::of(regime.learning_rate() / samples.len() as f64);
-        let blocks = blocks(world);
         let mut pass = Pass::new(regime, world);
-        let mut gradient = Mat::<R>::zeros(weights.rows.nrows(), weights.rows.ncols());
+        let mut gradient = Mat::<R>::zeros(weights.columns.nrows(), weights.columns.ncols());
         let k = layout.classes;
         let (mut logits, mut residual, mut scratch) =
             (vec![R::zero(); k], vec![R::zero(); k], vec![R::zero(); k]);
@@ -243,19 +239,15 @@ impl<R: Real> NullaryFnOnce for Run<'_, R> {
         while taken < steps {
             let (mut errors, mut loss) = (0, 0.0);
             let observing = observer.as_ref().is_some_and(|o| o.due(taken));
-            let mut accumulate = Accum::Replace;
-            for block in &blocks {
-                pass.pre_activations(&weights, block.patches.clone());
-                let mut first = 0;
-                for n in block.samples.clone() {
-                    let sample = &samples[n];
-                    let patches = first..first + sample.patches.len();
-                    first = patches.end;
-                    pass.activate(patches.clone(), &mut logits);
+            let (mut n, mut tiles_done) = (0, 0);
+            for tile in 0..pass.tiles() {
+                pass.forward(&weights, tile);
+                while n < samples.len() && pass.starts[n + 1] <= pass.patches(tile).end {
+                    pass.logits(n, &mut logits);
                     let fit = objective.residual(
                         taken,
                         n,
-                        sample.label,
+                        samples[n].label,
                         &logits,
                         &mut residual,
                         &mut scratch,
@@ -264,20 +256,23 @@ impl<R: Real> NullaryFnOnce for Run<'_, R> {
                     if observing {
                         loss -= fit.label_probability.wide().ln();
                     }
-                    pass.weigh(patches, &residual);
+                    pass.note(n, &residual);
+                    n += 1;
                 }
-                pass.gradient(&mut gradient, accumulate, block.patches.clone());
-                accumulate = Accum::Add;
+                while tiles_done <= tile && pass.patches(tiles_done).end <= pass.starts[n] {
+                    pass.backward(&mut gradient, tiles_done);
+                    tiles_done += 1;
+                }
             }
             if let Some(o) = observer.as_mut().filter(|_| observing) {
                 (o.call)(StepView {
                     step: taken,
                     training_errors: errors,
                     loss: loss / samples.len() as f64,
-                    features: &padded(weights.rows.subcols(0, features), layout, R::zero()),
+                    features: &weights.features(regime),
                 });
             }
-            for (w, g) in weights.rows.col_iter_mut().zip(gradient.col_iter()) {
+            for (w, g) in weights.columns.col_iter_mut().zip(gradient.col_iter()) {
                 let w = w.try_as_col_major_mut().expect("a column").as_slice_mut();
                 let g = g.try_as_col_major().expect("a column").as_slice();
                 for (w, g) in w.iter_mut().zip(g) {
@@ -297,7 +292,7 @@ impl<R: Real> NullaryFnOnce for Run<'_, R> {
             .count();
         let trained = Trained {
             layout,
-            features: padded(weights.rows.subcols(0, features), layout, R::zero()),
+            features: weights.features(regime),
             training_logits,
             steps: taken,
             training_errors,
@@ -317,146 +312,143 @@ impl<R: Real> NullaryFnOnce for Logits<'_, R> {
 
     #[inline(always)]
     fn call(self) -> Vec<R> {
-        let samples = &self.world.data.samples;
         let mut pass = Pass::new(self.regime, self.world);
-        let mut logits = vec![R::zero(); samples.len() * self.regime.data.classes];
-        let mut rows = logits.chunks_exact_mut(self.regime.data.classes);
-        for block in blocks(self.world) {
-            pass.pre_activations(self.weights, block.patches);
-            let mut first = 0;
-            for (sample, logits) in samples[block.samples].iter().zip(rows.by_ref()) {
-                pass.activate(first..first + sample.patches.len(), logits);
-                first += sample.patches.len();
-            }
+        for tile in 0..pass.tiles() {
+            pass.forward(self.weights, tile);
+        }
+        let k = self.regime.data.classes;
+        let mut logits = vec![R::zero(); self.world.data.samples.len() * k];
+        for (n, logits) in logits.chunks_exact_mut(k).enumerate() {
+            pass.logits(n, logits);
         }
         logits
     }
 }
 
-/// Consecutive samples whose inputs are in cache together.
-struct Block {
-    samples: Range<usize>,
-    /// Columns of `X`.
-    patches: Range<usize>,
-}
-
-/// Cuts the training set at sample boundaries into blocks of about [`BLOCK_BYTES`].
-fn blocks<R: Real>(world: &World<R>) -> Vec<Block> {
-    let column = world.inputs.nrows() * size_of::<R>();
-    let target = (BLOCK_BYTES / column).max(NARROWEST_BLOCK);
-    let mut blocks = Vec::new();
-    let mut next = Block {
-        samples: 0..0,
-        patches: 0..0,
-    };
-    for (n, sample) in world.data.samples.iter().enumerate() {
-        next.samples.end = n + 1;
-        next.patches.end += sample.patches.len();
-        if next.patches.len() >= target || n + 1 == world.data.samples.len() {
-            let after = Block {
-                samples: n + 1..n + 1,
-                patches: next.patches.end..next.patches.end,
-            };
-            blocks.push(std::mem::replace(&mut next, after));
-        }
-    }
-    blocks
-}
-
-/// The work on one block: `S`, then `φ'(S)`, then `E` in one buffer, `[patches of the block][k][m]`.
+/// The work on one tile after the other.
 struct Pass<'a, R> {
     inputs: MatRef<'a, R>,
     activation: SmoothedRelu<R>,
     /// `m`.
     neurons: usize,
-    /// `k m`.
-    row: usize,
-    buffer: Vec<R>,
+    /// First patch of each sample, and how many there are.
+    starts: Vec<usize>,
+    /// `S`, then `φ'(S)`, then `E` of the last few tiles, `[k m][TILE]` each: as many as a sample can span, and one more.
+    tiles: Vec<Vec<R>>,
+    /// On each patch, padded to whole tiles, `Σ_r φ(S)`, then the residual of its sample: `[k][patches]`.
+    classes: Vec<Vec<R>>,
 }
 
 impl<'a, R: Real> Pass<'a, R> {
-    #[inline(always)]
     fn new(regime: &Regime, world: &'a World<R>) -> Self {
-        let neurons = regime.network.neurons_per_class;
+        let (k, neurons) = (regime.data.classes, regime.network.neurons_per_class);
+        let mut starts = vec![0];
+        let mut most = 0;
+        for sample in &world.data.samples {
+            starts.push(starts[starts.len() - 1] + sample.patches.len());
+            most = most.max(sample.patches.len());
+        }
+        let padded = world.inputs.ncols().next_multiple_of(TILE);
         Self {
             inputs: world.inputs.as_ref(),
             activation: SmoothedRelu::new(&regime.network),
             neurons,
-            row: regime.data.classes * neurons,
-            buffer: Vec::new(),
+            starts,
+            tiles: vec![vec![R::zero(); k * neurons * TILE]; most.div_ceil(TILE) + 1],
+            classes: vec![vec![R::zero(); padded]; k],
         }
     }
 
-    /// `S = W X` on a block.
+    /// The number of tiles.
+    fn tiles(&self) -> usize {
+        self.inputs.ncols().div_ceil(TILE)
+    }
+
+    /// The patches of a tile.
+    fn patches(&self, tile: usize) -> Range<usize> {
+        tile * TILE..((tile + 1) * TILE).min(self.inputs.ncols())
+    }
+
+    /// `S = Xᵀ W` on a tile, of which `φ'(S)` and each class's `Σ_r φ(S)` are kept.
     #[inline(always)]
-    fn pre_activations(&mut self, weights: &Weights<R>, patches: Range<usize>) {
-        self.buffer.resize(self.row * patches.len(), R::zero());
+    fn forward(&mut self, weights: &Weights<R>, tile: usize) {
+        let patches = self.patches(tile);
+        let kept = tile % self.tiles.len();
+        let outputs = weights.columns.ncols();
+        let room = &mut self.tiles[kept];
         matmul(
-            MatMut::from_column_major_slice_mut(&mut self.buffer, self.row, patches.len()),
+            MatMut::from_column_major_slice_with_stride_mut(room, patches.len(), outputs, TILE),
             Accum::Replace,
-            &weights.rows,
-            self.inputs.subcols(patches.start, patches.len()),
+            (self.inputs.subcols(patches.start, patches.len())).transpose(),
+            &weights.columns,
             R::one(),
             Par::Seq,
         );
-    }
-
-    /// Writes one sample's `F_i = Σ_{p,r} φ(S)` and leaves `φ'(S)`; `patches` counts from the block's first.
-    #[inline(always)]
-    fn activate(&mut self, patches: Range<usize>, logits: &mut [R]) {
         if self.activation.is_cubic() {
-            self.activate_as::<true>(patches, logits);
+            self.activate::<true>(tile);
         } else {
-            self.activate_as::<false>(patches, logits);
+            self.activate::<false>(tile);
         }
     }
 
     #[inline(always)]
-    fn activate_as<const CUBIC: bool>(&mut self, patches: Range<usize>, logits: &mut [R]) {
-        logits.fill(R::zero());
-        let rows = &mut self.buffer[patches.start * self.row..patches.end * self.row];
-        for row in rows.chunks_exact_mut(self.row) {
-            for (f, s) in logits.iter_mut().zip(row.chunks_exact_mut(self.neurons)) {
-                let mut sum = [R::zero(); LANES];
-                let (blocks, rest) = s.as_chunks_mut::<LANES>();
-                for block in blocks {
-                    let (values, slopes) = self.activation.evaluate_lanes::<CUBIC>(*block);
-                    sum = each(|l| sum[l] + values[l]);
-                    *block = slopes;
-                }
-                for (sum, s) in sum.iter_mut().zip(rest) {
-                    let (value, slope) = self.activation.value_and_slope(*s);
-                    *sum += value;
-                    *s = slope;
-                }
-                *f += lane_sum(sum);
-            }
-        }
-    }
-
-    /// `E = e ∘ φ'(S)` for one sample.
-    #[inline(always)]
-    fn weigh(&mut self, patches: Range<usize>, residual: &[R]) {
-        let rows = &mut self.buffer[patches.start * self.row..patches.end * self.row];
-        for row in rows.chunks_exact_mut(self.row) {
-            for (e, slopes) in residual.iter().zip(row.chunks_exact_mut(self.neurons)) {
-                for slope in slopes {
-                    *slope *= *e;
+    fn activate<const CUBIC: bool>(&mut self, tile: usize) {
+        let kept = tile % self.tiles.len();
+        let neurons = self.tiles[kept].chunks_exact_mut(self.neurons * TILE);
+        for (own, class) in neurons.zip(&mut self.classes) {
+            let mut sums = [[R::zero(); LANES]; TILE / LANES];
+            for neuron in own.chunks_exact_mut(TILE) {
+                for (s, sum) in neuron.as_chunks_mut().0.iter_mut().zip(&mut sums) {
+                    let (values, slopes) = self.activation.evaluate_lanes::<CUBIC>(*s);
+                    *sum = each(|l| sum[l] + values[l]);
+                    *s = slopes;
                 }
             }
+            class[tile * TILE..][..TILE].copy_from_slice(sums.as_flattened());
         }
     }
 
-    /// `E Xᵀ` of a block, into or onto `gradient`.
+    /// Writes `F_i(X_n) = Σ_{p,r} φ(S)`.
     #[inline(always)]
-    fn gradient(&self, gradient: &mut Mat<R>, accumulate: Accum, patches: Range<usize>) {
+    fn logits(&self, n: usize, logits: &mut [R]) {
+        for (f, class) in logits.iter_mut().zip(&self.classes) {
+            let patches = &class[self.starts[n]..self.starts[n + 1]];
+            *f = patches.iter().fold(R::zero(), |sum, value| sum + *value);
+        }
+    }
+
+    /// Notes a sample's residual on its patches.
+    #[inline(always)]
+    fn note(&mut self, n: usize, residual: &[R]) {
+        for (e, class) in residual.iter().zip(&mut self.classes) {
+            class[self.starts[n]..self.starts[n + 1]].fill(*e);
+        }
+    }
+
+    /// `E = e ∘ φ'(S)` on a tile, and `X E` into `gradient` for the first tile, onto it for others.
+    #[inline(always)]
+    fn backward(&mut self, gradient: &mut Mat<R>, tile: usize) {
+        let patches = self.patches(tile);
+        let kept = tile % self.tiles.len();
+        let neurons = self.tiles[kept].chunks_exact_mut(self.neurons * TILE);
+        for (own, class) in neurons.zip(&self.classes) {
+            let residuals = class[tile * TILE..][..TILE].as_chunks::<LANES>().0;
+            for neuron in own.chunks_exact_mut(TILE) {
+                for (slope, e) in neuron.as_chunks_mut::<LANES>().0.iter_mut().zip(residuals) {
+                    *slope = each(|l| slope[l] * e[l]);
+                }
+            }
+        }
+        let (outputs, room) = (gradient.ncols(), &self.tiles[kept]);
         matmul(
             gradient,
-            accumulate,
-            MatRef::from_column_major_slice(&self.buffer, self.row, patches.len()),
-            self.inputs
-                .subcols(patches.start, patches.len())
-                .transpose(),
+            if tile == 0 {
+                Accum::Replace
+            } else {
+                Accum::Add
+            },
+            self.inputs.subcols(patches.start, patches.len()),
+            MatRef::from_column_major_slice_with_stride(room, patches.len(), outputs, TILE),
             R::one(),
             Par::Seq,
         );
@@ -480,13 +472,13 @@ where
     entries
 }
 
-/// Columns of `[k·m]` as rows `[k][stride]`, the padding neurons filled.
-fn padded<R: Real>(columns: MatRef<R>, layout: Layout, padding: R) -> Vec<R> {
-    let mut values = vec![padding; columns.ncols() * layout.row()];
+/// Rows of `[k·m]` as rows `[k][stride]`, the padding neurons filled.
+fn padded<R: Real>(rows: MatRef<R>, layout: Layout, padding: R) -> Vec<R> {
+    let mut values = vec![padding; rows.nrows() * layout.row()];
     for (c, row) in values.chunks_exact_mut(layout.row()).enumerate() {
         for (i, block) in row.chunks_exact_mut(layout.stride).enumerate() {
             for (r, x) in block[..layout.neurons].iter_mut().enumerate() {
-                *x = columns[(i * layout.neurons + r, c)];
+                *x = rows[(c, i * layout.neurons + r)];
             }
         }
     }

@@ -8,7 +8,7 @@ mod storage;
 
 use crate::data::DataSet;
 use crate::objective::Objective;
-use crate::real::{Real, lane_sum};
+use crate::real::Real;
 use crate::regime::{EngineKind, Regime};
 use crate::seed::WorldSeed;
 use overlap::{Overlaps, StepView, Trained};

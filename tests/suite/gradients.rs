@@ -5,7 +5,7 @@ use multiview::data::{DataSet, Patch};
 use multiview::engine::overlap::{Layout, Overlaps};
 use multiview::engine::{dense, reference};
 use multiview::objective::{Distillation, Form, Objective, SoftLabels};
-use multiview::regime::{Regime, SampleCount};
+use multiview::regime::{PatchCount, Regime, SampleCount};
 use rand::RngExt;
 
 /// Step of the differences: truncation `h²` and rounding `10⁻¹⁶/h` are both below `10⁻⁹`.
@@ -102,12 +102,12 @@ fn dense_step(
     let start = world.initialise(regime, seed(1), 0);
     let (after, _) = dense::train(regime, &world, start.clone(), objective, 1, None);
     let (mut moved, mut descent) = (Vec::new(), Vec::new());
-    for j in 0..start.rows.ncols() {
-        for i in 0..start.rows.nrows() {
-            moved.push(after.rows[(i, j)] - start.rows[(i, j)]);
+    for j in 0..start.columns.ncols() {
+        for i in 0..start.columns.nrows() {
+            moved.push(after.columns[(i, j)] - start.columns[(i, j)]);
             let at = |h: f64| {
                 let mut shifted = start.clone();
-                shifted.rows[(i, j)] += h;
+                shifted.columns[(i, j)] += h;
                 loss(&world.logits(regime, &shifted))
             };
             descent.push((at(-H) - at(H)) / (2.0 * H));
@@ -116,19 +116,26 @@ fn dense_step(
     (moved, descent)
 }
 
+/// Also with samples of more patches than the engine takes at a time.
 #[test]
 fn the_dense_step_descends_the_cross_entropy() {
+    let as_needed = PatchCount::default();
     for exponent in [1, 3, 4, 5] {
-        for feature_noise in [0.0, 0.1] {
+        for (feature_noise, patches) in [
+            (0.0, as_needed),
+            (0.1, as_needed),
+            (0.0, PatchCount::Count(110)),
+        ] {
             let mut regime = regime(exponent);
             regime.data.feature_noise = feature_noise.into();
+            regime.data.patches = patches;
             let data = data(&regime, seed(1));
             let objective = Objective::cross_entropy(3);
             let (moved, descent) = dense_step(&regime, &data, &objective, |logits| {
                 cross_entropy(&data, logits)
             });
             let gap = largest_gap(&moved, &descent);
-            assert!(gap < TOLERANCE, "q = {exponent}: {gap}");
+            assert!(gap < TOLERANCE, "q = {exponent}, {patches:?}: {gap}");
         }
     }
 }
