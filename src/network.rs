@@ -1,4 +1,4 @@
-//! The smoothed ReLU and the trained network's order parameters.
+//! The smoothed ReLU.
 
 use crate::real::{Lanes, Real, each};
 use crate::regime::NetworkRegime;
@@ -57,7 +57,7 @@ impl<R: Real> SmoothedRelu<R> {
         (slope * t * self.threshold_over_exponent + excess, slope)
     }
 
-    /// [`value_and_slope`](Self::value_and_slope) of eight neurons at once, for an exponent known to be 3 if `CUBIC`.
+    /// [`value_and_slope`](Self::value_and_slope) of eight pre-activations at once, for an exponent known to be 3 if `CUBIC`.
     /// One operation on all lanes at a time: the compiler makes each a single vector instruction.
     #[inline(always)]
     pub fn evaluate_lanes<const CUBIC: bool>(&self, z: Lanes<R>) -> (Lanes<R>, Lanes<R>) {

@@ -43,9 +43,9 @@ use std::ops::Range;
 /// Largest `d`.
 const LARGEST_DIMENSION: usize = 1 << 20;
 
-/// Patches of a tile. The kernels of the matrix products take 24 rows at a time with AVX2 and up to 96 with AVX-512, and waste what a
-/// last one lacks; two tiles of a thousand dimensions stay in a second-level cache.
-const TILE: usize = 48;
+/// Patches of a tile. They are the rows of `S`, of which the kernels of matrix products take 24 at a time with AVX2 and up to 96 with
+/// AVX-512 (in `f64` half as many), wasting what a last one lacks; and two tiles of a thousand dimensions stay in a second-level cache.
+pub const TILE: usize = 48;
 
 /// Checks `d`: at least the number of features, which are orthonormal.
 ///
@@ -131,8 +131,9 @@ where
     pub fn initialise(&self, regime: &Regime, seed: WorldSeed, index: u64) -> Weights<R> {
         let neurons = regime.data.classes * regime.network.neurons_per_class;
         let mut rng = seed.rng(Purpose::Initialisation, index);
+        let drawn = gaussian(neurons, self.inputs.nrows(), regime.init_scale(), &mut rng);
         Weights {
-            columns: gaussian(self.inputs.nrows(), neurons, regime.init_scale(), &mut rng),
+            columns: drawn.transpose().to_owned(),
         }
     }
 }
@@ -144,7 +145,7 @@ impl<R: Real> World<'_, R> {
     }
 
     /// The overlaps `A = ⟨w, v⟩` and `B = ⟨w, ξ⟩` of `weights` with this world: where the overlap engines
-    /// start in order to follow the same network. `B` is what the features leave of `W X`, so that
+    /// start in order to follow the same network. `B` is what the features leave of `Xᵀ W`, so that
     /// pre-activations agree.
     pub fn overlaps(&self, regime: &Regime, weights: &Weights<R>) -> Overlaps<R> {
         let layout = Layout::of(regime);
@@ -331,12 +332,12 @@ struct Pass<'a, R> {
     activation: SmoothedRelu<R>,
     /// `m`.
     neurons: usize,
-    /// First patch of each sample, and how many there are.
+    /// First patch of each sample, and last the number of patches.
     starts: Vec<usize>,
-    /// `S`, then `φ'(S)`, then `E` of the last few tiles, `[k m][TILE]` each: as many as a sample can span, and one more.
-    tiles: Vec<Vec<R>>,
-    /// On each patch, padded to whole tiles, `Σ_r φ(S)`, then the residual of its sample: `[k][patches]`.
-    classes: Vec<Vec<R>>,
+    /// `S`, then `φ'(S)`, then `E` of the last few tiles, as many as a sample can span: `[k m][TILE]` each.
+    ring: Vec<Vec<R>>,
+    /// `Σ_r φ(S)` on each patch, then its sample's residual: `[k][patches, padded to whole tiles]`.
+    per_patch: Vec<Vec<R>>,
 }
 
 impl<'a, R: Real> Pass<'a, R> {
@@ -354,14 +355,22 @@ impl<'a, R: Real> Pass<'a, R> {
             activation: SmoothedRelu::new(&regime.network),
             neurons,
             starts,
-            tiles: vec![vec![R::zero(); k * neurons * TILE]; most.div_ceil(TILE) + 1],
-            classes: vec![vec![R::zero(); padded]; k],
+            ring: vec![
+                vec![R::zero(); k * neurons * TILE];
+                most.saturating_sub(1).div_ceil(TILE) + 1
+            ],
+            per_patch: vec![vec![R::zero(); padded]; k],
         }
     }
 
     /// The number of tiles.
     fn tiles(&self) -> usize {
         self.inputs.ncols().div_ceil(TILE)
+    }
+
+    /// Where in the ring a tile is kept.
+    fn kept(&self, tile: usize) -> usize {
+        tile % self.ring.len()
     }
 
     /// The patches of a tile.
@@ -373,9 +382,9 @@ impl<'a, R: Real> Pass<'a, R> {
     #[inline(always)]
     fn forward(&mut self, weights: &Weights<R>, tile: usize) {
         let patches = self.patches(tile);
-        let kept = tile % self.tiles.len();
         let outputs = weights.columns.ncols();
-        let room = &mut self.tiles[kept];
+        let kept = self.kept(tile);
+        let room = &mut self.ring[kept];
         matmul(
             MatMut::from_column_major_slice_with_stride_mut(room, patches.len(), outputs, TILE),
             Accum::Replace,
@@ -393,9 +402,9 @@ impl<'a, R: Real> Pass<'a, R> {
 
     #[inline(always)]
     fn activate<const CUBIC: bool>(&mut self, tile: usize) {
-        let kept = tile % self.tiles.len();
-        let neurons = self.tiles[kept].chunks_exact_mut(self.neurons * TILE);
-        for (own, class) in neurons.zip(&mut self.classes) {
+        let kept = self.kept(tile);
+        let neurons = self.ring[kept].chunks_exact_mut(self.neurons * TILE);
+        for (own, class) in neurons.zip(&mut self.per_patch) {
             let mut sums = [[R::zero(); LANES]; TILE / LANES];
             for neuron in own.chunks_exact_mut(TILE) {
                 for (s, sum) in neuron.as_chunks_mut().0.iter_mut().zip(&mut sums) {
@@ -411,7 +420,7 @@ impl<'a, R: Real> Pass<'a, R> {
     /// Writes `F_i(X_n) = Σ_{p,r} φ(S)`.
     #[inline(always)]
     fn logits(&self, n: usize, logits: &mut [R]) {
-        for (f, class) in logits.iter_mut().zip(&self.classes) {
+        for (f, class) in logits.iter_mut().zip(&self.per_patch) {
             let patches = &class[self.starts[n]..self.starts[n + 1]];
             *f = patches.iter().fold(R::zero(), |sum, value| sum + *value);
         }
@@ -420,7 +429,7 @@ impl<'a, R: Real> Pass<'a, R> {
     /// Notes a sample's residual on its patches.
     #[inline(always)]
     fn note(&mut self, n: usize, residual: &[R]) {
-        for (e, class) in residual.iter().zip(&mut self.classes) {
+        for (e, class) in residual.iter().zip(&mut self.per_patch) {
             class[self.starts[n]..self.starts[n + 1]].fill(*e);
         }
     }
@@ -429,9 +438,9 @@ impl<'a, R: Real> Pass<'a, R> {
     #[inline(always)]
     fn backward(&mut self, gradient: &mut Mat<R>, tile: usize) {
         let patches = self.patches(tile);
-        let kept = tile % self.tiles.len();
-        let neurons = self.tiles[kept].chunks_exact_mut(self.neurons * TILE);
-        for (own, class) in neurons.zip(&self.classes) {
+        let kept = self.kept(tile);
+        let neurons = self.ring[kept].chunks_exact_mut(self.neurons * TILE);
+        for (own, class) in neurons.zip(&self.per_patch) {
             let residuals = class[tile * TILE..][..TILE].as_chunks::<LANES>().0;
             for neuron in own.chunks_exact_mut(TILE) {
                 for (slope, e) in neuron.as_chunks_mut::<LANES>().0.iter_mut().zip(residuals) {
@@ -439,7 +448,7 @@ impl<'a, R: Real> Pass<'a, R> {
                 }
             }
         }
-        let (outputs, room) = (gradient.ncols(), &self.tiles[kept]);
+        let (outputs, room) = (gradient.ncols(), &self.ring[kept]);
         matmul(
             gradient,
             if tile == 0 {
