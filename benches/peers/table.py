@@ -5,9 +5,12 @@
 
 import json
 import os
+import platform
 import statistics
 import subprocess
 import sys
+import tomllib
+from importlib.metadata import version
 from pathlib import Path
 
 work, ours, k, m, rounds = sys.argv[1:6]
@@ -71,7 +74,27 @@ def compare(engine):
             print(f"| {threads} | {contender.name} | {' | '.join(cells)} |", flush=True)
 
 
+def processor():
+    """Its name and its widest vectors, where the system tells."""
+    if not Path("/proc/cpuinfo").exists():
+        return platform.processor() or platform.machine()
+    text = Path("/proc/cpuinfo").read_text()
+    facts = dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
+    facts = {key.strip(): value.strip() for key, value in facts.items()}
+    flags = facts.get("flags", "").split()
+    vectors = next((f" with {name}" for flag, name in [("avx512f", "AVX-512"), ("avx2", "AVX2")] if flag in flags), "")
+    return facts.get("model name", platform.machine()) + vectors
+
+
+def manifest(path):
+    return tomllib.loads(Path(path).read_text())
+
+
 print("# One gradient step of one model, here and elsewhere\n")
+tools = {"JAX": version("jax"), "PyTorch": version("torch")}
+tools["candle"] = manifest("benches/peers/candle/Cargo.toml")["dependencies"]["candle-core"]
+tools["multiview"] = manifest("Cargo.toml")["package"]["version"]
+print(f"{processor()}; {', '.join(f'{name} {number}' for name, number in tools.items())}.\n")
 print(f"`f32`, {rounds} rounds in turn, the same data; each contender was first checked to follow the same trajectory.")
 print("With two threads ours trains two models at once (time over models); the others share one model's step")
 print("between the threads. A ratio is taken within its round.")
