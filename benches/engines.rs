@@ -1,8 +1,8 @@
-//! Time of a gradient step with either engine, and of what surrounds training.
+//! Time of a gradient step with each engine, and of what surrounds training.
 
 mod common;
 
-use common::{Case, Engine, SEED, regime};
+use common::{Case, DenseCase, Engine, SEED, dense_regime, regime};
 use criterion::{Criterion, criterion_group, criterion_main};
 use multiview::data::DataSet;
 use multiview::engine::overlap::Overlaps;
@@ -34,6 +34,22 @@ fn steps(c: &mut Criterion) {
         }
         group.finish();
     }
+}
+
+fn dense_step(c: &mut Criterion) {
+    let case = DenseCase::new(dense_regime(10, 8));
+    let world = case.world();
+    let mut group = c.benchmark_group("one gradient step, k=10 m=8 d=1000");
+    group.sample_size(10);
+    group.bench_function("dense", |b| {
+        b.iter_custom(|iterations| {
+            let total: f64 = (0..iterations)
+                .map(|_| case.seconds_per_step(&world, 20))
+                .sum();
+            Duration::from_secs_f64(total)
+        });
+    });
+    group.finish();
 }
 
 fn whole_run(c: &mut Criterion) {
@@ -98,5 +114,5 @@ fn surroundings(c: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, steps, whole_run, surroundings);
+criterion_group!(benches, steps, dense_step, whole_run, surroundings);
 criterion_main!(benches);
