@@ -2,6 +2,7 @@
 //!
 //! The paper's constants are asymptotic; where it leaves freedom the field says **choice**.
 
+use crate::real::LANES;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -304,6 +305,21 @@ impl Regime {
         // The linear control has no such relation; q = 3 stands in.
         let power = (q - 2.0).max(1.0);
         (self.network.init_scale).or((self.data.classes as f64).powf(-1.0 / power))
+    }
+
+    /// Bytes of the largest arrays that training a network in `f32` needs: its overlaps with the noise of all patches, or with the dense
+    /// engine the inputs and weights themselves.
+    pub fn network_bytes(&self) -> f64 {
+        let (data, m) = (&self.data, self.network.neurons_per_class);
+        let (k, features) = (data.classes as f64, data.views_per_class as f64);
+        // Of the features, the label's are present, and of the others s in expectation times the views.
+        let present = features * (1.0 + data.sparsity) * data.patches_per_feature as f64;
+        let patches = data.sample_count() as f64 * data.patch_count().map_or(present, |p| p as f64);
+        let numbers = match (self.training.engine, data.dimension) {
+            (EngineKind::Dense, Some(d)) => d as f64 * (patches + k * m as f64),
+            _ => patches * k * m.next_multiple_of(LANES) as f64,
+        };
+        4.0 * numbers
     }
 
     /// `η`: the step size.

@@ -20,6 +20,7 @@ use std::time::Instant;
 #[derive(Debug, clap::Args)]
 #[command(
     args_conflicts_with_subcommands = true,
+    allow_negative_numbers = true,
     after_help = "Examples:\n  multiview explore ties                                  a shipped sweep\n  multiview explore --axis k=30 --axis sigma0=1e-3        does Theorem 1 hold there?\n  multiview explore --theorem ensemble --axis K=1,2,4,8 --dry-run\n  multiview explore --axis k=20,40 --axis init_scale=1e-4..1e-2:log:5 --shard 0/4\n\nParameters go by dotted path (regime.data.classes), last word (classes) or the paper's symbol (k, N, mu, s, rho, Gamma, gamma, nu2, d, m, q, varrho, sigma0, T, K, tau, S). An output directory that holds the same sweep already is continued: nothing is lost to Ctrl-C, a kill or a full disk, and nothing is repeated."
 )]
 pub struct Args {
@@ -99,6 +100,9 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
     };
     let manifest = Manifest::new(sweep, shard)?;
     let plan = manifest.plan()?;
+    for cell in &plan.theorems {
+        super::require_memory(&cell.regime)?;
+    }
     if args.dry_run {
         dry_run(&manifest, &plan, verify::threads(args.threads))?;
         return Ok(ExitCode::SUCCESS);
@@ -114,9 +118,9 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
     });
     let (mut record, kept) = open(&directory, &manifest)?;
     if let Some(warning) = &kept.warning {
-        eprintln!("warning: {warning}");
+        tell!("warning: {warning}");
     }
-    eprintln!(
+    tell!(
         "{} cells; record: {} ({} worlds kept)",
         plan.theorems.len(),
         directory.display(),

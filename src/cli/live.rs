@@ -65,7 +65,7 @@ impl<'a> Live<'a> {
                 if self.bar.is_hidden() {
                     let claims: Vec<String> = findings.iter().map(one_line).collect();
                     let claims = claims.join(", ");
-                    eprintln!("{}: world {world} done; {claims}", experiment.title);
+                    tell!("{}: world {world} done; {claims}", experiment.title);
                 }
             }
             state.findings.insert(key.clone(), findings);
@@ -106,6 +106,9 @@ impl<'a> Live<'a> {
 }
 
 fn one_line(f: &Finding) -> String {
+    if f.estimate.worlds == 0 {
+        return format!("{} waits for an earlier world", f.claim);
+    }
     let mark = glyph(f.estimate.verdict);
     format!("{mark} {} {:.4}", f.claim, f.estimate.mean)
 }

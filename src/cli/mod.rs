@@ -1,6 +1,14 @@
 //! The command line: what a user types, and what is printed. Everything else is in the library, which never
 //! prints and never exits.
 
+/// Prints a line on standard error, as far as anyone reads it.
+macro_rules! tell {
+    ($($words:tt)*) => {{
+        use std::io::Write;
+        let _ = writeln!(std::io::stderr(), $($words)*);
+    }};
+}
+
 mod explore;
 mod list;
 mod live;
@@ -13,6 +21,7 @@ mod train;
 mod verify;
 
 use clap::{Parser, Subcommand};
+use multiview::regime::Regime;
 use std::process::ExitCode;
 
 /// Proof-check the multi-view theory of ensembles, knowledge distillation and self-distillation
@@ -58,7 +67,7 @@ pub fn run() -> ExitCode {
         Command::Train(args) => train::run(&args).map(|()| ExitCode::SUCCESS),
     };
     done.unwrap_or_else(|failure| {
-        eprintln!("error: {failure}");
+        tell!("error: {failure}");
         ExitCode::from(2)
     })
 }
@@ -108,6 +117,48 @@ fn print(text: &str) -> Result<(), Failure> {
         Err(e) if e.kind() == ErrorKind::BrokenPipe => Ok(()),
         written => Ok(written?),
     }
+}
+
+/// Refuses a regime whose networks would not fit in this machine's memory, where the system tells its size.
+fn require_memory(regime: &Regime) -> Result<(), Failure> {
+    let need = regime.network_bytes();
+    let Some(size) = memory().filter(|size| need > *size) else {
+        return Ok(());
+    };
+    let (data, m) = (&regime.data, regime.network.neurons_per_class);
+    Err(format!(
+        "data.classes = {}, network.neurons_per_class = {m}, data.samples = {}: a network takes about {:.0} GB, and this machine has {:.0} GB",
+        data.classes,
+        data.sample_count(),
+        need * 1e-9,
+        size * 1e-9
+    )
+    .into())
+}
+
+/// Bytes of memory, as Linux tells.
+fn memory() -> Option<f64> {
+    let facts = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let total = facts.lines().find_map(|l| l.strip_prefix("MemTotal:"))?;
+    let kilobytes: f64 = total.trim().strip_suffix(" kB")?.parse().ok()?;
+    Some(1024.0 * kilobytes)
+}
+
+/// Refuses a file that could not be written once there is something to write.
+fn require_writable(path: &std::path::Path) -> Result<(), Failure> {
+    if path.as_os_str() == "-" {
+        return Ok(());
+    }
+    let there = path.exists();
+    let opened = std::fs::OpenOptions::new()
+        .append(true)
+        .create(true)
+        .open(path);
+    opened.map_err(|e| format!("{}: {e}", path.display()))?;
+    if !there {
+        std::fs::remove_file(path)?;
+    }
+    Ok(())
 }
 
 /// Writes `text` to `path`, or to standard output for `-`.

@@ -38,6 +38,9 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> Result<ExitCode, Failure> {
+    if !args.dir.is_dir() {
+        return Err(format!("{}: is no directory", args.dir.display()).into());
+    }
     let threads = verify::threads(args.threads);
     let records = args.dir.join("records");
     verify::on_interrupt("run the same command again to continue".into())?;
@@ -47,6 +50,7 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
     for (name, profile, seed) in RECORDS {
         let directory = records.join(name);
         if trains && !directory.join("manifest.json").exists() {
+            tell!("{}: no record; training one", directory.display());
             let plan = Plan::new(Theorem::all_embedded().collect(), profile, seed);
             Record::create(&directory, &plan)?;
         }
@@ -96,14 +100,14 @@ fn complete(
     threads: Option<usize>,
 ) -> Result<Option<Evidence>, Failure> {
     if !directory.join("manifest.json").exists() {
-        eprintln!("{}: no record; left out", directory.display());
+        tell!("{}: no record; left out", directory.display());
         return Ok(None);
     }
     let plan: Plan = Record::manifest(directory)?;
     let found = finished(directory, &plan, threads, |threads| {
         let (mut record, kept) = Record::resume(directory)?;
         if let Some(warning) = &kept.warning {
-            eprintln!("warning: {warning}");
+            tell!("warning: {warning}");
         }
         verify::watched(&plan, &mut record, kept, threads)?;
         Ok(())
@@ -130,7 +134,7 @@ fn finished(
     let found = whole()?;
     let Some(threads) = threads else {
         if found.is_none() {
-            eprintln!("{}: unfinished; left out", directory.display());
+            tell!("{}: unfinished; left out", directory.display());
         }
         return Ok(found);
     };
@@ -158,7 +162,7 @@ fn sweep(
     let directory = reports.join(&path);
     let there = directory.join("manifest.json").exists();
     if threads.is_none() && !there {
-        eprintln!("{}: no record; left out", directory.display());
+        tell!("{}: no record; left out", directory.display());
         return Ok(None);
     }
     let shipped = Sweep::embedded(name).ok_or("an embedded sweep is missing")?;
@@ -201,7 +205,7 @@ fn look(path: &Path, main: &Plan, trains: bool) -> Result<Mechanism, Failure> {
         return Err(format!("{place}: is missing, or not of the main record's seed and version; `multiview report` makes it").into());
     }
     super::require_this_version(path, &main.version)?;
-    eprintln!("training the networks of the mechanism's pictures (a minute or so)");
+    tell!("training the networks of the mechanism's pictures (a minute or so)");
     let seen = Mechanism::observe(main.seed);
     super::write(path, &(serde_json::to_string(&seen)? + "\n"))?;
     Ok(seen)

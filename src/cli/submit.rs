@@ -24,14 +24,23 @@ pub struct Submission {
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=1024))]
     cores: u32,
     /// Memory of a task
-    #[arg(long, value_name = "SIZE", default_value = "2G")]
+    #[arg(long, value_name = "SIZE", default_value = "2G", value_parser = word)]
     memory: String,
     /// Time limit of a task
-    #[arg(long, value_name = "TIME", default_value = "04:00:00")]
+    #[arg(long, value_name = "TIME", default_value = "04:00:00", value_parser = word)]
     time: String,
     /// Write the script and do not submit it
     #[arg(long)]
     only_write: bool,
+}
+
+/// What Slurm writes sizes and times with.
+fn word(text: &str) -> Result<String, String> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || ".:-".contains(c);
+    if text.starts_with(|c: char| c.is_ascii_digit()) && text.chars().all(fits) {
+        return Ok(text.into());
+    }
+    Err("letters, digits, dots, colons and hyphens, a digit first, as Slurm wants it".into())
 }
 
 impl Submission {

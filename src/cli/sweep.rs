@@ -9,13 +9,18 @@ pub struct SweepArgs {
     #[arg(value_name = "SWEEP", help = format!("A shipped sweep ({}) or a .toml file", shipped()))]
     sweep: Option<String>,
     /// Without SWEEP: the theorem whose regime and claims are the base
-    #[arg(long, value_name = "THEOREM", default_value = "single-model")]
+    #[arg(
+        long,
+        value_name = "THEOREM",
+        default_value = "single-model",
+        conflicts_with = "sweep"
+    )]
     theorem: String,
     /// Without SWEEP: an axis, as PARAMETER=a,b,c or PARAMETER=a..b:log:n or PARAMETER=a..b:lin:n (repeatable)
-    #[arg(long, value_name = "AXIS")]
+    #[arg(long, value_name = "AXIS", conflicts_with = "sweep")]
     axis: Vec<String>,
     /// Without SWEEP: pair the values of the axes at random instead of taking every combination
-    #[arg(long)]
+    #[arg(long, conflicts_with = "sweep")]
     latin_hypercube: bool,
     /// Decide only this claim (repeatable)
     #[arg(long, value_name = "NAME")]
@@ -43,6 +48,7 @@ fn shipped() -> String {
 impl SweepArgs {
     /// The sweep that is asked for, in range.
     pub fn read(&self) -> Result<Sweep, Failure> {
+        super::theorem(&self.theorem)?;
         let mut sweep = match &self.sweep {
             Some(name) if name.ends_with(".toml") => {
                 let text = std::fs::read_to_string(name).map_err(|e| format!("{name}: {e}"))?;

@@ -11,6 +11,7 @@ use std::path::PathBuf;
 
 #[derive(Debug, clap::Args)]
 #[command(
+    allow_negative_numbers = true,
     after_help = "Each row is one step: training errors, mean cross-entropy (nats), and for each class the largest overlap max_r <w_{i,r}, v> with either view."
 )]
 pub struct Args {
@@ -45,11 +46,15 @@ struct Row {
 }
 
 pub fn run(args: &Args) -> Result<(), Failure> {
+    if let Some(path) = &args.out {
+        super::require_writable(path)?;
+    }
     let mut theorem = theorem(&args.theorem)?;
     if let Some(steps) = args.steps {
         theorem.regime.training.steps = steps as usize;
     }
     let regime = &theorem.regime;
+    super::require_memory(regime)?;
     let views = regime.data.views_per_class;
     let seed = WorldSeed {
         experiment: args.seed,
@@ -63,7 +68,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
             c.iter()
                 .any(|x| f64::from(*x) > regime.network.relu_threshold / 2.0)
         });
-        eprintln!(
+        tell!(
             "step {:6}  training errors {:5}  loss {:.5}  classes past ϱ/2: {} of {}",
             step.step,
             step.training_errors,
@@ -83,14 +88,18 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         call: &mut observe,
     };
     let network = world.train_alone(world.initial(0), Some(observer));
-    eprintln!(
+    tell!(
         "stopped after {} steps with {} of {} training samples misclassified",
         network.steps,
         network.training_errors,
         world.data.samples.len()
     );
     match &args.out {
-        Some(path) if path.extension().is_some_and(|e| e == "json") => {
+        Some(path)
+            if path
+                .extension()
+                .is_some_and(|e| e.eq_ignore_ascii_case("json")) =>
+        {
             write(path, &serde_json::to_string(&rows)?)
         }
         Some(path) => write(path, &csv(&rows)?),

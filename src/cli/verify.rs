@@ -1,7 +1,9 @@
 //! `multiview verify`.
 
 use super::{Failure, print, table, write};
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{
+    HumanDuration, MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle,
+};
 use multiview::record::{Kept, Record};
 use multiview::regime::require_confidence;
 use multiview::report::text;
@@ -17,6 +19,7 @@ use std::time::{Duration, SystemTime};
 
 #[derive(Debug, clap::Args)]
 #[command(
+    allow_negative_numbers = true,
     after_help = "A run keeps every finished world in its record (one synced line each); an interrupted run continues with --resume and repeats nothing. The same seed gives the same worlds and verdicts, whatever the number of threads."
 )]
 pub struct Args {
@@ -64,11 +67,14 @@ fn confidence(text: &str) -> Result<f64, String> {
 }
 
 pub fn run(args: &Args) -> Result<ExitCode, Failure> {
+    if let Some(path) = &args.json {
+        super::require_writable(path)?;
+    }
     let (plan, directory, mut record, kept) = open(args)?;
     if let Some(warning) = &kept.warning {
-        eprintln!("warning: {warning}");
+        tell!("warning: {warning}");
     }
-    eprintln!(
+    tell!(
         "record: {} ({} worlds kept)",
         directory.display(),
         kept.worlds.len()
@@ -94,7 +100,7 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
 /// Says on Ctrl-C how to go on, and ends the program.
 pub fn on_interrupt(advice: String) -> Result<(), Failure> {
     ctrlc::set_handler(move || {
-        eprintln!("\ninterrupted; finished worlds are kept: {advice}");
+        tell!("\ninterrupted; finished worlds are kept: {advice}");
         std::process::exit(130);
     })?;
     Ok(())
@@ -152,7 +158,14 @@ fn open(args: &Args) -> Result<(Plan, PathBuf, Record, Kept), Failure> {
     };
     let mut plan = Plan::new(theorems, profile, args.seed);
     plan.confidence = args.confidence.unwrap_or(plan.confidence);
-    plan.replay(&Default::default())?; // refused before anything is written
+    // Refused before anything is written.
+    plan.replay(&Default::default())?;
+    for theorem in &plan.theorems {
+        super::require_memory(&theorem.regime)?;
+        for control in &theorem.controls {
+            super::require_memory(&theorem.under(control)?.regime)?;
+        }
+    }
     let directory = args.record.clone().unwrap_or_else(default_directory);
     let record = Record::create(&directory, &plan)?;
     Ok((plan, directory, record, Kept::default()))
@@ -215,9 +228,12 @@ impl Progress {
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
         let bar = lines.entry(experiment.title.clone()).or_insert_with(|| {
-            let style = ProgressStyle::with_template("{spinner} {prefix} {bar:20} {pos}/{len} worlds {elapsed} (at most {eta} left) {wide_msg}");
+            let style = ProgressStyle::with_template(
+                "{spinner} {prefix} {bar:20} {pos}/{len} worlds {elapsed} {left} {wide_msg}",
+            );
             let bar = self.bars.add(ProgressBar::new(experiment.budget));
-            bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+            let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
+            bar.set_style(style.with_key("left", left));
             bar.set_prefix(experiment.title.clone());
             bar.enable_steady_tick(Duration::from_millis(200));
             bar
@@ -228,12 +244,19 @@ impl Progress {
         bar.set_position(experiment.worlds());
         bar.set_message(standing(experiment));
         if let (Event::Finished { world, .. }, true) = (event, self.plain) {
-            eprintln!(
+            tell!(
                 "{}: world {world} done; {}",
                 experiment.title,
                 standing(experiment)
             );
         }
+    }
+}
+
+/// The time left, once there is a world to judge by.
+fn left(state: &ProgressState, text: &mut dyn std::fmt::Write) {
+    if state.pos() > 0 {
+        let _ = write!(text, "(at most {:#} left)", HumanDuration(state.eta()));
     }
 }
 
@@ -243,6 +266,7 @@ fn standing(experiment: &Experiment) -> String {
         .findings()
         .find(|f| f.estimate.verdict == Verdict::Undecided);
     match open {
+        Some(f) if f.estimate.worlds == 0 => format!("{}: waits for an earlier world", f.claim),
         Some(f) if f.estimate.mean.is_nan() => {
             format!("{}: decided when all worlds are there", f.claim)
         }

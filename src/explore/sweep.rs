@@ -191,6 +191,9 @@ impl Sweep {
         let mut axes = Vec::new();
         for axis in &self.axes {
             let path = resolve(&tree, &axis.parameter)?;
+            let field = format!("axes.{}", axis.parameter);
+            let once = axes.iter().all(|(other, _)| *other != path);
+            require(once, &field, &path, "a parameter that no other axis has")?;
             let mut values = axis.values.list(&axis.parameter)?;
             if let Values::Range(text) = &axis.values
                 && is_whole(at(&tree, &path), text)
@@ -328,12 +331,14 @@ impl Values {
     /// The values one by one.
     ///
     /// # Errors
-    /// An empty list, or a range that is none.
+    /// A list that is empty or has a value twice, or a range that is none.
     pub fn list(&self, parameter: &str) -> Result<Vec<toml::Value>, RegimeError> {
         let field = format!("axes.{parameter}");
         match self {
             Self::List(values) => {
                 require(!values.is_empty(), &field, values, "at least one value")?;
+                let once = (1..values.len()).all(|i| !values[..i].contains(&values[i]));
+                require(once, &field, values, "each value once")?;
                 Ok(values.clone())
             }
             Self::Range(text) => {

@@ -30,6 +30,7 @@ impl Setting {
         };
         let mut tree = toml::Value::try_from(self)
             .map_err(|e| refuse("regime", e.to_string(), "representable as TOML"))?;
+        let mut mistyped = None;
         for (path, value) in values {
             let (parents, leaf) = path.rsplit_once('.').unwrap_or(("", path));
             let mut table = Some(&mut tree);
@@ -44,9 +45,14 @@ impl Setting {
                 )
             })?;
             table.insert(leaf.into(), value.clone());
+            if mistyped.is_none() && Self::deserialize(tree.clone()).is_err() {
+                mistyped = Some((path, value));
+            }
         }
         let setting: Self = tree.try_into().map_err(|e: toml::de::Error| {
-            refuse("", e.message().into(), "values of the right name and type")
+            let (path, value) = mistyped.map_or(("", String::new()), |(p, v)| (p, v.to_string()));
+            let allowed = format!("a known name and a value of its type ({})", e.message());
+            refuse(path, value, &allowed)
         })?;
         setting.regime.validate().map_err(|e| e.of("regime"))?;
         setting.procedure.validate(&setting.regime)?;

@@ -109,6 +109,109 @@ fn bad_options_are_usage_errors() {
     }
 }
 
+/// Each is refused before anything is trained or written, and the message has these words.
+#[test]
+fn what_cannot_be_meant_is_refused_before_training() {
+    let cases: &[(&[&str], &str)] = &[
+        (&["verify", "--seed", "-1"], "'--seed <N>'"),
+        (
+            &["verify", "--json", "/nonexistent/a.json"],
+            "/nonexistent/a.json",
+        ),
+        (&["train", "--out", "/"], "/: "),
+        (&["train", "nosuch"], "one of single-model"),
+        (
+            &["report", "--dir", "/nonexistent"],
+            "/nonexistent: is no directory",
+        ),
+        (
+            &["explore", "ties", "--axis", "k=60"],
+            "cannot be used with",
+        ),
+        (
+            &["explore", "ties", "--theorem", "ensemble"],
+            "cannot be used with",
+        ),
+        (
+            &["explore", "--theorem", "nosuch", "--axis", "k=3"],
+            "one of single-model",
+        ),
+        (
+            &["explore", "--axis", "k=10", "--axis", "classes=12"],
+            "axes.classes = \"regime.data.classes\" is out of range: a parameter that no other axis has",
+        ),
+        (&["explore", "--axis", "K=1,2,1"], "axes.K = [Integer(1)"),
+        (
+            &["explore", "--axis", "k=nan"],
+            "cell 0: regime.data.classes = nan is out of range",
+        ),
+        (
+            &[
+                "explore",
+                "submit",
+                "ties",
+                "--slurm",
+                "--out",
+                "/nonexistent",
+                "--memory",
+                "2G;rm",
+            ],
+            "letters, digits",
+        ),
+    ];
+    for (arguments, words) in cases {
+        multiview()
+            .args(*arguments)
+            .assert()
+            .code(2)
+            .stderr(predicate::str::contains(*words));
+    }
+}
+
+/// A network of 2 TB, on machines that tell their memory.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_network_larger_than_memory_is_refused() {
+    for command in [
+        vec![
+            "explore",
+            "--axis",
+            "k=500",
+            "--axis",
+            "m=1024",
+            "--dry-run",
+        ],
+        vec![
+            "explore",
+            "--axis",
+            "engine=dense",
+            "--axis",
+            "d=1048576",
+            "--axis",
+            "N=1000000",
+        ],
+    ] {
+        multiview()
+            .args(&command)
+            .assert()
+            .code(2)
+            .stderr(predicate::str::contains("a network takes about"));
+    }
+}
+
+/// Nobody reads standard error: the status still says what happened.
+#[test]
+fn a_closed_standard_error_is_no_panic() {
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    let status = std::process::Command::new(assert_cmd::cargo::cargo_bin("multiview"))
+        .args(["verify", "nosuch"])
+        .stderr(writer)
+        .status()
+        .expect("the program runs");
+    assert_eq!(status.code(), Some(2));
+}
+
 #[test]
 fn bad_theorem_files_are_refused_with_line_and_field() {
     let cases: &[(&str, &str, &[&str])] = &[
