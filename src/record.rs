@@ -202,8 +202,21 @@ fn parse(path: &Path, text: &[u8]) -> Result<(Kept, usize), RecordError> {
                 line: line + 1,
                 message: e.to_string(),
             })?;
-        kept.worlds
-            .insert((record.experiment, record.world), record.outcome);
+        let key = (record.experiment, record.world);
+        // By their text: what is not a number equals nothing.
+        let text = |outcome| serde_json::to_string(outcome).ok();
+        let other = kept.worlds.get(&key).map(text);
+        if other.is_some_and(|other| other != text(&record.outcome)) {
+            return Err(RecordError::Malformed {
+                path: path.into(),
+                line: line + 1,
+                message: format!(
+                    "world {} has another outcome than on an earlier line",
+                    key.1
+                ),
+            });
+        }
+        kept.worlds.insert(key, record.outcome);
     }
     if complete < text.len() {
         kept.warning = Some(format!(

@@ -588,6 +588,32 @@ fn a_torn_last_line_is_dropped_with_a_warning() {
         .stderr(predicate::str::contains("torn last line"));
 }
 
+/// The same line twice is one world; two outcomes of one world are none.
+#[test]
+fn a_world_with_two_outcomes_is_refused() {
+    let folder = folder();
+    verify(&folder, SMALL, "record").assert().code(0);
+    let path = folder.path().join("record/worlds.jsonl");
+    let text = fs::read_to_string(&path).expect("the record");
+    let first = text.lines().next().expect("a world");
+    let mut other: Value = serde_json::from_str(first).expect("a line of JSON");
+    other["outcome"]["quantities"]["single.test_error"] = 0.125.into();
+    for (line, code) in [(first.to_string(), 0), (other.to_string(), 2)] {
+        fs::write(&path, format!("{text}{line}\n")).expect("the record");
+        let mut resumed = multiview();
+        resumed
+            .args(["verify", "--resume"])
+            .arg(folder.path().join("record"));
+        let resumed = resumed.assert().code(code);
+        if code == 2 {
+            let place = format!("worlds.jsonl:{}", text.lines().count() + 1);
+            resumed.stderr(
+                predicate::str::contains(place).and(predicate::str::contains("another outcome")),
+            );
+        }
+    }
+}
+
 #[test]
 fn records_are_neither_overwritten_nor_invented() {
     let folder = folder();
