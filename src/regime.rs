@@ -307,17 +307,18 @@ impl Regime {
         (self.network.init_scale).or((self.data.classes as f64).powf(-1.0 / power))
     }
 
-    /// Bytes of the largest arrays that training a network in `f32` needs: its overlaps with the noise of all patches, or with the dense
-    /// engine the inputs and weights themselves.
+    /// Bytes of the largest arrays that training a network in `f32` needs: its overlaps with the noise of all patches and with the features,
+    /// or with the dense engine the inputs and the weights, and the gradient.
     pub fn network_bytes(&self) -> f64 {
         let (data, m) = (&self.data, self.network.neurons_per_class);
-        let (k, features) = (data.classes as f64, data.views_per_class as f64);
-        // Of the features, the label's are present, and of the others s in expectation times the views.
-        let present = features * (1.0 + data.sparsity) * data.patches_per_feature as f64;
+        let (k, views) = (data.classes as f64, data.views_per_class as f64);
+        // The label's features are present, and each other one with probability s/k.
+        let present = views * (1.0 + data.sparsity * (1.0 - 1.0 / k));
+        let present = present * data.patches_per_feature as f64;
         let patches = data.sample_count() as f64 * data.patch_count().map_or(present, |p| p as f64);
         let numbers = match (self.training.engine, data.dimension) {
-            (EngineKind::Dense, Some(d)) => d as f64 * (patches + k * m as f64),
-            _ => patches * k * m.next_multiple_of(LANES) as f64,
+            (EngineKind::Dense, Some(d)) => d as f64 * (patches + 2.0 * k * m as f64),
+            _ => (patches + 2.0 * k * views) * k * m.next_multiple_of(LANES) as f64,
         };
         4.0 * numbers
     }

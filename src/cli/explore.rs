@@ -100,10 +100,12 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
     };
     let manifest = Manifest::new(sweep, shard)?;
     let plan = manifest.plan()?;
-    for cell in &plan.theorems {
-        super::require_memory(&cell.regime)?;
-    }
+    let possible = || -> Result<(), Failure> {
+        let regimes = plan.regimes()?;
+        regimes.iter().try_for_each(super::require_memory)
+    };
     if args.dry_run {
+        possible()?;
         dry_run(&manifest, &plan, verify::threads(args.threads))?;
         return Ok(ExitCode::SUCCESS);
     }
@@ -116,6 +118,9 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
         };
         Path::new("multiview-runs").join(format!("explore-{name}-{asked}{part}"))
     });
+    if !directory.join("manifest.json").exists() {
+        possible()?;
+    }
     let (mut record, kept) = open(&directory, &manifest)?;
     if let Some(warning) = &kept.warning {
         tell!("warning: {warning}");

@@ -127,7 +127,8 @@ fn require_memory(regime: &Regime) -> Result<(), Failure> {
     };
     let (data, m) = (&regime.data, regime.network.neurons_per_class);
     Err(format!(
-        "data.classes = {}, network.neurons_per_class = {m}, data.samples = {}: a network takes about {:.0} GB, and this machine has {:.0} GB",
+        "data.classes = {}, data.samples = {}, network.neurons_per_class = {m} (and data.sparsity, patches, dimension) ask too much: \
+         a network takes about {:.1} GB, and this machine has {:.1} GB",
         data.classes,
         data.sample_count(),
         need * 1e-9,
@@ -144,21 +145,18 @@ fn memory() -> Option<f64> {
     Some(1024.0 * kilobytes)
 }
 
-/// Refuses a file that could not be written once there is something to write.
-fn require_writable(path: &std::path::Path) -> Result<(), Failure> {
-    if path.as_os_str() == "-" {
+/// Refuses a file that could not be written once there is something to write, after the directory `made` has been.
+fn require_writable(path: &std::path::Path, made: &std::path::Path) -> Result<(), Failure> {
+    let parent = path.parent().unwrap_or(path);
+    let there = parent.as_os_str().is_empty() || parent.is_dir() || made.starts_with(parent);
+    if path.as_os_str() == "-" || there && !path.is_dir() {
         return Ok(());
     }
-    let there = path.exists();
-    let opened = std::fs::OpenOptions::new()
-        .append(true)
-        .create(true)
-        .open(path);
-    opened.map_err(|e| format!("{}: {e}", path.display()))?;
-    if !there {
-        std::fs::remove_file(path)?;
-    }
-    Ok(())
+    let place = path.display();
+    Err(
+        format!("{place}: cannot be written: it is a directory, or in one that is not there")
+            .into(),
+    )
 }
 
 /// Writes `text` to `path`, or to standard output for `-`.

@@ -48,7 +48,6 @@ fn shipped() -> String {
 impl SweepArgs {
     /// The sweep that is asked for, in range.
     pub fn read(&self) -> Result<Sweep, Failure> {
-        super::theorem(&self.theorem)?;
         let mut sweep = match &self.sweep {
             Some(name) if name.ends_with(".toml") => {
                 let text = std::fs::read_to_string(name).map_err(|e| format!("{name}: {e}"))?;
@@ -78,6 +77,7 @@ impl SweepArgs {
                 seed: 1,
             },
         };
+        super::theorem(&sweep.theorem)?;
         for axis in &self.axis {
             let (parameter, values) = axis.split_once('=').ok_or_else(|| {
                 format!("axis = {axis:?} is out of range: PARAMETER=a,b,c or PARAMETER=a..b:log:n")

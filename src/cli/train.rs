@@ -47,7 +47,7 @@ struct Row {
 
 pub fn run(args: &Args) -> Result<(), Failure> {
     if let Some(path) = &args.out {
-        super::require_writable(path)?;
+        super::require_writable(path, path)?;
     }
     let mut theorem = theorem(&args.theorem)?;
     if let Some(steps) = args.steps {

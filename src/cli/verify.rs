@@ -67,9 +67,6 @@ fn confidence(text: &str) -> Result<f64, String> {
 }
 
 pub fn run(args: &Args) -> Result<ExitCode, Failure> {
-    if let Some(path) = &args.json {
-        super::require_writable(path)?;
-    }
     let (plan, directory, mut record, kept) = open(args)?;
     if let Some(warning) = &kept.warning {
         tell!("warning: {warning}");
@@ -131,6 +128,7 @@ fn open(args: &Args) -> Result<(Plan, PathBuf, Record, Kept), Failure> {
     if let Some(directory) = &args.resume {
         let plan: Plan = Record::manifest(directory)?;
         super::require_this_version(directory, &plan.version)?;
+        require_possible(args, &plan, directory)?;
         let (record, kept) = Record::resume(directory)?;
         return Ok((plan, directory.clone(), record, kept));
     }
@@ -158,17 +156,21 @@ fn open(args: &Args) -> Result<(Plan, PathBuf, Record, Kept), Failure> {
     };
     let mut plan = Plan::new(theorems, profile, args.seed);
     plan.confidence = args.confidence.unwrap_or(plan.confidence);
-    // Refused before anything is written.
-    plan.replay(&Default::default())?;
-    for theorem in &plan.theorems {
-        super::require_memory(&theorem.regime)?;
-        for control in &theorem.controls {
-            super::require_memory(&theorem.under(control)?.regime)?;
-        }
-    }
     let directory = args.record.clone().unwrap_or_else(default_directory);
+    require_possible(args, &plan, &directory)?; // before anything is written
     let record = Record::create(&directory, &plan)?;
     Ok((plan, directory, record, Kept::default()))
+}
+
+/// Refuses claims out of range, networks that are too large, and a report with no place to go.
+fn require_possible(args: &Args, plan: &Plan, directory: &Path) -> Result<(), Failure> {
+    for regime in plan.regimes()? {
+        super::require_memory(&regime)?;
+    }
+    match &args.json {
+        Some(path) => super::require_writable(path, directory),
+        None => Ok(()),
+    }
 }
 
 fn default_directory() -> PathBuf {

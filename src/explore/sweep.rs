@@ -200,6 +200,10 @@ impl Sweep {
             {
                 values = rounded(&values);
             }
+            let earlier = |i: usize| values[..i].iter().any(|before| same(before, &values[i]));
+            let once = !(1..values.len()).any(earlier);
+            let shown = toml::Value::Array(values.clone()).to_string();
+            require(once, &field, format_args!("{shown}"), "each value once")?;
             axes.push((path, values));
         }
         let count = match self.design {
@@ -331,14 +335,12 @@ impl Values {
     /// The values one by one.
     ///
     /// # Errors
-    /// A list that is empty or has a value twice, or a range that is none.
+    /// An empty list, or a range that is none.
     pub fn list(&self, parameter: &str) -> Result<Vec<toml::Value>, RegimeError> {
         let field = format!("axes.{parameter}");
         match self {
             Self::List(values) => {
                 require(!values.is_empty(), &field, values, "at least one value")?;
-                let once = (1..values.len()).all(|i| !values[..i].contains(&values[i]));
-                require(once, &field, values, "each value once")?;
                 Ok(values.clone())
             }
             Self::Range(text) => {
@@ -408,6 +410,12 @@ fn is_whole(parameter: Option<&toml::Value>, range: &str) -> bool {
             .split("..")
             .all(|end| end.trim().parse::<u64>().is_ok()),
     }
+}
+
+/// Whether two values are one: `5` and `5.0` are.
+fn same(a: &toml::Value, b: &toml::Value) -> bool {
+    let number = |v: &toml::Value| v.as_float().or(v.as_integer().map(|i| i as f64));
+    a == b || number(a).zip(number(b)).is_some_and(|(a, b)| a == b)
 }
 
 /// The nearest whole numbers, each once.

@@ -3,6 +3,7 @@
 use super::error::VerifyError;
 use super::experiment::Experiment;
 use super::watch::Watch;
+use crate::regime::Regime;
 use crate::statistics::ErrorBudget;
 use crate::theorem::{Claim, Control, Profile, Statistic, Theorem};
 use serde::{Deserialize, Serialize};
@@ -86,6 +87,16 @@ impl Plan {
             }
         }
         Ok(experiments)
+    }
+
+    /// The regimes in which this run trains networks.
+    ///
+    /// # Errors
+    /// A control or a swept value out of range.
+    pub fn regimes(&self) -> Result<Vec<Regime>, VerifyError> {
+        let trains = |e: &Experiment| e.procedure.members + e.procedure.joint_networks > 0;
+        let experiments = self.experiments()?.into_iter().filter(trains);
+        Ok(experiments.map(|e| e.regime).collect())
     }
 
     /// The level of each claim in order: the run's budget over the inferences, except for claims with a confidence of

@@ -140,7 +140,10 @@ fn what_cannot_be_meant_is_refused_before_training() {
             &["explore", "--axis", "k=10", "--axis", "classes=12"],
             "axes.classes = \"regime.data.classes\" is out of range: a parameter that no other axis has",
         ),
-        (&["explore", "--axis", "K=1,2,1"], "axes.K = [Integer(1)"),
+        (
+            &["explore", "--axis", "K=1,2,1"],
+            "axes.K = [1, 2, 1] is out of range: each value once",
+        ),
         (
             &["explore", "--axis", "k=nan"],
             "cell 0: regime.data.classes = nan is out of range",
