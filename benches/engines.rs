@@ -14,6 +14,11 @@ use std::time::Duration;
 
 const SIZES: [(usize, usize); 2] = [(50, 8), (80, 16)];
 
+/// As many steps as there are iterations, each measured within a run of its own.
+fn total(iterations: u64, seconds_per_step: impl Fn() -> f64) -> Duration {
+    Duration::from_secs_f64((0..iterations).map(|_| seconds_per_step()).sum())
+}
+
 fn steps(c: &mut Criterion) {
     for (k, m) in SIZES {
         let case = Case::new(regime(k, m, None));
@@ -25,10 +30,7 @@ fn steps(c: &mut Criterion) {
         ] {
             group.bench_function(name, |b| {
                 b.iter_custom(|iterations| {
-                    let total: f64 = (0..iterations)
-                        .map(|_| case.seconds_per_step(engine, steps))
-                        .sum();
-                    Duration::from_secs_f64(total)
+                    total(iterations, || case.seconds_per_step(engine, steps))
                 });
             });
         }
@@ -42,12 +44,7 @@ fn dense_step(c: &mut Criterion) {
     let mut group = c.benchmark_group("one gradient step, k=10 m=8 d=1000");
     group.sample_size(10);
     group.bench_function("dense", |b| {
-        b.iter_custom(|iterations| {
-            let total: f64 = (0..iterations)
-                .map(|_| case.seconds_per_step(&world, 20))
-                .sum();
-            Duration::from_secs_f64(total)
-        });
+        b.iter_custom(|iterations| total(iterations, || case.seconds_per_step(&world, 20)));
     });
     group.finish();
 }

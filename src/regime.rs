@@ -2,7 +2,6 @@
 //!
 //! The paper's constants are asymptotic; where it leaves freedom the field says **choice**.
 
-use crate::real::LANES;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -305,22 +304,6 @@ impl Regime {
         // The linear control has no such relation; q = 3 stands in.
         let power = (q - 2.0).max(1.0);
         (self.network.init_scale).or((self.data.classes as f64).powf(-1.0 / power))
-    }
-
-    /// Bytes of the largest arrays that training a network in `f32` needs: its overlaps with the noise of all patches and with the features,
-    /// or with the dense engine the inputs and the weights, and the gradient.
-    pub fn network_bytes(&self) -> f64 {
-        let (data, m) = (&self.data, self.network.neurons_per_class);
-        let (k, views) = (data.classes as f64, data.views_per_class as f64);
-        // The label's features are present, and each other one with probability s/k.
-        let present = views * (1.0 + data.sparsity * (1.0 - 1.0 / k));
-        let present = present * data.patches_per_feature as f64;
-        let patches = data.sample_count() as f64 * data.patch_count().map_or(present, |p| p as f64);
-        let numbers = match (self.training.engine, data.dimension) {
-            (EngineKind::Dense, Some(d)) => d as f64 * (patches + 2.0 * k * m as f64),
-            _ => (patches + 2.0 * k * views) * k * m.next_multiple_of(LANES) as f64,
-        };
-        4.0 * numbers
     }
 
     /// `η`: the step size.

@@ -79,8 +79,8 @@ def processor():
     if not Path("/proc/cpuinfo").exists():
         return platform.processor() or platform.machine()
     text = Path("/proc/cpuinfo").read_text()
-    facts = dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
-    facts = {key.strip(): value.strip() for key, value in facts.items()}
+    pairs = (line.partition(":") for line in text.splitlines())
+    facts = {key.strip(): value.strip() for key, _, value in pairs}
     flags = facts.get("flags", "").split()
     vectors = next((f" with {name}" for flag, name in [("avx512f", "AVX-512"), ("avx2", "AVX2")] if flag in flags), "")
     return facts.get("model name", platform.machine()) + vectors

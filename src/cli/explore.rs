@@ -100,12 +100,8 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
     };
     let manifest = Manifest::new(sweep, shard)?;
     let plan = manifest.plan()?;
-    let possible = || -> Result<(), Failure> {
-        let regimes = plan.regimes()?;
-        regimes.iter().try_for_each(super::require_memory)
-    };
     if args.dry_run {
-        possible()?;
+        super::require_memory(&plan.regimes()?)?;
         dry_run(&manifest, &plan, verify::threads(args.threads))?;
         return Ok(ExitCode::SUCCESS);
     }
@@ -119,7 +115,7 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
         Path::new("multiview-runs").join(format!("explore-{name}-{asked}{part}"))
     });
     if !directory.join("manifest.json").exists() {
-        possible()?;
+        super::require_memory(&plan.regimes()?)?;
     }
     let (mut record, kept) = open(&directory, &manifest)?;
     if let Some(warning) = &kept.warning {

@@ -21,6 +21,7 @@ mod train;
 mod verify;
 
 use clap::{Parser, Subcommand};
+use multiview::engine::network_bytes;
 use multiview::regime::Regime;
 use std::process::ExitCode;
 
@@ -119,22 +120,25 @@ fn print(text: &str) -> Result<(), Failure> {
     }
 }
 
-/// Refuses a regime whose networks would not fit in this machine's memory, where the system tells its size.
-fn require_memory(regime: &Regime) -> Result<(), Failure> {
-    let need = regime.network_bytes();
-    let Some(size) = memory().filter(|size| need > *size) else {
-        return Ok(());
-    };
-    let (data, m) = (&regime.data, regime.network.neurons_per_class);
-    Err(format!(
-        "data.classes = {}, data.samples = {}, network.neurons_per_class = {m} (and data.sparsity, patches, dimension) ask too much: \
-         a network takes about {:.1} GB, and this machine has {:.1} GB",
-        data.classes,
-        data.sample_count(),
-        need * 1e-9,
-        size * 1e-9
-    )
-    .into())
+/// Refuses regimes whose networks would not fit in this machine's memory, where the system tells its size.
+fn require_memory<'a>(regimes: impl IntoIterator<Item = &'a Regime>) -> Result<(), Failure> {
+    let Some(size) = memory() else { return Ok(()) };
+    for regime in regimes {
+        let need = network_bytes(regime);
+        if need > size {
+            return Err(format!(
+                "data.classes = {}, data.samples = {}, network.neurons_per_class = {} (and data.sparsity, patches, dimension) ask too much: \
+                 a network takes about {:.1} GB, and this machine has {:.1} GB",
+                regime.data.classes,
+                regime.data.sample_count(),
+                regime.network.neurons_per_class,
+                need * 1e-9,
+                size * 1e-9
+            )
+            .into());
+        }
+    }
+    Ok(())
 }
 
 /// Bytes of memory, as Linux tells.
@@ -145,10 +149,12 @@ fn memory() -> Option<f64> {
     Some(1024.0 * kilobytes)
 }
 
-/// Refuses a file that could not be written once there is something to write, after the directory `made` has been.
-fn require_writable(path: &std::path::Path, made: &std::path::Path) -> Result<(), Failure> {
+/// Refuses a file that could not be written once there is something to write; a directory `made` meanwhile counts as there.
+fn require_writable(path: &std::path::Path, made: Option<&std::path::Path>) -> Result<(), Failure> {
     let parent = path.parent().unwrap_or(path);
-    let there = parent.as_os_str().is_empty() || parent.is_dir() || made.starts_with(parent);
+    let there = parent.as_os_str().is_empty()
+        || parent.is_dir()
+        || made.is_some_and(|made| made.starts_with(parent));
     if path.as_os_str() == "-" || there && !path.is_dir() {
         return Ok(());
     }

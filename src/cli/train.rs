@@ -47,14 +47,14 @@ struct Row {
 
 pub fn run(args: &Args) -> Result<(), Failure> {
     if let Some(path) = &args.out {
-        super::require_writable(path, path)?;
+        super::require_writable(path, None)?;
     }
     let mut theorem = theorem(&args.theorem)?;
     if let Some(steps) = args.steps {
         theorem.regime.training.steps = steps as usize;
     }
     let regime = &theorem.regime;
-    super::require_memory(regime)?;
+    super::require_memory([regime])?;
     let views = regime.data.views_per_class;
     let seed = WorldSeed {
         experiment: args.seed,

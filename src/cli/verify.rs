@@ -164,11 +164,9 @@ fn open(args: &Args) -> Result<(Plan, PathBuf, Record, Kept), Failure> {
 
 /// Refuses claims out of range, networks that are too large, and a report with no place to go.
 fn require_possible(args: &Args, plan: &Plan, directory: &Path) -> Result<(), Failure> {
-    for regime in plan.regimes()? {
-        super::require_memory(&regime)?;
-    }
+    super::require_memory(&plan.regimes()?)?;
     match &args.json {
-        Some(path) => super::require_writable(path, directory),
+        Some(path) => super::require_writable(path, Some(directory)),
         None => Ok(()),
     }
 }

@@ -11,7 +11,7 @@ use crate::objective::Objective;
 use crate::real::Real;
 use crate::regime::{EngineKind, Regime};
 use crate::seed::WorldSeed;
-use overlap::{Overlaps, StepView, Trained};
+use overlap::{Layout, Overlaps, StepView, Trained};
 use rand_distr::{Distribution, StandardNormal};
 pub use storage::Storage;
 
@@ -55,6 +55,23 @@ impl<R: Real> Start<R> {
             Self::Weights(weights) => weights.features(regime),
         }
     }
+}
+
+/// Bytes, about, of the largest arrays that training a network of a regime in `f32` needs: its overlaps with the noise of all patches and with
+/// the features, or with the dense engine the inputs and the weights, and the gradient.
+pub fn network_bytes(regime: &Regime) -> f64 {
+    let data = &regime.data;
+    let (k, views) = (data.classes as f64, data.views_per_class as f64);
+    // The label's features are present, and each other one with probability s/k.
+    let present = views * (1.0 + data.sparsity * (1.0 - 1.0 / k));
+    let present = present * data.patches_per_feature as f64;
+    let patches = data.sample_count() as f64 * data.patch_count().map_or(present, |p| p as f64);
+    let (layout, features) = (Layout::of(regime), data.features() as f64);
+    let numbers = match (regime.training.engine, data.dimension) {
+        (EngineKind::Dense, Some(d)) => d as f64 * (patches + 2.0 * k * layout.neurons as f64),
+        _ => (patches + 2.0 * features) * layout.row() as f64,
+    };
+    4.0 * numbers
 }
 
 fn dense_world<'a, R: Real>(

@@ -116,9 +116,13 @@ fn what_cannot_be_meant_is_refused_before_training() {
         (&["verify", "--seed", "-1"], "'--seed <N>'"),
         (
             &["verify", "--json", "/nonexistent/a.json"],
-            "/nonexistent/a.json",
+            "/nonexistent/a.json: cannot be written",
         ),
-        (&["train", "--out", "/"], "/: "),
+        (&["train", "--out", "/"], "/: cannot be written"),
+        (
+            &["train", "--out", "/nonexistent/a.csv"],
+            "/nonexistent/a.csv: cannot be written",
+        ),
         (&["train", "nosuch"], "one of single-model"),
         (
             &["report", "--dir", "/nonexistent"],
