@@ -242,9 +242,48 @@ pub(crate) fn require(
     })
 }
 
-/// Refuses a share or a weight outside (0, 1).
-pub(crate) fn require_inside_unit(field: &str, value: f64) -> Result<(), RegimeError> {
-    require(value > 0.0 && value < 1.0, field, value, "inside (0, 1)")
+/// Refuses a share or a weight outside (0, 1), or below `least`.
+pub(crate) fn require_inside_unit(field: &str, value: f64, least: f64) -> Result<(), RegimeError> {
+    require(
+        value >= least && value < 1.0,
+        field,
+        value,
+        format!("inside (0, 1), and at least {least:e}"),
+    )
+}
+
+/// Most steps of a training.
+const MOST_STEPS: usize = 100_000_000;
+
+/// Most samples of a training set.
+const MOST_SAMPLES: usize = 10_000_000;
+
+/// Least `μ`: with less, the largest training set is expected to hold less than one single-view sample, and `err(D)/μ` divides by
+/// what was never seen.
+const LEAST_SHARE: f64 = 1.0 / MOST_SAMPLES as f64;
+
+/// Least weight beside the label's, which is at least 1: in single precision (a relative step of 6e-8) a smaller one is lost in their sum.
+const LEAST_WEIGHT: f64 = 1e-7;
+
+/// Least `ν²` above 0: `B` of size `σ_0 ν` adds to `z A` of size `σ_0`, and is lost beside it where `ν` is below [`LEAST_WEIGHT`].
+const LEAST_VARIANCE: f64 = LEAST_WEIGHT * LEAST_WEIGHT;
+
+/// Least `σ_0`: with the least `ν` an initial noise overlap is `1e-7 σ_0`, and single precision has no numbers below 1.2e-38 that carry
+/// all digits.
+const LEAST_INIT_SCALE: f64 = 1e-30;
+
+/// Least step size per class: `η/N ≥ 2e-19`, so that its product with a residual as small as those that count (9e-27 is taken for 0) is
+/// no smaller than about 1e-38 times `φ'`, where single precision ends.
+pub(crate) const LEAST_RATE: f64 = 1e-12;
+
+/// Refuses a value that is neither 0 nor within [`least`, `most`).
+fn require_zero_or(field: &str, value: f64, least: f64, most: f64) -> Result<(), RegimeError> {
+    require(
+        value == 0.0 || (least..most).contains(&value),
+        field,
+        value,
+        format!("0, or at least {least:e} and below {most}"),
+    )
 }
 
 /// Refuses a confidence that the statistics have no use for: errors of more than one in four are no evidence.
@@ -286,6 +325,18 @@ impl Regime {
             "data.dimension",
             self.data.dimension,
             "given, since training.engine = \"dense\" needs it",
+        )?;
+        // A typical start has this slope; where single precision has no number for it no neuron ever moves.
+        let (scale, threshold) = (self.init_scale(), self.network.relu_threshold);
+        let power = self.network.relu_exponent as i32 - 1;
+        require(
+            (scale / threshold).powi(power) >= f64::from(f32::MIN_POSITIVE),
+            "network.init_scale",
+            scale,
+            format!(
+                "at least {:.1e}, so that (σ_0/ϱ)^(q−1) is a number of single precision",
+                threshold * f64::from(f32::MIN_POSITIVE).powf(1.0 / f64::from(power.max(1)))
+            ),
         )?;
         // Equal shares give Σ z_p^q = total^q / C_p^{q−1}, which Definition 3.1 wants to be at least 1.
         let q = f64::from(self.network.relu_exponent);
@@ -365,13 +416,17 @@ impl DataRegime {
             self.views_per_class,
             "1 or 2",
         )?;
-        require_inside_unit("data.single_view_share", self.single_view_share)?;
+        require_inside_unit(
+            "data.single_view_share",
+            self.single_view_share,
+            LEAST_SHARE,
+        )?;
         let n = self.sample_count();
         require(
-            (1..=10_000_000).contains(&n),
+            (1..=MOST_SAMPLES).contains(&n),
             "data.samples",
             n,
-            "1 to 10000000, or \"paper\"",
+            format!("1 to {MOST_SAMPLES}, or \"paper\""),
         )?;
         require(
             (0.0..=k as f64).contains(&self.sparsity),
@@ -381,14 +436,18 @@ impl DataRegime {
         )?;
         range("data.main_weight", self.main_weight, 1.0, 100.0)?;
         range("data.other_weight", self.other_weight, 0.0, 0.4)?;
+        for weight in self.other_weight {
+            require_zero_or("data.other_weight", weight, LEAST_WEIGHT, 1.0)?;
+        }
         let (gamma, rho) = (self.single_view_other_weight, self.weak_weight);
-        require_inside_unit("data.single_view_other_weight", gamma)?;
+        require_inside_unit("data.single_view_other_weight", gamma, LEAST_WEIGHT)?;
         require(
             (0.0..gamma).contains(&rho),
             "data.weak_weight",
             rho,
             format!("0 to below single_view_other_weight ({gamma}): the theory needs ρ < Γ"),
         )?;
+        require_zero_or("data.weak_weight", rho, LEAST_WEIGHT, 1.0)?;
         let cp = self.patches_per_feature;
         require(
             (1..=64).contains(&cp),
@@ -423,6 +482,19 @@ impl DataRegime {
             self.feature_noise(),
             "0 to below 1, or \"paper\"",
         )?;
+        require_zero_or(
+            "data.feature_noise",
+            self.feature_noise(),
+            LEAST_WEIGHT,
+            1.0,
+        )?;
+        let variance = self.noise_variance;
+        require(
+            variance == 0.0 || !(0.0..LEAST_VARIANCE).contains(&variance),
+            "data.noise_variance",
+            variance,
+            format!("0, or {LEAST_VARIANCE:e} to 100"),
+        )?;
         require(
             (0.0..=100.0).contains(&self.noise_variance),
             "data.noise_variance",
@@ -456,7 +528,7 @@ impl NetworkRegime {
             "0.000001 to 1000000",
         )?;
         match self.init_scale {
-            Relation::Value(scale) => positive("network.init_scale", scale, 1e3),
+            Relation::Value(scale) => within("network.init_scale", scale, LEAST_INIT_SCALE, 1e3),
             Relation::Rule(_) => Ok(()),
         }
     }
@@ -464,26 +536,34 @@ impl NetworkRegime {
 
 impl TrainingRegime {
     fn validate(&self) -> Result<(), RegimeError> {
-        positive(
+        within(
             "training.learning_rate_per_class",
             self.learning_rate_per_class,
+            LEAST_RATE,
             1e6,
         )?;
         require(
-            (1..=100_000_000).contains(&self.steps),
+            self.perfect_steps <= MOST_STEPS,
+            "training.perfect_steps",
+            self.perfect_steps,
+            format!("0 to {MOST_STEPS}"),
+        )?;
+        require(
+            (1..=MOST_STEPS).contains(&self.steps),
             "training.steps",
             self.steps,
-            "1 to 100000000",
+            format!("1 to {MOST_STEPS}"),
         )
     }
 }
 
-pub(crate) fn positive(field: &str, value: f64, most: f64) -> Result<(), RegimeError> {
+/// Refuses a value outside [`least`, `most`].
+pub(crate) fn within(field: &str, value: f64, least: f64, most: f64) -> Result<(), RegimeError> {
     require(
-        value > 0.0 && value <= most,
+        (least..=most).contains(&value),
         field,
         value,
-        format!("above 0 and at most {most}"),
+        format!("above 0, from {least:e} to {most}"),
     )
 }
 

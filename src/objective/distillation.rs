@@ -1,6 +1,6 @@
 //! How a student is taught: parameters and their ranges.
 
-use crate::regime::{RegimeError, Relation, positive, require};
+use crate::regime::{LEAST_RATE, RegimeError, Relation, require, within};
 use serde::{Deserialize, Serialize};
 
 /// How a student follows its teacher (section 2 of the paper; equation of `logit^τ`).
@@ -25,6 +25,13 @@ pub struct Distillation {
     /// Largest number of steps of the student.
     pub steps: usize,
 }
+
+/// Least `τ`, and least `τ S`: a student's logits, and a member's, are of order one, and enter a softmax as `e^{τ F}` and `e^{τ S F}`. In
+/// single precision (a relative step of 6e-8) these differ from 1 by a few such steps at 1e-6, and below it say nothing.
+const LEAST_TEMPERATURE: f64 = 1e-6;
+
+/// Below the paper's `τ = 1/ln² k` at the largest `k`, 4096.
+const PAPER_TEMPERATURE: f64 = 0.014;
 
 /// Forms of the distillation term.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,16 +76,25 @@ impl Distillation {
     /// # Errors
     /// The first field outside its range.
     pub fn validate(&self, path: &str) -> Result<(), RegimeError> {
-        if let Relation::Value(temperature) = self.temperature {
-            positive(&format!("{path}.temperature"), temperature, 1e3)?;
-        }
-        positive(&format!("{path}.teacher_scale"), self.teacher_scale, 1e12)?;
+        let temperature = self.temperature.or(PAPER_TEMPERATURE);
+        within(
+            &format!("{path}.temperature"),
+            temperature,
+            LEAST_TEMPERATURE,
+            1e3,
+        )?;
+        within(
+            &format!("{path}.teacher_scale"),
+            self.teacher_scale,
+            LEAST_TEMPERATURE / temperature,
+            1e12,
+        )?;
         let rate = self.push_rate_per_class;
         require(
-            (0.0..=1e6).contains(&rate),
+            rate == 0.0 || (LEAST_RATE..=1e6).contains(&rate),
             &format!("{path}.push_rate_per_class"),
             rate,
-            "0 to 1000000",
+            format!("0, or {LEAST_RATE:e} to 1000000"),
         )?;
         let steps = self.steps;
         require(

@@ -2,7 +2,7 @@
 
 use crate::evaluation::Draws;
 use crate::network::SmoothedRelu;
-use crate::regime::{DataRegime, NetworkRegime, RegimeError, positive, require};
+use crate::regime::{DataRegime, NetworkRegime, RegimeError, require, within as within_range};
 use serde::{Deserialize, Serialize};
 
 /// Every parameter of a random-feature world.
@@ -136,8 +136,12 @@ impl RandomFeatures {
             q,
             "3 to 16 (or 1, the plain ReLU)",
         )?;
-        positive(&field("relu_threshold"), self.relu_threshold, 1e6)?;
-        positive(&field("init_scale"), self.init_scale, 1e3)?;
+        let threshold = self.relu_threshold;
+        within_range(&field("relu_threshold"), threshold, 1e-6, 1e6)?;
+        // Features go by (z σ_0/ϱ)^q and are divided by the root of their variance: for weights z of a tenth and the largest q, 16,
+        // (1e-9)^32 is still a number of double precision.
+        let least = 1e-8 * threshold;
+        within_range(&field("init_scale"), self.init_scale, least, 1e3)?;
         within("members", self.members, 2, 1024)?;
         within("students", self.students, 1, 1024)?;
         require(

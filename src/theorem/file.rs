@@ -1,6 +1,6 @@
 //! Reading a theorem file: what is refused, and at which line.
 
-use super::{Budget, Claim, Control, Statistic, Theorem};
+use super::{Budget, Claim, Control, Statistic, SweptValue, Theorem};
 use crate::procedure::measures;
 use crate::regime::{RegimeError, require, require_confidence, require_words};
 use std::collections::BTreeSet;
@@ -37,25 +37,6 @@ impl Theorem {
             message: e.to_string(),
         };
         theorem.validate().map_err(located)?;
-        let points = theorem.points().map_err(located)?;
-        for control in &theorem.controls {
-            let setting = theorem.under(control).map_err(located)?;
-            for value in &points {
-                (setting.with(&value.set))
-                    .map_err(|e| located(e.of(&format!("controls.{}.set", control.name))))?;
-            }
-            let procedure = setting.procedure;
-            let claims = theorem.claims.iter();
-            for claim in claims.filter(|c| control.refutes.contains(&c.name)) {
-                require(
-                    measures(&procedure, &claim.quantity),
-                    &format!("controls.{}.refutes", control.name),
-                    &claim.name,
-                    "a claim whose quantity is still measured in the control",
-                )
-                .map_err(located)?;
-            }
-        }
         Ok(theorem)
     }
 
@@ -73,11 +54,15 @@ impl Theorem {
         Self::parse(&file, &text)
     }
 
-    fn validate(&self) -> Result<(), RegimeError> {
+    /// Checks every field, also those of the regimes of the controls and of a sweep.
+    ///
+    /// # Errors
+    /// The first field out of range.
+    pub fn validate(&self) -> Result<(), RegimeError> {
         require_words("name", &self.name)?;
         self.regime.validate().map_err(|e| e.of("regime"))?;
         self.procedure.validate(&self.regime)?;
-        self.points()?;
+        let points = self.points()?;
         require(
             !self.claims.is_empty(),
             "claims",
@@ -96,6 +81,7 @@ impl Theorem {
         for control in &self.controls {
             (self.validate_control(control))
                 .map_err(|e| e.of(&format!("controls.{}", control.name)))?;
+            self.validate_setting(control, &points)?;
         }
         Ok(())
     }
@@ -125,6 +111,13 @@ impl Theorem {
             claim.band,
             "narrower than [0, 1], within which every share lies",
         )?;
+        let scale = claim.scale;
+        require(
+            scale.is_none_or(|scale| scale > 0.0 && scale <= 1e150),
+            "scale",
+            scale.unwrap_or_default(),
+            "above 0 and at most 1e150, beyond which squares have no number",
+        )?;
         let spread = claim.expected_spread();
         let inferred = claim.statistic == Statistic::Mean;
         require(
@@ -149,6 +142,29 @@ impl Theorem {
             claim.event,
             "given for statistic = \"share\" and only there",
         )
+    }
+
+    /// Checks the regime of a control, with each swept value, and that it measures what it must refute.
+    fn validate_setting(
+        &self,
+        control: &Control,
+        points: &[SweptValue],
+    ) -> Result<(), RegimeError> {
+        let setting = self.under(control)?;
+        for value in points {
+            (setting.with(&value.set))
+                .map_err(|e| e.of(&format!("controls.{}.set", control.name)))?;
+        }
+        let claims = self.claims.iter();
+        for claim in claims.filter(|c| control.refutes.contains(&c.name)) {
+            require(
+                measures(&setting.procedure, &claim.quantity),
+                &format!("controls.{}.refutes", control.name),
+                &claim.name,
+                "a claim whose quantity is still measured in the control",
+            )?;
+        }
+        Ok(())
     }
 
     fn validate_control(&self, control: &Control) -> Result<(), RegimeError> {

@@ -525,7 +525,8 @@ fn gain_and_gap_shrink_with_the_number_of_neurons() {
 #[test]
 fn a_bad_regime_is_refused_by_name() {
     type Spoil = fn(&mut RandomFeatureRegime);
-    let spoilers: [(&str, Spoil); 8] = [
+    let spoilers: [(&str, Spoil); 9] = [
+        ("model.init_scale", |r| r.model.init_scale = 1e-9),
         ("data.classes", |r| r.data.classes = 1),
         ("model.neurons", |r| r.model.neurons = 0),
         ("model.relu_exponent", |r| r.model.relu_exponent = 2),
