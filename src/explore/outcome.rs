@@ -151,6 +151,10 @@ impl Cells {
             ),
             ("worlds", "worlds that count"),
             (
+                "undefined",
+                "those of them that have no number, which count against the claim",
+            ),
+            (
                 "verdict",
                 "confirmed, refuted or undecided, at the sweep's confidence for this cell alone",
             ),
@@ -177,6 +181,7 @@ impl Cells {
                 finite(e.interval.lower),
                 finite(e.interval.upper),
                 e.worlds.into(),
+                f.undefined.as_ref().map_or(0, |u| u.worlds).into(),
                 e.verdict.to_string().into(),
                 f.experiments.first().cloned().into(),
             ]);

@@ -1,6 +1,7 @@
 //! The lottery: which view of each class the initialisation favours, and which one a network has learned.
 
 use super::quantities::mean;
+use super::quantity::Quantity;
 use crate::data::DataSet;
 use crate::engine::Start;
 use crate::engine::overlap::{Layout, Trained};
@@ -65,8 +66,8 @@ pub(super) struct Lottery {
 }
 
 impl Lottery {
-    /// Adds one model. A view is *learned* if its cell [is](crate::evaluation::Cell::is_learned); the *winner* is the view
-    /// of larger final overlap.
+    /// Adds one model. A view is *learned* if its cell [is](crate::evaluation::Cell::is_learned); the *winner* of a class that has
+    /// learned one or both is the view of larger final overlap. A class that has learned none has no winner, and none was predicted.
     pub fn observe(
         &mut self,
         regime: &Regime,
@@ -83,7 +84,7 @@ impl Lottery {
             some += usize::from(learned > 0);
             both += usize::from(learned == views);
             let winner = usize::from(views == 2 && overlaps[2 * class + 1] > overlaps[2 * class]);
-            hits += usize::from(*guess == Some(winner));
+            hits += usize::from(learned > 0 && *guess == Some(winner));
         }
         let share = |count: usize| count as f64 / predicted.len() as f64;
         self.predicted.push(share(hits));
@@ -92,12 +93,12 @@ impl Lottery {
     }
 
     /// The quantities of the lottery: means over models.
-    pub fn quantities(&self) -> [(String, f64); 3] {
+    pub fn quantities(&self) -> [(String, Quantity); 3] {
         [
             ("predicted_share", &self.predicted),
             ("some_view_share", &self.some_view),
             ("both_views_share", &self.both_views),
         ]
-        .map(|(name, shares)| (format!("lottery.{name}"), mean(shares)))
+        .map(|(name, shares)| (format!("lottery.{name}"), mean(shares).into()))
     }
 }

@@ -3,11 +3,13 @@
 mod lottery;
 mod models;
 mod quantities;
+mod quantity;
 mod world;
 
 pub use lottery::{largest_overlaps, predicted_views};
 pub use models::Models;
 pub use quantities::{ModelRow, QUANTITIES, WorldOutcome, measures};
+pub use quantity::Quantity;
 pub use world::{World, network_index};
 
 use crate::evaluation::Draws;

@@ -3,6 +3,7 @@
 use super::Procedure;
 use super::lottery::predicted_views;
 use super::quantities::{ModelRow, Outcome, WorldOutcome};
+use super::quantity::Quantity;
 use super::world::{World, add, network_index};
 use crate::engine::overlap::Trained;
 use crate::engine::{Start, train};
@@ -25,7 +26,7 @@ pub struct Models {
     random_features: Vec<(RandomFeatures, Result<Measured, RandomFeatureError>)>,
 }
 
-type Measured = BTreeMap<String, f64>;
+type Measured = BTreeMap<String, Quantity>;
 
 /// A network trained alone.
 struct Member {
@@ -222,9 +223,8 @@ fn random_feature_models(
     if !model.growth.is_empty() {
         found.extend(Growth::of_world(&regime, world.seed, &model.growth)?.quantities());
     }
-    // A ratio without a denominator is not a measurement: it is left out, and a claim on it is refused.
-    let measured = found.into_iter().filter(|(_, value)| value.is_finite());
+    let measured = found.into_iter();
     Ok(measured
-        .map(|(name, value)| (format!("random_features.{name}"), value))
+        .map(|(name, value)| (format!("random_features.{name}"), value.into()))
         .collect())
 }

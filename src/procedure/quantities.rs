@@ -2,25 +2,29 @@
 
 use super::Procedure;
 use super::lottery::Lottery;
+use super::quantity::Quantity;
 use super::world::{World, add};
 use crate::engine::is_correct;
 use crate::engine::overlap::Trained;
 use crate::evaluation::Evaluation;
 use crate::random_features::{self, growth};
+use crate::regime::Regime;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Everything measured in one world.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct WorldOutcome {
     /// What claims are made of, by name (see [`QUANTITIES`]).
-    pub quantities: BTreeMap<String, f64>,
+    pub quantities: BTreeMap<String, Quantity>,
     /// One row for each model.
     pub models: Vec<ModelRow>,
 }
 
 /// One model of a world.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct ModelRow {
     /// A `ROLE` of [`QUANTITIES`].
     pub role: String,
@@ -29,13 +33,13 @@ pub struct ModelRow {
     /// Training samples misclassified at the end.
     pub training_errors: usize,
     /// `err(D)/μ`.
-    pub test_error: f64,
+    pub test_error: Quantity,
     /// `err(D_s)`.
-    pub single_view_error: f64,
+    pub single_view_error: Quantity,
     /// `err(D_m)`.
-    pub multi_view_error: f64,
+    pub multi_view_error: Quantity,
     /// Monte-Carlo standard error of `test_error`.
-    pub monte_carlo_error: f64,
+    pub monte_carlo_error: Quantity,
 }
 
 /// The quantities a claim may name, with their meaning. `ROLE` is one of `single`, `ensemble`, `distilled`,
@@ -59,11 +63,11 @@ pub const QUANTITIES: &[(&str, &str)] = &[
     ),
     (
         "ROLE.recovered_share",
-        "gain of the role over gain of the ensemble (1 where the ensemble gains nothing and the role loses nothing)",
+        "gain of the role over gain of the ensemble; undefined in a world where the ensemble gains nothing",
     ),
     (
         "lottery.predicted_share",
-        "share of classes whose learned view is the one predicted at initialisation by S^{1/(q−2)} Λ",
+        "share of all classes that learned a view, and that view is the one predicted at initialisation by S^{1/(q−2)} Λ",
     ),
     (
         "lottery.some_view_share",
@@ -79,17 +83,22 @@ pub const QUANTITIES: &[(&str, &str)] = &[
     ),
 ];
 
-/// A role of a world's models, and whether a procedure with members trains it.
-type Role = (&'static str, fn(&Procedure) -> bool);
+/// A role of a world's models, and how many of them a procedure with members has.
+type Role = (&'static str, fn(&Procedure) -> usize);
 
 /// The roles, in the order they are written.
 const ROLES: [Role; 6] = [
-    ("single", |_| true),
-    ("ensemble", |_| true),
-    ("distilled", |p| p.distillation.is_some()),
-    ("label_distilled", |p| p.label_distillation.is_some()),
-    ("self_distilled", |p| p.self_distillation.is_some()),
-    ("joint", |p| p.joint_networks > 0),
+    ("single", |p| p.members),
+    ("ensemble", |_| 1),
+    ("distilled", |p| usize::from(p.distillation.is_some())),
+    ("label_distilled", |p| {
+        usize::from(p.label_distillation.is_some())
+    }),
+    ("self_distilled", |p| match &p.self_distillation {
+        Some(_) => 1 + usize::from(p.antithetic),
+        None => 0,
+    }),
+    ("joint", |p| usize::from(p.joint_networks > 0)),
 ];
 
 /// Whether a quantity of this name is measured by `procedure`.
@@ -107,13 +116,94 @@ pub fn measures(procedure: &Procedure, quantity: &str) -> bool {
         role => {
             let mut roles = ROLES.iter();
             procedure.members > 0
-                && roles.any(|(known, trained)| *known == role && trained(procedure))
+                && roles.any(|(known, models)| *known == role && models(procedure) > 0)
                 && listed(&format!("ROLE.{measure}"))
         }
     }
 }
 
+impl WorldOutcome {
+    /// Checks a recorded outcome: that it has the models that the procedure trains in a world of this regime, that their errors are
+    /// errors, and that every quantity which follows from them is the one that does.
+    ///
+    /// Version 0.6 (`older`) put a number where a quantity has none: there the two are not compared.
+    ///
+    /// # Errors
+    /// What does not fit, with its value and the one that would.
+    pub fn check(&self, regime: &Regime, procedure: &Procedure, older: bool) -> Result<(), String> {
+        for row in &self.models {
+            row.check(regime)?;
+        }
+        let trains = |models: usize| if procedure.members > 0 { models } else { 0 };
+        for (role, models) in ROLES {
+            let (found, due) = (
+                self.models.iter().filter(|m| m.role == role).count(),
+                trains(models(procedure)),
+            );
+            if found != due {
+                return Err(format!("{found} models {role:?}, where {due} are trained"));
+            }
+        }
+        let mut due = of_roles(&self.models, regime.data.sample_count());
+        for (name, recorded) in &self.quantities {
+            match due.remove(name) {
+                Some(own) if own == *recorded || (older && own.number().is_none()) => {}
+                Some(own) => {
+                    return Err(format!(
+                        "{name} is {recorded}, but its model rows give {own}"
+                    ));
+                }
+                None if name.starts_with("lottery.") || name.starts_with("random_features.") => {}
+                None => return Err(format!("{name} = {recorded} is of no model of this world")),
+            }
+            if !measures(procedure, name) {
+                return Err(format!("{name} = {recorded} is not measured in this world"));
+            }
+        }
+        match due.keys().next() {
+            Some(name) => Err(format!("{name} is missing")),
+            None => Ok(()),
+        }
+    }
+}
+
 impl ModelRow {
+    fn check(&self, regime: &Regime) -> Result<(), String> {
+        let role = &self.role;
+        if !ROLES.iter().any(|(known, _)| known == role) {
+            return Err(format!("role = {role:?} is none of a world's models"));
+        }
+        let samples = regime.data.sample_count();
+        if self.training_errors > samples {
+            return Err(format!(
+                "{role}: training_errors = {} of {samples} samples",
+                self.training_errors
+            ));
+        }
+        for (name, error) in [
+            ("single_view_error", &self.single_view_error),
+            ("multi_view_error", &self.multi_view_error),
+        ] {
+            if error.number().is_some_and(|x| !(0.0..=1.0).contains(&x)) {
+                return Err(format!("{role}: {name} = {error} is not within [0, 1]"));
+            }
+        }
+        let mu = regime.data.single_view_share;
+        let due = (self.single_view_error).with(&self.multi_view_error, |single, multi| {
+            (single + (1.0 - mu) / mu * multi).into()
+        });
+        // Two ways to sum may round differently, by some units in the last place.
+        let agrees = |a: f64, b: f64| (a - b).abs() <= 1e-12 * b.abs();
+        match (self.test_error.number(), due.number()) {
+            (Some(found), Some(due)) if agrees(found, due) => Ok(()),
+            (None, None) => Ok(()),
+            _ => Err(format!(
+                "{role}: test_error = {}, where err(D_s) + ((1 − μ)/μ) err(D_m) is {due}",
+                self.test_error
+            )),
+        }
+    }
+
     /// A network's row, without a role as yet.
     pub(super) fn of(network: &Trained<f32>, evaluation: &Evaluation) -> Self {
         Self::new(network.steps, network.training_errors, evaluation)
@@ -124,10 +214,10 @@ impl ModelRow {
             role: String::new(),
             steps,
             training_errors,
-            test_error: evaluation.test_error_over_mu(),
-            single_view_error: evaluation.single_view_error(),
-            multi_view_error: evaluation.multi_view_error(),
-            monte_carlo_error: evaluation.standard_error(),
+            test_error: evaluation.test_error_over_mu().into(),
+            single_view_error: evaluation.single_view_error().into(),
+            multi_view_error: evaluation.multi_view_error().into(),
+            monte_carlo_error: evaluation.standard_error().into(),
         }
     }
 }
@@ -164,52 +254,62 @@ impl Outcome {
         self.add("ensemble", ModelRow::new(0, errors, &world.score(sum)));
     }
 
-    /// The means over each role's models, on a training set of so many samples.
+    /// What the models say of their world, with a training set of so many samples.
     pub fn finish(self, training_samples: usize) -> WorldOutcome {
-        let mut quantities = BTreeMap::new();
-        let of = |role: &str, f: fn(&ModelRow) -> f64| -> Vec<f64> {
-            self.models
-                .iter()
-                .filter(|m| m.role == role)
-                .map(f)
-                .collect()
-        };
-        let single = mean(&of("single", |m| m.test_error));
-        let ensemble_gain = single - mean(&of("ensemble", |m| m.test_error));
-        for (role, _) in ROLES {
-            let errors = of(role, |m| m.test_error);
-            if errors.is_empty() {
-                continue;
-            }
-            let mut put =
-                |measure: &str, value: f64| quantities.insert(format!("{role}.{measure}"), value);
-            let gain = single - mean(&errors);
-            put("test_error", mean(&errors));
-            put(
-                "single_view_error",
-                mean(&of(role, |m| m.single_view_error)),
-            );
-            put("multi_view_error", mean(&of(role, |m| m.multi_view_error)));
-            let worst = of(role, |m| m.training_errors as f64)
-                .into_iter()
-                .fold(0.0, f64::max);
-            put("training_error", worst / training_samples as f64);
-            put("gain", gain);
-            put(
-                "recovered_share",
-                if ensemble_gain > 0.0 {
-                    gain / ensemble_gain
-                } else {
-                    f64::from(gain >= 0.0)
-                },
-            );
-        }
+        let mut quantities = of_roles(&self.models, training_samples);
         quantities.extend(self.lottery.quantities());
         WorldOutcome {
             quantities,
             models: self.models,
         }
     }
+}
+
+/// The means over each role's models, on a training set of so many samples: the quantities that follow from the models' rows alone.
+fn of_roles(models: &[ModelRow], training_samples: usize) -> BTreeMap<String, Quantity> {
+    let of = |role: &str, f: fn(&ModelRow) -> &Quantity| {
+        Quantity::mean(models.iter().filter(|m| m.role == role).map(f))
+    };
+    let less = |a: &Quantity, b: &Quantity| a.with(b, |a, b| (a - b).into());
+    let mut quantities = BTreeMap::new();
+    let test_errors = |role| of(role, |m| &m.test_error);
+    let (Some(single), Some(ensemble)) = (test_errors("single"), test_errors("ensemble")) else {
+        return quantities;
+    };
+    let ensemble_gain = less(&single, &ensemble);
+    for (role, _) in ROLES {
+        let errors = (
+            test_errors(role),
+            of(role, |m| &m.single_view_error),
+            of(role, |m| &m.multi_view_error),
+        );
+        let (Some(test_error), Some(single_view_error), Some(multi_view_error)) = errors else {
+            continue;
+        };
+        let gain = less(&single, &test_error);
+        let recovered = gain.with(&ensemble_gain, |gain, of_ensemble| {
+            if of_ensemble > 0.0 {
+                (gain / of_ensemble).into()
+            } else {
+                Quantity::undefined("the ensemble gains nothing over the single models")
+            }
+        });
+        let own = models.iter().filter(|m| m.role == role);
+        let worst = own.map(|m| m.training_errors).max().unwrap_or_default();
+        let training_error = worst as f64 / training_samples as f64;
+        quantities.extend(
+            [
+                ("test_error", test_error),
+                ("single_view_error", single_view_error),
+                ("multi_view_error", multi_view_error),
+                ("training_error", training_error.into()),
+                ("gain", gain),
+                ("recovered_share", recovered),
+            ]
+            .map(|(measure, value)| (format!("{role}.{measure}"), value)),
+        );
+    }
+    quantities
 }
 
 pub(super) fn mean(xs: &[f64]) -> f64 {

@@ -110,7 +110,7 @@ pub fn measures(quantity: &str) -> bool {
 }
 
 /// Runs one world and measures the quantities of [`MODEL_QUANTITIES`] and [`SOLVER_QUANTITIES`] for the
-/// [`MODELS`], and [`WORLD_QUANTITIES`]. Ratios with denominator 0 are NaN: nothing to recover.
+/// [`MODELS`], and [`WORLD_QUANTITIES`]. A recovered share is NaN where the ensemble gains nothing: there is nothing to recover.
 ///
 /// The recovered share is paired: each student is compared with a read-out over the *same* features trained
 /// on the labels. The luck of a draw of features then enters both alike; unpaired, it is most of the spread.
@@ -205,10 +205,10 @@ fn compare(found: &mut BTreeMap<String, f64>, members: &[Model], students_read: 
     let err = |model: &str| found[&format!("err_{model}")];
     let recovered = |from: &str, by: &str| {
         let gain = err(from) - err("ensemble");
-        if gain == 0.0 {
-            f64::NAN
-        } else {
+        if gain > 0.0 {
             (err(from) - err(by)) / gain
+        } else {
+            f64::NAN
         }
     };
     let spread: f64 = members

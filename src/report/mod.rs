@@ -76,25 +76,28 @@ impl Evidence {
             .collect()
     }
 
-    /// A quantity in each world that a finding counts, in their order.
-    fn values(&self, finding: &Finding, quantity: &str) -> Vec<f64> {
+    /// A quantity in each world that a finding counts, in their order; none where it is undefined.
+    fn values(&self, finding: &Finding, quantity: &str) -> Vec<Option<f64>> {
         let key = finding.experiments.first().cloned().unwrap_or_default();
         (0..finding.estimate.worlds)
             .filter_map(|world| self.worlds.get(&(key.clone(), world)))
-            .filter_map(|outcome| outcome.quantities.get(quantity).copied())
+            .filter_map(|outcome| Some(outcome.quantities.get(quantity)?.number()))
             .collect()
     }
 
     /// A quantity in each world of a theorem's own regime, if it is measured there.
-    fn own(&self, theorem: &str, quantity: &str) -> Vec<f64> {
+    fn own(&self, theorem: &str, quantity: &str) -> Vec<Option<f64>> {
         let mut findings = self.report.findings.iter();
         let own = findings.find(|f| f.theorem == theorem && f.control.is_none());
         own.map_or(Vec::new(), |own| self.values(own, quantity))
     }
 
-    /// Mean of a quantity over the worlds of a theorem's own regime.
+    /// Mean of a quantity over the worlds of a theorem's own regime; none if it is undefined in one of them.
     pub fn mean(&self, theorem: &str, quantity: &str) -> Option<f64> {
-        let values = self.own(theorem, quantity);
+        let values: Vec<f64> = self
+            .own(theorem, quantity)
+            .into_iter()
+            .collect::<Option<_>>()?;
         let count = values.len() as f64;
         (count > 0.0).then(|| values.iter().sum::<f64>() / count)
     }

@@ -24,7 +24,7 @@ fn run(evidence: &Evidence) -> Value {
         .findings
         .iter()
         .map(|f| {
-            json!({
+            let mut finding = json!({
                 "theorem": f.theorem,
                 "control": f.control,
                 "claim": f.claim,
@@ -40,7 +40,11 @@ fn run(evidence: &Evidence) -> Value {
                 "verdict": f.estimate.verdict,
                 "expected": f.expected,
                 "experiments": f.experiments,
-            })
+            });
+            if let Some(undefined) = &f.undefined {
+                finding["undefined"] = undefined.worlds.into();
+            }
+            finding
         })
         .collect();
     json!({

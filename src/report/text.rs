@@ -62,7 +62,25 @@ pub fn swept_values(sweep: &ParameterSweep) -> String {
 }
 
 /// What the evidence says of a finding's value: its interval; of a claim on every world how many held, and what that says of others.
+/// Worlds without a number are named in either case.
 pub fn evidence(finding: &Finding) -> String {
+    of_numbers(finding) + &without_a_number(finding)
+}
+
+/// How many worlds of a finding have no number, and why; nothing if all have one.
+pub fn without_a_number(finding: &Finding) -> String {
+    finding
+        .undefined
+        .as_ref()
+        .map_or(String::new(), |undefined| {
+            format!(
+                "; no number in {} of {} worlds, which count against the claim (world {}: {})",
+                undefined.worlds, finding.estimate.worlds, undefined.first, undefined.reason
+            )
+        })
+}
+
+fn of_numbers(finding: &Finding) -> String {
     let estimate = &finding.estimate;
     if let Some(reason) = &finding.undecidable {
         return reason.clone();

@@ -14,6 +14,8 @@
 //!   given truth (a false bound cannot be wrongly refuted), so the verdict's error stays `α`; each end is a `1 − α` bound by itself,
 //!   and the two ends together cover with `1 − 2α` ([`Sides`]).
 //!
+//! A world in which the quantity has no number counts against the claim, and is never left out ([`Sequence::observe_undefined`]).
+//!
 //! An exponent ([`exponent`]) is decided once, after a number of worlds fixed beforehand.
 //!
 //! [`ErrorBudget`] divides one family-wise `α` over the claims of a run.

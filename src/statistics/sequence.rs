@@ -43,9 +43,9 @@ fn default_minimum_worlds() -> u64 {
 /// What is known of a claim after some worlds.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Estimate {
-    /// Worlds seen.
+    /// Worlds seen, with those that have no number.
     pub worlds: u64,
-    /// Their mean (0 before the first; NaN, in JSON null, for a claim that they do not begin to decide).
+    /// Their mean (0 before the first; NaN, in JSON null, where there is no number to average).
     #[serde(deserialize_with = "null_is_nan")]
     pub mean: f64,
     /// Their standard deviation (0 before the second; NaN as the mean).
@@ -76,12 +76,21 @@ enum Process {
 ///
 /// The first verdict stays: the level bounds the probability that a wrong one is *ever* reached, so worlds seen after it
 /// refine the interval and cannot take the verdict back.
+///
+/// A world that has no number ([`observe_undefined`](Self::observe_undefined)) counts against the claim. For a share, or a mean within
+/// a known range, and a band with one end, it is the value at the far end of the range: a failure, for "at least". Elsewhere no value
+/// stands in for it: no mean over worlds exists, so the claim is never confirmed, and a confirmation reached before is taken back. It
+/// may still be refuted by the worlds that have a number.
 #[derive(Debug, Clone)]
 pub struct Sequence {
     band: Band,
     process: Process,
     summary: Summary,
     decision: Option<(Verdict, u64)>,
+    /// What a world without a number counts as, where a value of the range is against the claim.
+    against: Option<f64>,
+    /// Worlds without a number for which no value stands in.
+    left_out: u64,
 }
 
 impl Sequence {
@@ -124,6 +133,11 @@ impl Sequence {
             format_args!("narrower than the range {range}"),
         )?;
         let sides = band.sides();
+        let against = match (band.lower, band.upper) {
+            (Some(_), None) => Some(range.lower),
+            (None, Some(_)) => Some(range.upper),
+            _ => None,
+        };
         let process = match method {
             Method::Asymptotic {
                 scale,
@@ -142,6 +156,8 @@ impl Sequence {
             process,
             summary: Summary::default(),
             decision: None,
+            against: against.filter(|value| value.is_finite()),
+            left_out: 0,
         })
     }
 
@@ -158,10 +174,28 @@ impl Sequence {
         self.summary.push(value)?;
         if self.decision.is_none() {
             let verdict = decide(&self.interval(), &self.band);
+            let may_stand = verdict == Verdict::Refuted || self.left_out == 0;
             self.decision =
-                (verdict != Verdict::Undecided).then_some((verdict, self.summary.count));
+                (verdict != Verdict::Undecided && may_stand).then_some((verdict, self.worlds()));
         }
         Ok(())
+    }
+
+    /// Adds the next world, which has no number: it counts against the claim, as the documentation of the [type](Self) says.
+    ///
+    /// # Errors
+    /// None that a valid sequence can have; those of [`observe`](Self::observe).
+    pub fn observe_undefined(&mut self) -> Result<(), StatisticsError> {
+        if let Some(value) = self.against {
+            return self.observe(value);
+        }
+        self.left_out += 1;
+        self.decision = self.decision.filter(|(v, _)| *v == Verdict::Refuted);
+        Ok(())
+    }
+
+    fn worlds(&self) -> u64 {
+        self.summary.count + self.left_out
     }
 
     /// The time-uniform interval after the worlds so far.
@@ -187,14 +221,23 @@ impl Sequence {
             Process::Betting(process) => process.worlds_needed(&self.band),
             Process::Share(process) => process.worlds_needed(&self.band),
         };
+        // Worlds without a number alone have no mean.
+        let known = |x| {
+            if self.summary.count == 0 && self.left_out > 0 {
+                f64::NAN
+            } else {
+                x
+            }
+        };
+        let may_be_confirmed = self.left_out == 0;
         Estimate {
-            worlds: self.summary.count,
-            mean: self.summary.mean,
-            standard_deviation: self.summary.standard_deviation(),
+            worlds: self.worlds(),
+            mean: known(self.summary.mean),
+            standard_deviation: known(self.summary.standard_deviation()),
             interval: self.interval(),
             verdict: self.verdict(),
             decided_after,
-            worlds_needed: decided_after.or_else(forecast),
+            worlds_needed: decided_after.or_else(|| forecast().filter(|_| may_be_confirmed)),
         }
     }
 }

@@ -31,7 +31,9 @@ pub struct Claim {
     pub profile: Option<Profile>,
 }
 
-/// What a claim says of a quantity over worlds.
+/// What a claim says of a quantity over worlds. A world in which the quantity is undefined counts against the claim: it breaks
+/// [`EveryWorld`](Self::EveryWorld), is a failure to a share or a bounded mean whose band has one end, and bars every other claim from
+/// being confirmed ([`Undefined`](crate::verify::Undefined)).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Statistic {

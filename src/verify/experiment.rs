@@ -68,18 +68,12 @@ impl Experiment {
                 Process::Inference(sequence) => sequence.verdict() != Verdict::Undecided,
                 Process::Every { broken_after, .. } => !alone || broken_after.is_some(),
                 Process::Point(_) => self.seen >= self.budget,
-                Process::Undecidable { .. } => true,
             })
     }
 
-    /// Whether no claim but those on every world can decide when there are enough.
+    /// Whether no claim but those on every world decides when there are enough.
     fn alone(&self) -> bool {
-        self.watches.iter().all(|w| {
-            matches!(
-                w.process,
-                Process::Every { .. } | Process::Undecidable { .. }
-            )
-        })
+        (self.watches.iter()).all(|w| matches!(w.process, Process::Every { .. }))
     }
 
     /// Whether it may see another world in this round, and needs it.
@@ -93,7 +87,7 @@ impl Experiment {
                 let forecast = sequence.estimate().worlds_needed;
                 forecast.map_or(u64::MAX, |worlds| worlds.saturating_sub(self.seen))
             }
-            Process::Inference(_) | Process::Undecidable { .. } => 0,
+            Process::Inference(_) => 0,
             Process::Every { .. } if !self.alone() => 0,
             Process::Every { .. } | Process::Point(_) => self.budget - self.seen,
         };

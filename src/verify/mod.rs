@@ -14,7 +14,7 @@ mod watch;
 pub use error::VerifyError;
 pub use experiment::Experiment;
 pub use plan::{Plan, key};
-pub use watch::Finding;
+pub use watch::{Finding, Undefined};
 
 use crate::allocation::{Standing, deal};
 use crate::record::{Kept, Record, Worlds};

@@ -35,9 +35,12 @@ pub struct Finding {
     /// For an exponent: the points and the fitted power law, once every world of the sweep is there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub power_law: Option<PowerLaw>,
-    /// Why the claim cannot be decided in this regime, whatever the number of worlds.
+    /// Why no power law can be fitted, for an exponent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub undecidable: Option<String>,
+    /// Worlds that have no number to be judged by, if there are any: they count against the claim.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undefined: Option<Undefined>,
     /// Keys of the experiments in the record: one, or one for each value of a sweep.
     pub experiments: Vec<String>,
 }
@@ -47,6 +50,20 @@ impl Finding {
     pub fn as_expected(&self) -> bool {
         self.estimate.verdict == self.expected
     }
+}
+
+/// Worlds in which a quantity has no number, or one that the claim's statistic has no place for.
+///
+/// They count against the claim. One of them breaks a claim on every world. To a share, or a mean within a known range, they are
+/// failures ([`Sequence`] says of which kind); a mean, or an exponent, can then only be refuted or left undecided.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Undefined {
+    /// How many.
+    pub worlds: u64,
+    /// Index of the first.
+    pub first: u64,
+    /// Why that one has no number.
+    pub reason: String,
 }
 
 /// A claim watched on the worlds of an experiment.
@@ -60,6 +77,7 @@ pub(super) struct Watch {
     /// The value of the swept parameter, for an exponent.
     at: Option<f64>,
     pub(super) process: Process,
+    undefined: Option<Undefined>,
 }
 
 #[derive(Clone, Debug)]
@@ -73,11 +91,6 @@ pub(super) enum Process {
     },
     /// One point of a power law: decided with the others, when all worlds are there.
     Point(Vec<f64>),
-    /// A world has no such number, or one that the inference has no place for: the claim stays undecided.
-    Undecidable {
-        worlds: u64,
-        reason: String,
-    },
 }
 
 impl Watch {
@@ -122,24 +135,19 @@ impl Watch {
             alpha,
             at,
             process,
+            undefined: None,
         })
     }
 
     /// Shows the claim the next world, number `world`.
     pub(super) fn observe(&mut self, outcome: &WorldOutcome, world: u64) {
-        if let Process::Undecidable { worlds, .. } = &mut self.process {
-            *worlds += 1;
-            return;
-        }
         let seen = match outcome.quantities.get(&self.claim.quantity) {
-            Some(value) => self.push(*value).map_err(|e| e.to_string()),
-            None => Err(format!("has no {}", self.claim.quantity)),
+            Some(quantity) => quantity.get().map_err(String::from),
+            None => Err("it is not measured".into()),
         };
-        if let Err(reason) = seen {
-            self.process = Process::Undecidable {
-                worlds: world + 1,
-                reason: format!("world {world}: {reason}"),
-            };
+        let taken = seen.and_then(|value| self.push(value).map_err(|e| e.to_string()));
+        if let Err(reason) = taken {
+            self.push_undefined(world, reason);
         }
     }
 
@@ -147,8 +155,10 @@ impl Watch {
         let claim = &self.claim;
         let within = |band: Band| Interval::from(band).contains(value);
         match &mut self.process {
-            Process::Undecidable { .. } => {}
-            Process::Point(values) => values.push(value),
+            Process::Point(values) => {
+                Summary::of(&[value])?; // as the mean over worlds will ask
+                values.push(value);
+            }
             Process::Inference(sequence) => {
                 let observation = claim.event.map_or(value, |event| f64::from(within(event)));
                 sequence.observe(observation)?;
@@ -163,11 +173,31 @@ impl Watch {
                     range.map_or((value, value), |r| (r.lower.min(value), r.upper.max(value)));
                 *range = Some(Interval { lower, upper });
                 if !within(claim.band) {
-                    broken_after.get_or_insert(seen.count);
+                    broken_after.get_or_insert(seen.count + undefined_worlds(&self.undefined));
                 }
             }
         }
         Ok(())
+    }
+
+    fn push_undefined(&mut self, world: u64, reason: String) {
+        let undefined = self.undefined.get_or_insert(Undefined {
+            worlds: 0,
+            first: world,
+            reason,
+        });
+        undefined.worlds += 1;
+        match &mut self.process {
+            Process::Point(_) => {}
+            Process::Inference(sequence) => sequence
+                .observe_undefined()
+                .unwrap_or_else(|e| unreachable!("an end of the range is within it: {e}")),
+            Process::Every {
+                seen, broken_after, ..
+            } => {
+                broken_after.get_or_insert(seen.count + undefined.worlds);
+            }
+        }
     }
 
     /// What one experiment says of the claim; of an exponent, its one point.
@@ -178,21 +208,28 @@ impl Watch {
                 seen,
                 range,
                 broken_after,
-            } => Estimate {
-                worlds: seen.count,
-                mean: seen.mean,
-                standard_deviation: seen.standard_deviation(),
-                interval: range.unwrap_or(Interval::EVERYTHING),
-                verdict: match (broken_after, seen.count) {
-                    (Some(_), _) => Verdict::Refuted,
-                    (None, 0) => Verdict::Undecided,
-                    (None, _) => Verdict::Confirmed,
-                },
-                decided_after: broken_after.or(Some(seen.count)),
-                worlds_needed: None,
-            },
-            Process::Point(values) => nothing_said(values.len() as u64),
-            Process::Undecidable { worlds, .. } => nothing_said(*worlds),
+            } => {
+                let worlds = seen.count + undefined_worlds(&self.undefined);
+                Estimate {
+                    mean: if seen.count > 0 || worlds == 0 {
+                        seen.mean
+                    } else {
+                        f64::NAN
+                    },
+                    standard_deviation: seen.standard_deviation(),
+                    interval: range.unwrap_or(Interval::EVERYTHING),
+                    verdict: match (broken_after, worlds) {
+                        (Some(_), _) => Verdict::Refuted,
+                        (None, 0) => Verdict::Undecided,
+                        (None, _) => Verdict::Confirmed,
+                    },
+                    decided_after: broken_after.or(Some(worlds)),
+                    ..nothing_said(worlds)
+                }
+            }
+            Process::Point(values) => {
+                nothing_said(values.len() as u64 + undefined_worlds(&self.undefined))
+            }
         }
     }
 
@@ -204,6 +241,10 @@ impl Watch {
             _ => None,
         }
     }
+}
+
+fn undefined_worlds(undefined: &Option<Undefined>) -> u64 {
+    undefined.as_ref().map_or(0, |u| u.worlds)
 }
 
 /// What is said of a claim that so many worlds have not begun to decide.
@@ -225,27 +266,30 @@ pub(super) fn finding(watches: &[(&Watch, &str)]) -> Finding {
     let points: Vec<exponent::Point> = watches.iter().filter_map(|(w, _)| w.point()).collect();
     // Without one of its points the range would be another than claimed.
     let power_law = PowerLaw::fit(points).filter(|law| law.points.len() == watches.len());
-    let reason = |w: &Watch| match &w.process {
-        Process::Undecidable { reason, .. } => Some(reason.clone()),
-        Process::Inference(_) | Process::Every { .. } | Process::Point(_) => None,
-    };
     let of_sweep = watches.len() > 1 && power_law.is_none();
-    let undecidable = watches.iter().find_map(|(w, _)| reason(w)).or_else(|| {
-        of_sweep
-            .then(|| "no power law: a point is missing, is not above 0, or is of one world".into())
+    let undecidable = of_sweep
+        .then(|| "no power law: a point is missing, is not above 0, or is of one world".into());
+    let mut undefined = watches.iter().filter_map(|(w, _)| w.undefined.clone());
+    let undefined = undefined.next().map(|first| Undefined {
+        worlds: first.worlds + undefined.map(|u| u.worlds).sum::<u64>(),
+        ..first
     });
+    let worlds = watches.iter().map(|(w, _)| w.estimate().worlds).sum();
     let estimate = match power_law.as_ref().zip(watch.claim.statistic.moment()) {
-        None if of_sweep => nothing_said(watches.iter().map(|(w, _)| w.estimate().worlds).sum()),
+        None if of_sweep => nothing_said(worlds),
         None => watch.estimate(),
         Some((law, moment)) => {
             let interval = law.interval(moment, &watch.claim.band, watch.alpha);
-            let worlds = law.points.iter().map(|p| p.worlds).sum();
+            let verdict = match decide(&interval, &watch.claim.band) {
+                Verdict::Confirmed if undefined.is_some() => Verdict::Undecided,
+                verdict => verdict,
+            };
             Estimate {
                 worlds,
                 mean: law.exponent,
                 standard_deviation: law.standard_error,
                 interval,
-                verdict: decide(&interval, &watch.claim.band),
+                verdict,
                 decided_after: Some(worlds),
                 worlds_needed: None,
             }
@@ -268,6 +312,7 @@ pub(super) fn finding(watches: &[(&Watch, &str)]) -> Finding {
         },
         power_law,
         undecidable,
+        undefined,
         experiments: watches.iter().map(|(_, key)| (*key).into()).collect(),
     }
 }

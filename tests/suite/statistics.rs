@@ -634,3 +634,69 @@ fn a_mean_that_is_not_there_reads_back_from_json() {
     };
     assert_eq!(same, sequence.estimate());
 }
+
+proptest! {
+    /// A world without a number counts as the value at the far end of the range, where the band has one end; else it bars a
+    /// confirmation for good, also one that came before it.
+    #[test]
+    fn worlds_without_a_number_count_against_the_claim(
+        worlds in prop::collection::vec(prop::option::weighted(0.8, any::<bool>()), 1..80),
+    ) {
+        let betting = Method::Betting { lower: 0.0, upper: 1.0 };
+        let least = Band { lower: Some(0.6), upper: None };
+        let most = Band { lower: None, upper: Some(0.4) };
+        // An end at the end of the range claims nothing.
+        let as_least = Band { upper: Some(1.0), ..least };
+        for method in [Method::Share, betting] {
+            for (band, against) in [(least, 0.0), (most, 1.0), (as_least, 0.0)] {
+                let mut lacking = Sequence::new(method, band, 0.1, 80).unwrap();
+                let mut failing = lacking.clone();
+                for world in &worlds {
+                    match world {
+                        Some(success) => lacking.observe(f64::from(u8::from(*success))),
+                        None => lacking.observe_undefined(),
+                    }
+                    .unwrap();
+                    failing.observe(world.map_or(against, |s| f64::from(u8::from(s)))).unwrap();
+                }
+                prop_assert_eq!(lacking.estimate(), failing.estimate());
+            }
+        }
+        let two_ends = Band { lower: Some(0.1), upper: Some(0.9) };
+        for method in [Method::Share, betting, asymptotic(0.1)] {
+            let mut sequence = Sequence::new(method, two_ends, 0.1, 80).unwrap();
+            let mut lacking = 0;
+            for (seen, world) in (1..).zip(&worlds) {
+                match world {
+                    Some(_) => sequence.observe(0.5).or_else(|_| sequence.observe(1.0)),
+                    None => sequence.observe_undefined(),
+                }
+                .unwrap();
+                lacking += u64::from(world.is_none());
+                let estimate = sequence.estimate();
+                prop_assert_eq!(estimate.worlds, seen);
+                prop_assert!(lacking == 0 || estimate.verdict != Verdict::Confirmed);
+                prop_assert!(lacking == 0 || estimate.worlds_needed.is_none() || estimate.verdict == Verdict::Refuted);
+                prop_assert_eq!(estimate.mean.is_nan(), lacking == seen);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_world_without_a_number_takes_a_confirmation_back() {
+    let mut sequence = Sequence::new(asymptotic(0.003), HALF, 0.05, 60).unwrap();
+    for _ in 0..30 {
+        sequence.observe(0.5).unwrap();
+    }
+    assert_eq!(sequence.verdict(), Verdict::Confirmed);
+    sequence.observe_undefined().unwrap();
+    sequence.observe(0.5).unwrap();
+    assert_eq!(sequence.verdict(), Verdict::Undecided);
+    for _ in 0..300 {
+        sequence.observe(0.7).unwrap();
+    }
+    assert_eq!(sequence.verdict(), Verdict::Refuted);
+    sequence.observe_undefined().unwrap();
+    assert_eq!(sequence.verdict(), Verdict::Refuted);
+}

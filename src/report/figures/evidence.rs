@@ -15,8 +15,8 @@ use plotters::prelude::*;
 pub struct Observed<'a> {
     /// The finding.
     pub finding: &'a Finding,
-    /// The quantity in each world that counts; empty for an exponent, whose points are in the finding.
-    pub worlds: Vec<f64>,
+    /// The quantity in each world that counts, none where it is undefined; empty for an exponent, whose points are in the finding.
+    pub worlds: Vec<Option<f64>>,
 }
 
 /// The evidence for a theorem: for each claim and control every world a dot, the interval and the band.
@@ -45,7 +45,7 @@ pub fn evidence(theorem: &str, observed: &[Observed]) -> Result<Figure, FigureEr
     let mut rows = Vec::new();
     for one in observed {
         let f = one.finding;
-        let mut row = |at: Option<f64>, world: Option<usize>, value: f64| {
+        let mut row = |at: Option<f64>, world: Option<usize>, value: Option<f64>| {
             rows.push(vec![
                 f.claim.clone().into(),
                 f.control.clone().into(),
@@ -59,7 +59,7 @@ pub fn evidence(theorem: &str, observed: &[Observed]) -> Result<Figure, FigureEr
             row(None, Some(world), *value);
         }
         for point in f.power_law.iter().flat_map(|law| &law.points) {
-            row(Some(point.at), None, point.value);
+            row(Some(point.at), None, Some(point.value));
         }
     }
     Ok(Figure {
@@ -79,7 +79,7 @@ pub fn evidence(theorem: &str, observed: &[Observed]) -> Result<Figure, FigureEr
                 ("world", "index of the world"),
                 (
                     "value",
-                    "the quantity in that world; for an exponent the mean or spread over worlds",
+                    "the quantity in that world, empty where it has none; for an exponent the mean or spread over worlds",
                 ),
             ],
             rows,
@@ -101,8 +101,11 @@ fn heading(f: &Finding) -> String {
         .as_ref()
         .map_or(f.claim.clone(), |c| format!("{} (control: {c})", f.claim));
     let subject = text::plain(&text::subject(f.statistic, &f.quantity, f.event));
+    let lacking = f.undefined.as_ref().map_or(String::new(), |undefined| {
+        format!("  ({} worlds without a number)", undefined.worlds)
+    });
     format!(
-        "{who}: {subject} {}  {}",
+        "{who}: {subject} {}  {}{lacking}",
         text::band(f.band),
         text::verdict(f)
     )
@@ -115,7 +118,8 @@ fn strip(panel: &Area, one: &Observed) -> Drawn {
     let band = Interval::from(f.event.filter(|_| share).unwrap_or(f.band));
     let interval = f.estimate.interval;
     let ends = [band.lower, band.upper];
-    let shown = (one.worlds.iter().copied()).chain(ends.into_iter().filter(|x| x.is_finite()));
+    let shown =
+        (one.worlds.iter().copied().flatten()).chain(ends.into_iter().filter(|x| x.is_finite()));
     let range = extent(shown, 0.08);
     let inside = |x: f64| x.clamp(range.start, range.end);
     panel.draw(&Text::new(heading(f), (10, 6), font(13)))?;
@@ -136,7 +140,7 @@ fn strip(panel: &Area, one: &Observed) -> Drawn {
         .draw()?;
     let places = one.worlds.iter().enumerate();
     // Stacked in five rows by index, so that equal values stay visible.
-    let dots = places.map(|(n, x)| (*x, 0.42 + 0.12 * (n % 5) as f64));
+    let dots = places.filter_map(|(n, x)| Some(((*x)?, 0.42 + 0.12 * (n % 5) as f64)));
     if f.control.is_some() {
         chart.draw_series(dots.map(|p| Cross::new(p, 3, SECOND.stroke_width(1))))?;
     } else {
@@ -150,7 +154,9 @@ fn strip(panel: &Area, one: &Observed) -> Drawn {
             PathElement::new(vec![(a, 0.1), (a, 0.3)], style),
             PathElement::new(vec![(b, 0.1), (b, 0.3)], style),
         ])?;
-        chart.draw_series([Circle::new((inside(f.estimate.mean), 0.2), 4, INK.filled())])?;
+        if !f.estimate.mean.is_nan() {
+            chart.draw_series([Circle::new((inside(f.estimate.mean), 0.2), 4, INK.filled())])?;
+        }
     }
     Ok(())
 }
