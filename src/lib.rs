@@ -93,6 +93,7 @@
 
 pub mod allocation;
 pub mod data;
+mod digest;
 pub mod engine;
 pub mod evaluation;
 pub mod explore;

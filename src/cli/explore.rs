@@ -65,8 +65,11 @@ pub enum Action {
 pub fn run(args: &Args) -> Result<ExitCode, Failure> {
     match &args.action {
         Some(Action::Merge { into, parts }) => {
-            let (manifest, report) = merge(into, parts)?;
-            publish(&manifest, &report, into)?;
+            let merged = merge(into, parts)?;
+            for warning in &merged.warnings {
+                tell!("warning: {warning}");
+            }
+            publish(&merged.manifest, &merged.report, into)?;
             return Ok(ExitCode::SUCCESS);
         }
         Some(Action::Failed { json }) => {
@@ -155,7 +158,7 @@ pub fn open(directory: &Path, manifest: &Manifest) -> Result<(Record, Kept), Fai
         return Ok((Record::create(directory, manifest)?, Kept::default()));
     }
     require_same(directory, manifest)?;
-    Ok(Record::resume(directory)?)
+    Ok(Record::resume(directory, manifest)?)
 }
 
 /// Refuses the record of another exploration.
@@ -191,7 +194,7 @@ fn publish(manifest: &Manifest, report: &Report, directory: &Path) -> Result<(),
 
 fn in_words(f: &Finding) -> String {
     format!(
-        "{} {} {}: claimed {} {}, measured {} with interval {} over {} worlds",
+        "{} {} {}: claimed {} {}, measured {} with interval {} over {} worlds{}",
         glyph(f.estimate.verdict),
         f.claim,
         f.estimate.verdict,
@@ -199,7 +202,8 @@ fn in_words(f: &Finding) -> String {
         text::band(f.band),
         text::measured(f),
         text::interval(f.estimate.interval),
-        f.estimate.worlds
+        f.estimate.worlds,
+        text::without_a_number(f)
     )
 }
 

@@ -31,7 +31,7 @@ use std::process::ExitCode;
 #[command(
     name = "multiview",
     version,
-    after_help = "Exit status of verify: 0 all as the theory claims; 1 a claim refuted (or a negative control not); 2 bad usage or input; 3 a claim undecided; 130 interrupted (finished worlds are kept). Other commands: 0 when they are done."
+    after_help = "Exit status of verify: 0 all as the theory claims; 1 a claim refuted (or a negative control not); 2 bad usage or input; 3 a claim undecided or not run; 130 interrupted (finished worlds are kept). Other commands: 0 when they are done."
 )]
 pub struct Cli {
     #[command(subcommand)]

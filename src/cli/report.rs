@@ -2,8 +2,8 @@
 
 use super::{Failure, explore, print, verify, write_all};
 use multiview::explore::{Cells, Manifest, Shard, Sweep, pages, sweep::EMBEDDED};
-use multiview::record::{Record, Worlds};
-use multiview::report::{Evidence, Files, Map, mechanism::Mechanism, render};
+use multiview::record::{Asked, Kept, Record, Worlds};
+use multiview::report::{Evidence, Files, Map, mechanism::Mechanism, render, text};
 use multiview::theorem::{Profile, Theorem};
 use multiview::verify::{Plan, Report};
 use std::path::{Path, PathBuf};
@@ -55,7 +55,7 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
             Record::create(&directory, &plan)?;
         }
         let threads = trains.then_some(threads);
-        match complete(&directory, name, threads)? {
+        match complete(&records, (name, profile, seed), threads)? {
             Some(whole) => evidence.push(whole),
             None => left_out += 1,
         }
@@ -95,20 +95,27 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
 /// The evidence of a record; worlds that it lacks are trained on so many `threads`, or else an unfinished record is left out.
 /// One made by another version is shown if it is whole, and never mixed with worlds of this one.
 fn complete(
-    directory: &Path,
-    name: &str,
+    records: &Path,
+    (name, profile, seed): (&str, Profile, u64),
     threads: Option<usize>,
 ) -> Result<Option<Evidence>, Failure> {
+    let directory = &records.join(name);
     if !directory.join("manifest.json").exists() {
         tell!("{}: no record; left out", directory.display());
         return Ok(None);
     }
     let plan: Plan = Record::manifest(directory)?;
-    let found = finished(directory, &plan, threads, |threads| {
-        let (mut record, kept) = Record::resume(directory)?;
-        if let Some(warning) = &kept.warning {
-            tell!("warning: {warning}");
-        }
+    if (plan.profile, plan.seed) != (profile, seed) {
+        return Err(format!(
+            "{}: holds seed {} and profile {}, not those of its name",
+            directory.display(),
+            plan.seed,
+            text::profile(plan.profile)
+        )
+        .into());
+    }
+    let found = finished(directory, &plan, &plan, threads, |threads| {
+        let (mut record, kept) = Record::resume(directory, &plan)?;
         verify::watched(&plan, &mut record, kept, threads)?;
         Ok(())
     })?;
@@ -123,12 +130,16 @@ fn complete(
 /// just these, in order; without threads it is left as it is, and an unfinished one is left out.
 fn finished(
     directory: &Path,
+    asked: &impl Asked,
     plan: &Plan,
     threads: Option<usize>,
     train: impl FnOnce(usize) -> Result<(), Failure>,
 ) -> Result<Option<(Report, Worlds)>, Failure> {
     let whole = || -> Result<_, Failure> {
-        let worlds = Record::read(directory)?.worlds;
+        let Kept { worlds, warning } = Record::read(directory, asked)?;
+        if let Some(warning) = warning {
+            tell!("warning: {warning}");
+        }
         Ok(plan.replay(&worlds)?.zip(plan.counted(&worlds)?))
     };
     let found = whole()?;
@@ -146,7 +157,7 @@ fn finished(
             whole()?.ok_or("a record lacks worlds that were just trained")?
         }
     };
-    Record::put_in_order(directory, &found.1)?;
+    Record::put_in_order(directory, asked, &found.1)?;
     Ok(Some(found))
 }
 
@@ -176,7 +187,7 @@ fn sweep(
         explore::require_same(&directory, &shipped)?;
     }
     let plan = manifest.plan()?;
-    let found = finished(&directory, &plan, threads, |threads| {
+    let found = finished(&directory, &manifest, &plan, threads, |threads| {
         let (mut record, kept) = explore::open(&directory, &manifest)?;
         explore::watched(&manifest, &plan, &mut record, kept, threads)?;
         Ok(())

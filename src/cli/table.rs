@@ -3,7 +3,7 @@
 use comfy_table::{ContentArrangement, Table, presets::UTF8_FULL_CONDENSED};
 use multiview::report::text;
 use multiview::statistics::Verdict;
-use multiview::verify::{Finding, Report};
+use multiview::verify::{Finding, Report, Untested};
 
 /// A table with a header.
 pub fn of(header: &[&str], rows: impl Iterator<Item = Vec<String>>) -> Table {
@@ -20,15 +20,39 @@ pub fn verdicts(report: &Report) -> Table {
     let header = [
         "theorem", "claim", "claimed", "measured", "evidence", "worlds", "verdict",
     ];
-    of(&header, report.findings.iter().map(row))
+    let rows = report.plan.theorems.iter().flat_map(|theorem| {
+        let findings = report.findings.iter();
+        let untested = report.untested.iter();
+        let tested = findings.filter(|f| f.theorem == theorem.name).map(row);
+        tested.chain(untested.filter(|u| u.theorem == theorem.name).map(not_run))
+    });
+    of(&header, rows)
+}
+
+/// The theorem, or its control, as the table names it.
+fn who(theorem: &str, control: Option<&String>) -> String {
+    control.map_or_else(
+        || theorem.to_owned(),
+        |control| format!("  control: {control}"),
+    )
+}
+
+fn not_run(claim: &Untested) -> Vec<String> {
+    let nothing = || "—".to_owned();
+    let profile = text::profile(claim.profile);
+    vec![
+        who(&claim.theorem, claim.control.as_ref()),
+        claim.claim.clone(),
+        nothing(),
+        nothing(),
+        nothing(),
+        "0".into(),
+        format!("not run: for --profile {profile}"),
+    ]
 }
 
 fn row(finding: &Finding) -> Vec<String> {
     let estimate = &finding.estimate;
-    let theorem = match &finding.control {
-        Some(control) => format!("  control: {control}"),
-        None => finding.theorem.clone(),
-    };
     let verdict = match (
         estimate.verdict,
         finding.as_expected(),
@@ -43,7 +67,7 @@ fn row(finding: &Finding) -> Vec<String> {
         (verdict, false, _) => format!("{verdict} (!)"),
     };
     vec![
-        theorem,
+        who(&finding.theorem, finding.control.as_ref()),
         text::plain(&format!(
             "{}: {}",
             finding.claim,

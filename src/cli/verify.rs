@@ -9,7 +9,7 @@ use multiview::regime::require_confidence;
 use multiview::report::text;
 use multiview::statistics::Verdict;
 use multiview::theorem::{Profile, Theorem};
-use multiview::verify::{Event, Experiment, Plan, Report};
+use multiview::verify::{Event, Experiment, Finding, Plan, Report};
 use std::collections::{BTreeSet, HashMap};
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
@@ -129,7 +129,7 @@ fn open(args: &Args) -> Result<(Plan, PathBuf, Record, Kept), Failure> {
         let plan: Plan = Record::manifest(directory)?;
         super::require_this_version(directory, &plan.version)?;
         require_possible(args, &plan, directory)?;
-        let (record, kept) = Record::resume(directory)?;
+        let (record, kept) = Record::resume(directory, &plan)?;
         return Ok((plan, directory.clone(), record, kept));
     }
     let mut theorems = Vec::new();
@@ -180,13 +180,7 @@ fn default_directory() -> PathBuf {
 
 fn print_verdicts(report: &Report) -> Result<(), Failure> {
     let plan = &report.plan;
-    let summary = match report.verdict() {
-        Verdict::Confirmed => "Every claim is confirmed and every negative control refuted.",
-        Verdict::Refuted => "Marked (!): the evidence contradicts the theory in this regime.",
-        Verdict::Undecided => {
-            "Some claims are undecided: a larger budget (--profile full) may settle them."
-        }
-    };
+    let summary = summary(report);
     print(&format!(
         "{}\nseed {}, {} worlds, {} gradient steps; {} % confidence over all claims together; multiview {}\n{summary}\n",
         table::verdicts(report),
@@ -196,6 +190,39 @@ fn print_verdicts(report: &Report) -> Result<(), Failure> {
         100.0 * plan.confidence,
         plan.version
     ))
+}
+
+/// What a run says as a whole, and what it leaves unsaid.
+fn summary(report: &Report) -> String {
+    let open = |f: &&Finding| f.estimate.verdict == Verdict::Undecided;
+    let mut words = Vec::new();
+    match report.verdict() {
+        Verdict::Confirmed if report.controls().next().is_none() => {
+            words.push("Every claim is confirmed. No negative control is named.".to_owned());
+        }
+        Verdict::Confirmed => {
+            words.push("Every claim is confirmed and every negative control refuted.".to_owned());
+        }
+        Verdict::Refuted => {
+            words
+                .push("Marked (!): the evidence contradicts the theory in this regime.".to_owned());
+        }
+        Verdict::Undecided if report.findings.iter().any(|f| open(&f)) => words.push(
+            "Some claims are undecided: a larger budget (--profile full) may settle them."
+                .to_owned(),
+        ),
+        Verdict::Undecided => {}
+    }
+    if let Some(first) = report.untested.first() {
+        let of_controls = report.untested.iter().filter(|u| u.control.is_some());
+        let of_controls = of_controls.count();
+        words.push(format!(
+            "Not run: {} claims and {of_controls} claims of negative controls, which are for --profile {}.",
+            report.untested.len() - of_controls,
+            text::profile(first.profile)
+        ));
+    }
+    words.join("\n")
 }
 
 /// One line for each experiment in flight, on standard error.
@@ -267,9 +294,10 @@ fn standing(experiment: &Experiment) -> String {
         .find(|f| f.estimate.verdict == Verdict::Undecided);
     match open {
         Some(f) if f.estimate.worlds == 0 => format!("{}: waits for an earlier world", f.claim),
-        Some(f) if f.estimate.mean.is_nan() => {
-            format!("{}: decided when all worlds are there", f.claim)
-        }
+        Some(f) if f.estimate.mean.is_nan() => match &f.undefined {
+            Some(_) => format!("{}: no world has a number", f.claim),
+            None => format!("{}: decided when all worlds are there", f.claim),
+        },
         Some(f) => format!(
             "{}: {:.4} {} claimed {}",
             f.claim,

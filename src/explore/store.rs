@@ -2,12 +2,13 @@
 
 use super::shard::Shard;
 use super::sweep::{Cell, Sweep, SweepError};
-use crate::record::{Record, RecordError, WorldRecord, Worlds};
+use crate::record::{Asked, Kept, Record, RecordError, WorldRecord, Worlds};
 use crate::regime::require;
 use crate::statistics::StatisticsError;
-use crate::theorem::Theorem;
+use crate::theorem::{Setting, Theorem};
 use crate::verify::{Plan, Report, VerifyError};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use thiserror::Error;
 
@@ -100,17 +101,47 @@ impl Manifest {
     }
 }
 
+impl Asked for Manifest {
+    fn version(&self) -> &str {
+        &self.version
+    }
+
+    fn seed(&self) -> u64 {
+        self.sweep.seed
+    }
+
+    fn settings(&self) -> Result<BTreeMap<String, Setting>, String> {
+        let base = self.base.validate().map_err(|e| e.of("base"));
+        base.map_err(|e| e.to_string())?;
+        let plan = self.plan().map_err(|e| e.to_string())?;
+        plan.settings().map_err(|e| e.to_string())
+    }
+}
+
+/// An exploration put together from its shards.
+#[derive(Debug)]
+pub struct Merged {
+    /// The whole.
+    pub manifest: Manifest,
+    /// What its worlds say.
+    pub report: Report,
+    /// What had to be dropped from the parts, for the user.
+    pub warnings: Vec<String>,
+}
+
 /// Combines the finished shards of one exploration into a record of the whole, in `into`: every world that counts, once, by
 /// cell and index. The result is the same however the cells were dealt out.
 ///
 /// # Errors
-/// Parts of different sweeps, seeds or versions, shards that are missing or unfinished, an occupied target.
-pub fn merge(into: &Path, parts: &[PathBuf]) -> Result<(Manifest, Report), ExploreError> {
+/// Parts of different sweeps, seeds or versions, or with a world that is not their own; shards that are missing or unfinished; an
+/// occupied target.
+pub fn merge(into: &Path, parts: &[PathBuf]) -> Result<Merged, ExploreError> {
     let mismatch = |part: &Path, what: String| ExploreError::Mismatch {
         part: part.into(),
         what,
     };
     let mut worlds = Worlds::new();
+    let mut warnings = Vec::new();
     let mut seen: Vec<Shard> = Vec::new();
     let mut first: Option<Manifest> = None;
     for part in parts {
@@ -143,12 +174,16 @@ pub fn merge(into: &Path, parts: &[PathBuf]) -> Result<(Manifest, Report), Explo
             );
             return Err(mismatch(part, what));
         }
-        let kept = Record::read(part)?;
-        if manifest.plan()?.replay(&kept.worlds)?.is_none() {
+        let Kept {
+            worlds: own,
+            warning,
+        } = Record::read(part, &manifest)?;
+        warnings.extend(warning);
+        if manifest.plan()?.replay(&own)?.is_none() {
             return Err(mismatch(part, "unfinished: resume it first".into()));
         }
         seen.push(manifest.shard);
-        worlds.extend(kept.worlds);
+        worlds.extend(own); // no two shards share an experiment, and a line of another's is refused
     }
     let Some(first) = first.filter(|m| m.shard.count == seen.len()) else {
         let what = format!("{} of the shards given: all of them are needed", seen.len());
@@ -179,5 +214,10 @@ pub fn merge(into: &Path, parts: &[PathBuf]) -> Result<(Manifest, Report), Explo
             }
         }
     }
-    Ok((whole, report))
+    record.seal()?;
+    Ok(Merged {
+        manifest: whole,
+        report,
+        warnings,
+    })
 }

@@ -13,7 +13,7 @@ mod watch;
 
 pub use error::VerifyError;
 pub use experiment::Experiment;
-pub use plan::{Plan, key};
+pub use plan::{Plan, Untested, key};
 pub use watch::{Finding, Undefined};
 
 use crate::allocation::{Standing, deal};
@@ -30,6 +30,9 @@ pub struct Report {
     pub plan: Plan,
     /// The findings, in the order of theorems, claims, controls.
     pub findings: Vec<Finding>,
+    /// Claims, and claims of controls, that are for the other profile.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub untested: Vec<Untested>,
     /// Gradient steps of the models in the worlds that count; of one that experiments share, once for each of them.
     pub steps: u64,
     /// Worlds that count, over all experiments; those of one regime and procedure once.
@@ -48,12 +51,12 @@ impl Report {
     }
 
     /// The verdict on the whole: refuted if any finding is the opposite of what the theory expects, else
-    /// undecided if any is open, else confirmed.
+    /// undecided if any is open or any claim is left without one, else confirmed.
     pub fn verdict(&self) -> Verdict {
         let open = |f: &Finding| f.estimate.verdict == Verdict::Undecided;
         if self.findings.iter().any(|f| !f.as_expected() && !open(f)) {
             Verdict::Refuted
-        } else if self.findings.iter().any(open) {
+        } else if self.findings.iter().any(open) || !self.untested.is_empty() {
             Verdict::Undecided
         } else {
             Verdict::Confirmed
@@ -155,7 +158,7 @@ impl Plan {
     /// spent. `listen` is told of each world as it begins and ends.
     ///
     /// # Errors
-    /// A control out of range, or a record that cannot be written; worlds finished before are kept.
+    /// A control out of range, or a record that cannot be written; worlds finished before are kept. A run that ends seals its record.
     pub fn run(
         &self,
         record: &mut Record,
@@ -172,6 +175,7 @@ impl Plan {
             training::train(self.seed, &mut experiments, record, threads, listen)?;
             more = self.begin_round(&mut experiments);
         }
+        record.seal()?;
         Ok(self.report(&experiments))
     }
 
@@ -190,6 +194,7 @@ impl Plan {
         }
         Report {
             plan: self.clone(),
+            untested: self.untested(),
             findings: watches.values().map(|of_claim| finding(of_claim)).collect(),
             steps: distinct.values().map(|(_, steps)| steps).sum(),
             worlds: distinct.values().map(|(worlds, _)| worlds).sum(),

@@ -3,11 +3,13 @@
 use super::error::VerifyError;
 use super::experiment::Experiment;
 use super::watch::Watch;
-use crate::regime::Regime;
+use crate::digest::digest;
+use crate::record::Asked;
+use crate::regime::{Regime, RegimeError, require, require_confidence};
 use crate::statistics::ErrorBudget;
-use crate::theorem::{Claim, Control, Profile, Statistic, Theorem};
+use crate::theorem::{Claim, Control, Profile, Setting, Statistic, Theorem};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Everything that decides the outcome of a run: the manifest of its record.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -28,6 +30,19 @@ pub struct Plan {
     pub theorems: Vec<Theorem>,
 }
 
+/// A claim of a theorem, or of one of its controls, that a run does not test since it is for the other profile.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Untested {
+    /// The theorem.
+    pub theorem: String,
+    /// The negative control, if it is one.
+    pub control: Option<String>,
+    /// The claim.
+    pub claim: String,
+    /// The profile that tests it.
+    pub profile: Profile,
+}
+
 impl Plan {
     /// A run of this version with the strictest confidence that the theorems ask for in the profile.
     pub fn new(theorems: Vec<Theorem>, profile: Profile, seed: u64) -> Self {
@@ -40,6 +55,44 @@ impl Plan {
             total_worlds: None,
             theorems,
         }
+    }
+
+    /// Checks every field, as those of a theorem file are.
+    ///
+    /// # Errors
+    /// The first field out of range.
+    pub fn validate(&self) -> Result<(), RegimeError> {
+        require_confidence("confidence", self.confidence)?;
+        let total = self.total_worlds;
+        require(total != Some(0), "total_worlds", total, "at least 1")?;
+        let count = self.theorems.len();
+        require(count > 0, "theorems", count, "at least one theorem")?;
+        let mut known = BTreeSet::new();
+        for theorem in &self.theorems {
+            let path = format!("theorems.{}", theorem.name);
+            theorem.validate().map_err(|e| e.of(&path))?;
+            let once = known.insert(&theorem.name);
+            require(
+                once,
+                "theorems.name",
+                &theorem.name,
+                "a name not used before",
+            )?;
+        }
+        Ok(())
+    }
+
+    /// The regime and procedure of each experiment, by key.
+    ///
+    /// # Errors
+    /// A control or a swept value out of range.
+    pub fn settings(&self) -> Result<BTreeMap<String, Setting>, VerifyError> {
+        let experiments = self.experiments()?.into_iter();
+        let setting = |e: Experiment| Setting {
+            regime: e.regime,
+            procedure: e.procedure,
+        };
+        Ok(experiments.map(|e| (e.key.clone(), setting(e))).collect())
     }
 
     /// The experiments of a run, and the error budget spread over their claims.
@@ -59,8 +112,8 @@ impl Plan {
                     Some(control) => theorem.under(control)?,
                     None => theorem.setting(),
                 };
-                let claims: Vec<(usize, &Claim)> =
-                    (order..).zip(self.claims_of(theorem, control)).collect();
+                let claims = claims_of(theorem, control).filter(|claim| self.tests(claim));
+                let claims: Vec<(usize, &Claim)> = (order..).zip(claims).collect();
                 order += claims.len();
                 for value in theorem.points()? {
                     let budget = budget * value.multiple;
@@ -126,26 +179,61 @@ impl Plan {
 
     /// Every claim that this run tests, in order, and whether it is a negative control's.
     fn claims(&self) -> impl Iterator<Item = (bool, &Claim)> {
-        self.theorems.iter().flat_map(move |theorem| {
+        let tested = self.all_claims().filter(|(.., claim)| self.tests(claim));
+        tested.map(|(_, control, claim)| (control.is_some(), claim))
+    }
+
+    /// The claims that this run leaves to the other profile.
+    pub fn untested(&self) -> Vec<Untested> {
+        let left = self.all_claims().filter(|(.., claim)| !self.tests(claim));
+        left.filter_map(|(theorem, control, claim)| {
+            Some(Untested {
+                theorem: theorem.name.clone(),
+                control: control.map(|c| c.name.clone()),
+                claim: claim.name.clone(),
+                profile: claim.profile?,
+            })
+        })
+        .collect()
+    }
+
+    /// Every claim of every theorem and every control, in order.
+    fn all_claims(&self) -> impl Iterator<Item = (&Theorem, Option<&Control>, &Claim)> {
+        self.theorems.iter().flat_map(|theorem| {
             let settings = std::iter::once(None).chain(theorem.controls.iter().map(Some));
             settings.flat_map(move |control| {
-                self.claims_of(theorem, control)
-                    .map(move |claim| (control.is_some(), claim))
+                claims_of(theorem, control).map(move |claim| (theorem, control, claim))
             })
         })
     }
 
-    /// The claims of a theorem, or of one of its controls, that this run's profile tests.
-    fn claims_of<'a>(
-        &self,
-        theorem: &'a Theorem,
-        control: Option<&'a Control>,
-    ) -> impl Iterator<Item = &'a Claim> + use<'a> {
-        let profile = self.profile;
-        theorem.claims.iter().filter(move |claim| {
-            claim.profile.is_none_or(|p| p == profile)
-                && control.is_none_or(|c| c.refutes.contains(&claim.name))
-        })
+    /// Whether this run's profile tests a claim.
+    fn tests(&self, claim: &Claim) -> bool {
+        claim.profile.is_none_or(|profile| profile == self.profile)
+    }
+}
+
+/// The claims of a theorem, or of one of its controls.
+fn claims_of<'a>(
+    theorem: &'a Theorem,
+    control: Option<&'a Control>,
+) -> impl Iterator<Item = &'a Claim> {
+    (theorem.claims.iter())
+        .filter(move |claim| control.is_none_or(|c| c.refutes.contains(&claim.name)))
+}
+
+impl Asked for Plan {
+    fn version(&self) -> &str {
+        &self.version
+    }
+
+    fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    fn settings(&self) -> Result<BTreeMap<String, Setting>, String> {
+        self.validate().map_err(|e| e.to_string())?;
+        self.settings().map_err(|e| e.to_string())
     }
 }
 
@@ -153,10 +241,5 @@ impl Plan {
 pub fn key(asked: &impl Serialize) -> String {
     let text = serde_json::to_string(asked)
         .unwrap_or_else(|e| unreachable!("plain values serialise: {e}"));
-    let digest = Sha256::digest(text.as_bytes());
-    digest
-        .iter()
-        .take(8)
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    digest([text.as_bytes()], 8)
 }

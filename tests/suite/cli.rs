@@ -281,6 +281,31 @@ fn bad_theorem_files_are_refused_with_line_and_field() {
             "refutes = [\"fitted\"]\nworlds = 0",
             &["controls.untrained.worlds = 0"],
         ),
+        (
+            "perfect_steps = 20",
+            "perfect_steps = 9223372036854775808",
+            &[":25:", "perfect_steps", "9223372036854775808"],
+        ),
+        (
+            "perfect_steps = 20",
+            "perfect_steps = 9223372036854775807",
+            &[":25:", "training.perfect_steps", "0 to 100000000"],
+        ),
+        (
+            "band = { lower = 0.0 }",
+            "band = { lower = 0.0 }\nscale = nan",
+            &["claims.some-view.scale = NaN"],
+        ),
+        (
+            "band = { upper = 0.2 }",
+            "band = { upper = 0.2 }\nscale = -1.0",
+            &["claims.fitted.scale = -1.0"],
+        ),
+        (
+            "single_view_share = 0.1",
+            "single_view_share = 1e-160",
+            &["single_view_share = 1e-160", "at least 1e-7"],
+        ),
         ("name = \"small\"", "name = \"small", &[":1:"]),
         (
             "band = { upper = 0.2 }",
@@ -448,12 +473,12 @@ fn a_copied_theorem_trains_no_world_again() {
 /// Leaves in a finished record the worlds that count.
 fn put_in_order(record: &Path) {
     let plan: Plan = Record::manifest(record).expect("a plan");
-    let worlds = Record::read(record).expect("a record").worlds;
+    let worlds = Record::read(record, &plan).expect("a record").worlds;
     let counted = plan.counted(&worlds).expect("a valid plan");
     let counted = counted.expect("a finished record");
     let report = |worlds| plan.replay(worlds).expect("a valid plan");
     assert_eq!(report(&counted), report(&worlds));
-    Record::put_in_order(record, &counted).expect("written");
+    Record::put_in_order(record, &plan, &counted).expect("written");
 }
 
 #[test]

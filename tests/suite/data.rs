@@ -3,6 +3,7 @@
 use crate::small::seed;
 use multiview::data::{DataSet, Kind, Sample, draw_sample};
 use multiview::objective::{Distillation, Form, SoftLabels};
+use multiview::procedure::{Models, Procedure, WorldOutcome};
 use multiview::regime::*;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -411,6 +412,73 @@ fn the_ends_of_closed_ranges_are_accepted() {
     }
 }
 
+/// Numbers with a floor: at it a world is measured, and read back from JSON as it was; below it single precision has nothing to say.
+#[test]
+fn below_their_floors_parameters_are_refused() {
+    type Change = fn(&mut Regime, f64);
+    let floors: [(&str, f64, Change); 9] = [
+        ("data.single_view_share", 1e-7, |r, x| {
+            r.data.single_view_share = x
+        }),
+        ("data.other_weight", 1e-7, |r, x| r.data.other_weight[0] = x),
+        ("data.weak_weight", 1e-7, |r, x| r.data.weak_weight = x),
+        ("data.single_view_other_weight", 1e-7, |r, x| {
+            r.data.weak_weight = 0.0;
+            r.data.single_view_other_weight = x;
+        }),
+        ("data.feature_noise", 1e-7, |r, x| {
+            r.data.feature_noise = x.into()
+        }),
+        ("data.noise_variance", 1e-14, |r, x| {
+            r.data.noise_variance = x
+        }),
+        ("network.init_scale", 1.1e-19, |r, x| {
+            r.network.init_scale = x.into()
+        }),
+        ("network.init_scale", 1e-30, |r, x| {
+            r.network.relu_exponent = 1;
+            r.network.init_scale = x.into();
+        }),
+        ("training.learning_rate_per_class", 1e-12, |r, x| {
+            r.training.learning_rate_per_class = x
+        }),
+    ];
+    let procedure: Procedure =
+        toml::from_str("members = 2\ntest_draws = { single_view = 2, multi_view = 2 }").unwrap();
+    for (field, floor, change) in floors {
+        for engine in [
+            EngineKind::Overlap,
+            EngineKind::OverlapAdaptive,
+            EngineKind::OverlapReference,
+        ] {
+            let mut regime = crate::small::regime();
+            regime.training.engine = engine;
+            change(&mut regime, floor);
+            regime.validate().unwrap();
+            let mut models = Models::new(&regime, procedure.test_draws, seed(0));
+            let outcome = models.outcome(&procedure).unwrap();
+            let text = serde_json::to_string(&outcome).unwrap();
+            assert!(!text.contains("null"), "{field}: {text}");
+            let read: WorldOutcome = serde_json::from_str(&text).unwrap();
+            assert_eq!(read, outcome);
+            read.check(&regime, &procedure, false).unwrap();
+        }
+        for below in [0.9 * floor, f64::MIN_POSITIVE] {
+            let mut regime = crate::small::regime();
+            change(&mut regime, below);
+            assert_eq!(regime.validate().unwrap_err().field, field, "{below:e}");
+        }
+    }
+    // Steeper activations want larger starts, whichever way the start is given.
+    let mut steep = crate::small::regime();
+    steep.network.relu_exponent = 16;
+    steep.network.init_scale = 1e-3.into();
+    assert_eq!(steep.validate().unwrap_err().field, "network.init_scale");
+    steep.network.relu_threshold = 1e6;
+    steep.network.init_scale = Relation::Rule(PaperRule::Paper);
+    assert_eq!(steep.validate().unwrap_err().field, "network.init_scale");
+}
+
 #[test]
 fn distillation_outside_its_ranges_is_refused() {
     let good = Distillation {
@@ -438,6 +506,28 @@ fn distillation_outside_its_ranges_is_refused() {
             let error = spec.validate("student").unwrap_err();
             assert_eq!(error.field, name);
             assert_eq!(error.value, format!("{bad:?}"));
+        }
+    }
+    type Floor = fn(&mut Distillation, f64);
+    let floors: [(&str, f64, Floor); 4] = [
+        ("student.temperature", 1e-6, |d, x| d.temperature = x.into()),
+        // τ S is 1e-6, at the small regime's τ and the paper's.
+        ("student.teacher_scale", 5.1e-6, |d, x| d.teacher_scale = x),
+        ("student.teacher_scale", 7.2e-5, |d, x| {
+            d.temperature = Relation::Rule(PaperRule::Paper);
+            d.teacher_scale = x;
+        }),
+        ("student.push_rate_per_class", 1e-12, |d, x| {
+            d.push_rate_per_class = x
+        }),
+    ];
+    for (name, floor, change) in floors {
+        let mut spec = good.clone();
+        change(&mut spec, floor);
+        spec.validate("student").unwrap();
+        for below in [0.9 * floor, f64::MIN_POSITIVE] {
+            change(&mut spec, below);
+            assert_eq!(spec.validate("student").unwrap_err().field, name);
         }
     }
     let late = Distillation {

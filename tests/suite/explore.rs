@@ -228,6 +228,42 @@ fn merging_refuses_what_does_not_belong_together() {
 }
 
 #[test]
+fn a_merge_warns_of_torn_lines_and_refuses_worlds_that_are_not_a_part_s_own() {
+    let folder = folder();
+    let at = |name: &str| folder.path().join(name);
+    run(&at("a"), &["--shard", "0/2"]);
+    run(&at("b"), &["--shard", "1/2"]);
+    let merge = |into: &str| {
+        let mut merge = explore();
+        merge.arg("merge").arg(at(into)).args([at("a"), at("b")]);
+        merge.assert()
+    };
+    let worlds = at("b").join("worlds.jsonl");
+    let own = std::fs::read_to_string(&worlds).expect("worlds");
+    std::fs::write(&worlds, format!("{own}{{\"experiment\":\"to")).expect("written");
+    merge("torn").success().stderr(contains("torn last line"));
+    // A world of another part, as it is or with another outcome.
+    let other = std::fs::read_to_string(at("a").join("worlds.jsonl")).expect("worlds");
+    let line = other.lines().next().expect("a world");
+    for line in [
+        line.to_owned(),
+        line.replacen("\"test_error\":", "\"test_error\":1", 1),
+    ] {
+        std::fs::write(&worlds, format!("{own}{line}\n")).expect("written");
+        let place = format!("worlds.jsonl:{}: ", own.lines().count() + 1);
+        merge("foreign").code(2).stderr(contains(place));
+        assert!(!at("foreign").exists());
+    }
+    // One of its own with two outcomes.
+    let line = own.lines().next().expect("a world");
+    let line = line.replacen("\"test_error\":", "\"test_error\":1", 1);
+    std::fs::write(&worlds, format!("{own}{line}\n")).expect("written");
+    merge("conflict")
+        .code(2)
+        .stderr(contains("another outcome"));
+}
+
+#[test]
 fn kills_and_torn_lines_lose_and_repeat_nothing() {
     let folder = folder();
     let at = |name: &str| folder.path().join(name);
@@ -363,7 +399,7 @@ proptest! {
         let folder = folder();
         let run = |name: &str, threads: usize| {
             let directory = folder.path().join(name);
-            let (mut record, kept) = Record::resume(&directory).expect("a record");
+            let (mut record, kept) = Record::resume(&directory, &plan).expect("a record");
             plan.run(&mut record, kept, threads, &|_| {}).expect("it runs")
         };
         for name in ["calm", "stormy"] {
@@ -382,7 +418,7 @@ proptest! {
         let stormy = run("stormy", threads);
         prop_assert_eq!(&stormy, &calm);
         prop_assert!(calm.worlds <= total);
-        let (_, kept) = Record::resume(&folder.path().join("stormy")).expect("a record");
+        let (_, kept) = Record::resume(&folder.path().join("stormy"), &plan).expect("a record");
         prop_assert_eq!(plan.replay(&kept.worlds).expect("judged"), Some(calm));
     }
 }

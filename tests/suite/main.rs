@@ -6,6 +6,7 @@ mod browser;
 mod cli;
 mod data;
 mod dense;
+mod evidence;
 mod explore;
 mod gradients;
 mod multirate;

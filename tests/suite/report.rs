@@ -55,6 +55,44 @@ fn deleted_reports_are_restored() {
     }
 }
 
+/// A whole record changed by hand, against its own model rows and with them.
+#[test]
+fn evidence_edited_by_hand_is_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let copy = folder.path().join("reports");
+    copy_files(&reports(), &copy);
+    let path = copy.join("records/full-47/worlds.jsonl");
+    let text = std::fs::read_to_string(&path).expect("worlds");
+    let edited = |change: &dyn Fn(&mut Value)| -> String {
+        let edit = |line: &str| {
+            let mut line: Value = serde_json::from_str(line).expect("JSON");
+            if line["outcome"]["quantities"]
+                .get("single.test_error")
+                .is_some()
+            {
+                change(&mut line["outcome"]);
+            }
+            line.to_string() + "\n"
+        };
+        text.lines().map(edit).collect()
+    };
+    let quantities = edited(&|o| o["quantities"]["single.test_error"] = 0.5.into());
+    let consistent = edited(&|o| o["quantities"]["lottery.both_views_share"] = 0.5.into());
+    for (worlds, words) in [
+        (
+            quantities,
+            "single.test_error is 0.5, but its model rows give",
+        ),
+        (consistent, "seal.json"),
+    ] {
+        std::fs::write(&path, worlds).expect("written");
+        let mut check = Command::cargo_bin("multiview").expect("the program is built");
+        check.args(["report", "--check", "--dir"]).arg(&copy);
+        let refused = check.assert().code(2);
+        refused.stderr(predicates::str::contains(words));
+    }
+}
+
 fn files(folder: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).expect("a folder");
     let paths = entries.map(|e| e.expect("an entry").path());

@@ -1,0 +1,16 @@
+//! Digests by which a change is noticed: of what was asked, and of what was recorded.
+
+use sha2::{Digest, Sha256};
+
+/// The first `bytes` bytes of the SHA-256 of `parts` together, in hexadecimal.
+///
+/// It tells accidents and casual edits. It is no signature: who changes a text on purpose can compute the digest anew.
+pub(crate) fn digest<'a>(parts: impl IntoIterator<Item = &'a [u8]>, bytes: usize) -> String {
+    let mut hash = Sha256::new();
+    parts.into_iter().for_each(|part| hash.update(part));
+    let hash = hash.finalize();
+    hash.iter()
+        .take(bytes)
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
