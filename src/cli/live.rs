@@ -3,6 +3,7 @@
 use indicatif::{ProgressBar, ProgressStyle};
 use multiview::explore::maps::{glyph, text_map};
 use multiview::explore::{Cells, Manifest};
+use multiview::report::text;
 use multiview::verify::{Event, Finding};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -110,5 +111,6 @@ fn one_line(f: &Finding) -> String {
         return format!("{} waits for an earlier world", f.claim);
     }
     let mark = glyph(f.estimate.verdict);
-    format!("{mark} {} {:.4}", f.claim, f.estimate.mean)
+    let lacking = text::without_a_number(f);
+    format!("{mark} {} {}{lacking}", f.claim, text::measured(f))
 }

@@ -164,7 +164,10 @@ impl<'a> Picture<'a> {
             area.draw(&mark)?;
             let value = short(f.estimate.mean);
             area.draw(&Text::new(value, (left + 26, top + 8), font(13)))?;
-            let worlds = format!("{} worlds", f.estimate.worlds);
+            let worlds = match &f.undefined {
+                Some(u) => format!("{} of {} undefined", u.worlds, f.estimate.worlds),
+                None => format!("{} worlds", f.estimate.worlds),
+            };
             area.draw(&Text::new(worlds, (left + 26, top + 30), font(10)))?;
         }
         Ok(())
@@ -215,7 +218,15 @@ impl<'a> Picture<'a> {
             let (_, color) = look(e.verdict);
             let bar = vec![(x, inside(e.interval.lower)), (x, inside(e.interval.upper))];
             chart.draw_series([PathElement::new(bar, color.stroke_width(2))])?;
-            chart.draw_series([Circle::new((x, e.mean), 4, color.filled())])?;
+            // Worlds without a number have no mean: the verdict then stands in the middle.
+            let known = e.mean.is_finite();
+            let height = if known {
+                e.mean
+            } else {
+                0.5 * (y.start + y.end)
+            };
+            let dots = known.then(|| Circle::new((x, height), 4, color.filled()));
+            chart.draw_series(dots)?;
             if let Some(predicted) = s.predicted {
                 // An open diamond stands for the prediction.
                 let (dx, dy) = (0.04, 0.012 * (y.end - y.start));
@@ -229,7 +240,7 @@ impl<'a> Picture<'a> {
                 ];
                 chart.draw_series([PathElement::new(corners, INK.stroke_width(1))])?;
             }
-            let mark = Text::new(glyph(e.verdict), (x + 0.06, e.mean), font(14));
+            let mark = Text::new(glyph(e.verdict), (x + 0.06, height), font(14));
             chart.draw_series([mark])?;
         }
         Ok(())
@@ -257,6 +268,7 @@ pub fn glyph(verdict: Verdict) -> &'static str {
 /// Three digits, whatever the size.
 fn short(x: f64) -> String {
     match x.abs() {
+        a if a.is_nan() => "—".into(),
         0.0 => "0".into(),
         a if a < 0.001 => format!("{x:.0e}"),
         a if a < 100.0 => format!("{x:.3}"),
@@ -264,7 +276,7 @@ fn short(x: f64) -> String {
     }
 }
 
-/// The first two axes as text, one mark for each cell; `·` where nothing is known.
+/// The first two axes as text, one mark for each cell; `·` where nothing is known. Below it, worlds without a number.
 pub fn text_map(cells: &Cells, claim: &str) -> String {
     let mut out = String::new();
     let columns = &cells.values[0];
@@ -289,5 +301,11 @@ pub fn text_map(cells: &Cells, claim: &str) -> String {
         let _ = write!(out, " {column:^8}");
     }
     let _ = writeln!(out, "  {}", cells.axes[0]);
+    for standing in cells.standings.iter().filter(|s| s.finding.claim == claim) {
+        let lacking = text::without_a_number(&standing.finding);
+        if let Some(lacking) = lacking.strip_prefix("; ") {
+            let _ = writeln!(out, "cell {}: {lacking}", standing.cell);
+        }
+    }
     out
 }

@@ -516,14 +516,7 @@ proptest! {
 /// Networks that learn nothing: no gain to recover, and no winner that could have been predicted.
 #[test]
 fn what_has_no_meaning_is_shown_and_counts_against_the_claim() {
-    let head = SMALL.split("[[claims]]").next().expect("a head");
-    let text = head.replacen("steps = 400", "steps = 1", 1)
-        + r#"
-[[claims]]
-name = "recovered"
-quantity = "ensemble.recovered_share"
-band = { lower = 0.5 }
-
+    let more = r#"
 [[claims]]
 name = "recovered-everywhere"
 quantity = "ensemble.recovered_share"
@@ -535,10 +528,8 @@ name = "predicted"
 quantity = "lottery.predicted_share"
 band = { upper = 0.3 }
 
-[profiles]
-quick = { confidence = 0.9, worlds = 12 }
-full = { confidence = 0.9, worlds = 12 }
-"#;
+[profiles]"#;
+    let text = nothing_learned().replacen("[profiles]", more, 1);
     let folder = folder();
     let report = folder.path().join("report.json");
     let mut run = verify(&folder, &text);
@@ -576,6 +567,58 @@ full = { confidence = 0.9, worlds = 12 }
     );
     let again = resume(&directory).assert().code(1);
     assert_eq!(String::from_utf8_lossy(&again.get_output().stdout), shown);
+}
+
+/// A theorem of networks that learn nothing, on the share of a gain that is not there in some worlds.
+fn nothing_learned() -> String {
+    let head = SMALL.split("[[claims]]").next().expect("a head");
+    head.replacen("steps = 400", "steps = 1", 1)
+        + r#"
+[[claims]]
+name = "recovered"
+quantity = "ensemble.recovered_share"
+band = { lower = 0.5 }
+
+[profiles]
+quick = { confidence = 0.9, worlds = 12 }
+full = { confidence = 0.9, worlds = 12 }
+"#
+}
+
+/// In tables, maps and pictures of explorations as well.
+#[test]
+fn an_exploration_shows_worlds_without_a_number() {
+    let folder = folder();
+    let theorem = file(&folder, &nothing_learned());
+    for (name, axes) in [("curve", &["k=6,8"][..]), ("map", &["k=6,8", "m=3,4"])] {
+        let out = folder.path().join(name);
+        let mut explore = multiview();
+        explore
+            .args(["explore", "--worlds", "12", "--theorem"])
+            .arg(&theorem);
+        explore.arg("--out").arg(&out);
+        for axis in axes {
+            explore.args(["--axis", axis]);
+        }
+        explore.assert().code(0).stdout(contains("no number in"));
+        let table: Value = serde_json::from_str(&read(&out.join("cells.json"))).expect("JSON");
+        let rows = table["rows"].as_array().expect("rows");
+        assert!(
+            rows.iter().any(|row| row["undefined"].as_u64() > Some(0)),
+            "{rows:?}"
+        );
+        assert!(
+            rows.iter().all(|row| row["verdict"] != "confirmed"),
+            "{rows:?}"
+        );
+        assert!(read(&out.join("README.md")).contains("no number in"));
+        for entry in std::fs::read_dir(&out).expect("files") {
+            let path = entry.expect("a file").path();
+            if path.extension().is_some_and(|e| e == "svg") {
+                assert!(!read(&path).contains("NaN"), "{}", path.display());
+            }
+        }
+    }
 }
 
 /// Only classes that learned a view can have been predicted, of all classes.
@@ -624,7 +667,7 @@ fn nothing_decided_is_not_all_well() {
         let words = format!("Not run: {claims} claims and {controls} claims of negative controls");
         let shown = shown.stdout(contains(words).and(contains("Every claim is confirmed").not()));
         let output = String::from_utf8_lossy(&shown.get_output().stdout).into_owned();
-        assert_eq!(output.contains("control: untrained"), true, "{output}");
+        assert!(output.contains("control: untrained"), "{output}");
         assert_eq!(
             output.matches("not run").count(),
             claims + controls,
