@@ -211,6 +211,9 @@ fn summary(report: &Report) -> String {
             "Some claims are undecided: a larger budget (--profile full) may settle them."
                 .to_owned(),
         ),
+        Verdict::Undecided if report.findings.is_empty() => {
+            words.push("Nothing is decided.".to_owned());
+        }
         Verdict::Undecided => {}
     }
     if let Some(first) = report.untested.first() {

@@ -60,10 +60,10 @@ impl Experiment {
     }
 
     /// Whether no claim needs another world. A claim on every world asks for none beside one with inference, and alone
-    /// for the whole budget, unless a world has broken it.
+    /// for the whole budget, unless a world has broken it. Without a claim, when all are for the other profile, no world is needed.
     pub fn settled(&self) -> bool {
         let alone = self.alone();
-        self.seen > 0
+        (self.seen > 0 || self.watches.is_empty())
             && self.watches.iter().all(|w| match &w.process {
                 Process::Inference(sequence) => sequence.verdict() != Verdict::Undecided,
                 Process::Every { broken_after, .. } => !alone || broken_after.is_some(),
