@@ -78,13 +78,31 @@ fn evidence_edited_by_hand_is_refused() {
     };
     let quantities = edited(&|o| o["quantities"]["single.test_error"] = 0.5.into());
     let consistent = edited(&|o| o["quantities"]["lottery.both_views_share"] = 0.5.into());
-    for (worlds, words) in [
+    let manifest = copy.join("records/full-47/manifest.json");
+    let asked = std::fs::read_to_string(&manifest).expect("a manifest");
+    let asked_for = |from: &str, to: &str| {
+        assert!(asked.contains(from), "{from}");
+        asked.replacen(from, to, 1)
+    };
+    for (asked, worlds, words) in [
         (
+            asked.clone(),
             quantities,
             "single.test_error is 0.5, but its model rows give",
         ),
-        (consistent, "seal.json"),
+        (asked.clone(), consistent, "seal.json"),
+        (
+            asked_for("\"lower\": 0.49", "\"lower\": 0.4"),
+            text.clone(),
+            "seal.json",
+        ),
+        (
+            asked_for("\"seed\": 47", "\"seed\": 48"),
+            text.clone(),
+            "not those of its name",
+        ),
     ] {
+        std::fs::write(&manifest, asked).expect("written");
         std::fs::write(&path, worlds).expect("written");
         let mut check = Command::cargo_bin("multiview").expect("the program is built");
         check.args(["report", "--check", "--dir"]).arg(&copy);
