@@ -89,6 +89,7 @@
 //! | [`prediction`] | what theory says of a regime before anything is trained |
 //! | [`explore`] | sweeps: which claims hold where in parameter space |
 //! | [`report`], [`figure`] | pages, pictures and tables, all a function of the records |
+//! | [`printable`] | text from outside, made fit for the place where it is shown |
 //! | [`seed`], [`real`] | random streams by (seed, world, purpose, index); `f32` and `f64`, eight at a time |
 
 pub mod allocation;
@@ -102,6 +103,7 @@ pub mod network;
 mod normals;
 pub mod objective;
 pub mod prediction;
+pub mod printable;
 pub mod procedure;
 pub mod random_features;
 pub mod real;

@@ -7,6 +7,7 @@ use multiview::explore::maps::{glyph, text_map};
 use multiview::explore::pages;
 use multiview::explore::store::merge;
 use multiview::explore::{Cells, Manifest, Shard};
+use multiview::printable::{line, path};
 use multiview::procedure::World;
 use multiview::record::{Kept, Record};
 use multiview::report::failed::{FailedRegime, failed_regimes};
@@ -75,7 +76,7 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
         Some(Action::Failed { json }) => {
             let regimes = failed_regimes();
             if *json {
-                print(&format!("{}\n", serde_json::to_string_pretty(&regimes)?))?;
+                print(&super::json_text(&regimes)?)?;
             } else {
                 let row = |r: &FailedRegime| {
                     vec![
@@ -186,10 +187,11 @@ fn publish(manifest: &Manifest, report: &Report, directory: &Path) -> Result<(),
     } else {
         for claim in cells.claims() {
             let map = text_map(&cells, claim);
-            print(&format!("{claim} ({})\n{map}\n", manifest.sweep.title))?;
+            let title = line(&manifest.sweep.title);
+            print(&format!("{claim} ({title})\n{map}\n"))?;
         }
     }
-    print(&format!("tables and maps in {}\n", directory.display()))
+    print(&format!("tables and maps in {}\n", path(directory)))
 }
 
 fn in_words(f: &Finding) -> String {

@@ -3,6 +3,7 @@
 use indicatif::{ProgressBar, ProgressStyle};
 use multiview::explore::maps::{glyph, text_map};
 use multiview::explore::{Cells, Manifest};
+use multiview::printable::lines;
 use multiview::report::text;
 use multiview::verify::{Event, Finding};
 use std::collections::{BTreeMap, BTreeSet};
@@ -73,7 +74,7 @@ impl<'a> Live<'a> {
         }
         if !self.bar.is_hidden() {
             self.bar.set_position(state.settled.len() as u64);
-            self.bar.set_message(self.message(&mut state));
+            self.bar.set_message(lines(&self.message(&mut state)));
         }
     }
 

@@ -1,11 +1,12 @@
 //! The command line: what a user types, and what is printed. Everything else is in the library, which never
 //! prints and never exits.
 
-/// Prints a line on standard error, as far as anyone reads it.
+/// Prints one line on standard error, as far as anyone reads it; what a terminal would obey is written out.
 macro_rules! tell {
     ($($words:tt)*) => {{
         use std::io::Write;
-        let _ = writeln!(std::io::stderr(), $($words)*);
+        let words = multiview::printable::line(&format!($($words)*));
+        let _ = writeln!(std::io::stderr(), "{words}");
     }};
 }
 
@@ -22,6 +23,7 @@ mod verify;
 
 use clap::{Parser, Subcommand};
 use multiview::engine::network_bytes;
+use multiview::printable::{json, lines};
 use multiview::regime::Regime;
 use std::process::ExitCode;
 
@@ -59,7 +61,11 @@ type Failure = Box<dyn std::error::Error>;
 
 /// Runs the program.
 pub fn run() -> ExitCode {
-    let done = match Cli::parse().command {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error),
+    };
+    let done = match cli.command {
         Command::Verify(args) => verify::run(&args),
         Command::Explore(args) => explore::run(&args),
         Command::Report(args) => report::run(&args),
@@ -71,6 +77,17 @@ pub fn run() -> ExitCode {
         tell!("error: {failure}");
         ExitCode::from(2)
     })
+}
+
+/// Prints what clap has to say: help as it is, and an error, which repeats what was typed, without what a terminal would obey.
+fn usage(error: &clap::Error) -> ExitCode {
+    use std::io::Write;
+    let _ = if error.use_stderr() {
+        write!(std::io::stderr(), "{}", lines(&error.to_string()))
+    } else {
+        error.print()
+    };
+    ExitCode::from(if error.use_stderr() { 2 } else { 0 })
 }
 
 /// Refuses to continue a record of another version: worlds of different versions are not mixed.
@@ -111,10 +128,15 @@ fn write_all(directory: &std::path::Path, files: &multiview::report::Files) -> R
     Ok(())
 }
 
-/// Prints `text`, as far as anyone reads it: `multiview list | head -3` is no error.
+/// A value as indented JSON, of which a terminal obeys nothing.
+fn json_text(value: &impl serde::Serialize) -> Result<String, Failure> {
+    Ok(json(&serde_json::to_string_pretty(value)?) + "\n")
+}
+
+/// Prints `text`, as far as anyone reads it: `multiview list | head -3` is no error. What a terminal would obey is written out.
 fn print(text: &str) -> Result<(), Failure> {
     use std::io::{ErrorKind, Write};
-    match std::io::stdout().write_all(text.as_bytes()) {
+    match std::io::stdout().write_all(lines(text).as_bytes()) {
         Err(e) if e.kind() == ErrorKind::BrokenPipe => Ok(()),
         written => Ok(written?),
     }

@@ -2,6 +2,7 @@
 
 use super::{Failure, explore, print, verify, write_all};
 use multiview::explore::{Cells, Manifest, Shard, Sweep, pages, sweep::EMBEDDED};
+use multiview::printable;
 use multiview::record::{Asked, Kept, Record, Worlds};
 use multiview::report::{Evidence, Files, Map, mechanism::Mechanism, render, text};
 use multiview::theorem::{Profile, Theorem};
@@ -87,7 +88,7 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
     print(&format!(
         "{} files in {}\n",
         files.len(),
-        args.dir.display()
+        printable::path(&args.dir)
     ))?;
     Ok(ExitCode::SUCCESS)
 }
@@ -230,7 +231,10 @@ fn compare(directory: &Path, files: &Files, left_out: usize) -> Result<ExitCode,
     let different: Vec<&String> = files.iter().filter(differs).map(|(path, _)| path).collect();
     for path in &different {
         let path = directory.join(path);
-        print(&format!("{}: not what the records give\n", path.display()))?;
+        print(&format!(
+            "{}: not what the records give\n",
+            printable::path(&path)
+        ))?;
     }
     if left_out > 0 {
         print(&format!("{left_out} records are missing or unfinished\n"))?;

@@ -2,6 +2,7 @@
 
 use super::{Failure, theorem};
 use multiview::prediction::Prediction;
+use multiview::printable::line;
 use multiview::report::text;
 use std::fmt::Write;
 
@@ -17,16 +18,16 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<(), Failure> {
     let theorem = theorem(&args.theorem)?;
     if args.json {
-        return super::print(&(serde_json::to_string_pretty(&theorem)? + "\n"));
+        return super::print(&super::json_text(&theorem)?);
     }
     let mut out = String::new();
     writeln!(
         out,
         "{} ({})\n\n{}\nSource: {}\n",
-        theorem.title,
+        line(&theorem.title),
         theorem.name,
         theorem.statement.trim(),
-        theorem.source
+        line(&theorem.source)
     )?;
     writeln!(out, "Regime\n{}", toml::to_string(&theorem.regime)?)?;
     writeln!(out, "Procedure\n{}", toml::to_string(&theorem.procedure)?)?;
@@ -84,7 +85,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         writeln!(out, "  {}: {}", control.name, control.refutes.join(", "))?;
         writeln!(out, "    {}", control.why.trim())?;
         for (path, value) in &control.set {
-            writeln!(out, "    {path} = {value}")?;
+            writeln!(out, "    {}", line(&format!("{path} = {value}")))?;
         }
     }
     super::print(&out)

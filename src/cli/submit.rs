@@ -3,6 +3,7 @@
 use super::sweep::SweepArgs;
 use super::{Failure, print, write};
 use multiview::explore::{Manifest, Shard};
+use multiview::printable::{self, line, word};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
@@ -24,10 +25,10 @@ pub struct Submission {
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=1024))]
     cores: u32,
     /// Memory of a task
-    #[arg(long, value_name = "SIZE", default_value = "2G", value_parser = word)]
+    #[arg(long, value_name = "SIZE", default_value = "2G", value_parser = slurm_word)]
     memory: String,
     /// Time limit of a task
-    #[arg(long, value_name = "TIME", default_value = "04:00:00", value_parser = word)]
+    #[arg(long, value_name = "TIME", default_value = "04:00:00", value_parser = slurm_word)]
     time: String,
     /// Write the script and do not submit it
     #[arg(long)]
@@ -35,12 +36,25 @@ pub struct Submission {
 }
 
 /// What Slurm writes sizes and times with.
-fn word(text: &str) -> Result<String, String> {
+fn slurm_word(text: &str) -> Result<String, String> {
     let fits = |c: char| c.is_ascii_alphanumeric() || ".:-".contains(c);
     if text.starts_with(|c: char| c.is_ascii_digit()) && text.chars().all(fits) {
         return Ok(text.into());
     }
     Err("letters, digits, dots, colons and hyphens, a digit first, as Slurm wants it".into())
+}
+
+/// Refuses a path that a job script cannot carry: sbatch reads its directives line by line, takes quotes and backslashes for its own, and
+/// replaces what follows a percent sign.
+fn require_plain(field: &str, path: &Path) -> Result<(), Failure> {
+    let text = path.to_str();
+    if text.is_some_and(|text| line(text) == text && !text.contains(['"', '\\', '%'])) {
+        return Ok(());
+    }
+    Err(format!(
+        "{field} = {path:?} is out of range: a path in UTF-8 without line ends, control characters, double quotes, backslashes and percent signs, which a job script cannot carry"
+    )
+    .into())
 }
 
 impl Submission {
@@ -52,13 +66,14 @@ impl Submission {
             count: self.tasks as usize,
         };
         Manifest::new(sweep.clone(), shard)?.plan()?;
-        std::fs::create_dir_all(&self.out)?;
         let out = std::path::absolute(&self.out)?;
+        require_plain("out", &out)?;
+        std::fs::create_dir_all(&out).map_err(|e| format!("{}: {e}", out.display()))?;
         let file = out.join("sweep.toml");
         write(&file, &toml::to_string(&sweep)?)?;
         let script = out.join("explore.sbatch");
         write(&script, &self.script(&sweep.name, &out, &file)?)?;
-        print(&format!("{}\n", script.display()))?;
+        print(&format!("{}\n", printable::path(&script)))?;
         if self.only_write {
             return Ok(ExitCode::SUCCESS);
         }
@@ -75,9 +90,8 @@ impl Submission {
 
     fn script(&self, name: &str, out: &Path, sweep: &Path) -> Result<String, Failure> {
         let program = std::env::current_exe()?;
-        let quoted =
-            |path: &Path| format!("'{}'", path.display().to_string().replace('\'', "'\\''"));
-        let (program, sweep, folder) = (quoted(&program), quoted(sweep), quoted(out));
+        require_plain("program", &program)?;
+        let (program, sweep, folder) = (word(&program), word(sweep), word(out));
         let Self {
             tasks,
             cores,

@@ -1,6 +1,7 @@
 //! Tables for people.
 
 use comfy_table::{ContentArrangement, Table, presets::UTF8_FULL_CONDENSED};
+use multiview::printable::lines;
 use multiview::report::text;
 use multiview::statistics::Verdict;
 use multiview::verify::{Finding, Report, Untested};
@@ -11,7 +12,10 @@ pub fn of(header: &[&str], rows: impl Iterator<Item = Vec<String>>) -> Table {
     table
         .load_style(UTF8_FULL_CONDENSED)
         .set_content_arrangement(ContentArrangement::Dynamic);
-    table.set_header(header.iter().copied()).add_rows(rows);
+    let shown = |row: Vec<String>| row.iter().map(|cell| lines(cell)).collect::<Vec<_>>();
+    table
+        .set_header(header.iter().copied())
+        .add_rows(rows.map(shown));
     table
 }
 

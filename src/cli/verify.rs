@@ -4,6 +4,7 @@ use super::{Failure, print, table, write};
 use indicatif::{
     HumanDuration, MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle,
 };
+use multiview::printable::{line, word};
 use multiview::record::{Kept, Record};
 use multiview::regime::require_confidence;
 use multiview::report::text;
@@ -78,14 +79,14 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
     );
     on_interrupt(format!(
         "continue with `multiview verify --resume {}`",
-        directory.display()
+        word(&directory)
     ))?;
     let report = watched(&plan, &mut record, kept, threads(args.threads))?;
     if args.json.as_deref() != Some(Path::new("-")) {
         print_verdicts(&report)?;
     }
     if let Some(path) = &args.json {
-        write(path, &(serde_json::to_string_pretty(&report)? + "\n"))?;
+        write(path, &super::json_text(&report)?)?;
     }
     Ok(match report.verdict() {
         Verdict::Confirmed => ExitCode::SUCCESS,
@@ -97,7 +98,8 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
 /// Says on Ctrl-C how to go on, and ends the program.
 pub fn on_interrupt(advice: String) -> Result<(), Failure> {
     ctrlc::set_handler(move || {
-        tell!("\ninterrupted; finished worlds are kept: {advice}");
+        tell!(""); // the line in which the terminal shows ^C
+        tell!("interrupted; finished worlds are kept: {advice}");
         std::process::exit(130);
     })?;
     Ok(())
@@ -188,7 +190,7 @@ fn print_verdicts(report: &Report) -> Result<(), Failure> {
         report.worlds,
         report.steps,
         100.0 * plan.confidence,
-        plan.version
+        line(&plan.version)
     ))
 }
 
@@ -264,7 +266,7 @@ impl Progress {
             let bar = self.bars.add(ProgressBar::new(experiment.budget));
             let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
             bar.set_style(style.with_key("left", left));
-            bar.set_prefix(experiment.title.clone());
+            bar.set_prefix(line(&experiment.title));
             bar.enable_steady_tick(Duration::from_millis(200));
             bar
         });
@@ -272,7 +274,7 @@ impl Progress {
             return;
         }
         bar.set_position(experiment.worlds());
-        bar.set_message(standing(experiment));
+        bar.set_message(line(&standing(experiment)));
         if let (Event::Finished { world, .. }, true) = (event, self.plain) {
             tell!(
                 "{}: world {world} done; {}",

@@ -5,6 +5,7 @@ use crate::figure::{
     Area, BAND, Drawn, FIRST, FigureError, INK, PAPER, REFUTED, SECOND, extent, font, mesh, png,
     svg,
 };
+use crate::printable::line;
 use crate::report::text;
 use crate::statistics::{Interval, Verdict};
 use plotters::coord::Shift;
@@ -47,7 +48,7 @@ impl<'a> Picture<'a> {
 
     /// One line.
     pub fn title(&self) -> String {
-        format!("{}: {}", self.cells.sweep.title, self.claim)
+        format!("{}: {}", line(&self.cells.sweep.title), self.claim)
     }
 
     /// The cells of the picture: on axes that are not shown, those at the first value.

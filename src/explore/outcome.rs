@@ -4,6 +4,7 @@ use super::store::Manifest;
 use super::sweep::{Cell, Sweep, SweepError};
 use crate::figure::Table;
 use crate::prediction::Prediction;
+use crate::printable::line;
 use crate::statistics::{Estimate, Verdict};
 use crate::verify::Finding;
 use serde_json::Value;
@@ -79,7 +80,7 @@ impl Cells {
                 .iter()
                 .zip(&mut values)
                 .map(|((_, value), seen)| {
-                    let text = value.to_string();
+                    let text = line(&value.to_string());
                     seen.iter().position(|v| *v == text).unwrap_or_else(|| {
                         seen.push(text);
                         seen.len() - 1

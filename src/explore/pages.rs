@@ -2,6 +2,7 @@
 
 use super::maps::{Picture, text_map};
 use super::{Cells, Manifest};
+use crate::printable::markdown;
 use crate::report::{Files, Map};
 use crate::statistics::Verdict;
 use crate::verify::Report;
@@ -23,7 +24,7 @@ pub fn render(
     files.insert("cells.csv".into(), table.csv().into_bytes());
     files.insert("cells.json".into(), json.into_bytes());
     files.insert("cells.parquet".into(), table.parquet()?);
-    let mut page = format!("# {}\n", manifest.sweep.title);
+    let mut page = format!("# {}\n", markdown(&manifest.sweep.title));
     for picture in Picture::all(cells) {
         let name = picture.name();
         files.insert(format!("{name}.svg"), picture.svg()?.into_bytes());
@@ -31,8 +32,8 @@ pub fn render(
         let _ = writeln!(
             page,
             "\n![{}]({name}.svg)\n\n{}",
-            picture.title(),
-            picture.description()
+            markdown(&picture.title()),
+            markdown(&picture.description())
         );
     }
     for claim in cells.claims() {
@@ -74,6 +75,6 @@ fn summary(manifest: &Manifest, cells: &Cells, report: &Report) -> String {
         cells.count(Verdict::Undecided),
         report.worlds,
         manifest.sweep.seed,
-        manifest.version
+        markdown(&manifest.version)
     )
 }

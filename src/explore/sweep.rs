@@ -2,7 +2,7 @@
 
 use crate::regime::{RegimeError, require, require_confidence, require_words};
 use crate::seed::{Purpose, WorldSeed};
-use crate::theorem::{Budget, Profile, Profiles, Theorem, TheoremError};
+use crate::theorem::{Budget, Profile, Profiles, Theorem, TheoremError, line_of};
 use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -57,11 +57,13 @@ pub enum SweepError {
     #[error(transparent)]
     Theorem(#[from] TheoremError),
     /// The file is not a sweep.
-    #[error("{file}: {message}")]
+    #[error("{file}:{line}: {message}")]
     Toml {
         /// The file.
         file: String,
-        /// What is wrong, with its line.
+        /// Line, from 1.
+        line: usize,
+        /// What is wrong.
         message: String,
     },
 }
@@ -148,7 +150,8 @@ impl Sweep {
     pub fn parse(file: &str, text: &str) -> Result<Self, SweepError> {
         toml::from_str(text).map_err(|e| SweepError::Toml {
             file: file.into(),
-            message: e.to_string(),
+            line: e.span().map_or(1, |s| line_of(text, s.start)),
+            message: e.message().into(),
         })
     }
 

@@ -6,6 +6,7 @@ mod table;
 
 pub use table::Table;
 
+use crate::printable::{lines, xml};
 use plotters::chart::MeshStyle;
 use plotters::coord::Shift;
 use plotters::coord::ranged1d::ValueFormatter;
@@ -82,9 +83,11 @@ pub fn svg(
         draw(&area).map_err(failed)?;
         area.present().map_err(|e| failed(e.into()))?;
     }
+    // The backend marks tags, and leaves in what no XML document may hold.
+    let text = lines(&text);
     let head = format!(
         "<svg role=\"img\" aria-label=\"{}\" viewBox=\"0 0 {width} {height}\" ",
-        escaped(title)
+        xml(title)
     );
     let named = text.replacen("<svg ", &head, 1).replacen(
         &format!("viewBox=\"0 0 {width} {height}\" xmlns"),
@@ -95,8 +98,8 @@ pub fn svg(
     let (open, rest) = named.split_at(end);
     Ok(format!(
         "{open}\n<title>{}</title>\n<desc>{}</desc>{rest}",
-        escaped(title),
-        escaped(description)
+        xml(title),
+        xml(description)
     ))
 }
 
@@ -132,21 +135,6 @@ pub fn themed(svg: &str) -> String {
                 &format!("var(--{name})"),
             )
         })
-}
-
-/// Text as the content or attribute of an element.
-pub fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            c => out.push(c),
-        }
-    }
-    out
 }
 
 /// `[least, most]` of the values, widened by a share of its length on both sides; never empty.

@@ -1,7 +1,8 @@
 //! One self-contained page: no network, light and dark, readable on a phone.
 
 use super::Figures;
-use crate::figure::{PALETTE, escaped, themed};
+use crate::figure::{PALETTE, themed};
+use crate::printable::xml;
 use crate::theorem::Theorem;
 use plotters::style::RGBColor;
 use pulldown_cmark::{Options, Parser};
@@ -22,8 +23,8 @@ pub(super) fn page(overview: &str, sections: &[(&Theorem, String)], figures: &Fi
         let _ = write!(
             contents,
             "<li><a href=\"#{}\">{}</a></li>",
-            theorem.name,
-            escaped(&theorem.title)
+            xml(&theorem.name),
+            xml(&theorem.title)
         );
         body += &section(&theorem.name, &local(page), figures);
     }
@@ -66,7 +67,7 @@ fn section(id: &str, markdown: &str, figures: &Figures) -> String {
             html.replace_range(start..end, &inlined);
         }
     }
-    format!("<section id=\"{id}\">\n{html}</section>\n")
+    format!("<section id=\"{}\">\n{html}</section>\n", xml(id))
 }
 
 #[cfg(test)]

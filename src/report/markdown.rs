@@ -2,6 +2,7 @@
 
 use super::assumptions::assumptions;
 use super::{Evidence, Figures, predicted_and_measured, text};
+use crate::printable::{markdown, markdown_lines};
 use crate::statistics::Verdict;
 use crate::theorem::{Statistic, Theorem};
 use crate::verify::Finding;
@@ -32,7 +33,7 @@ pub(super) fn overview(main: &Evidence, replications: &[Evidence], figures: &Fig
         main.report.worlds,
         plan.seed,
         text::profile(plan.profile),
-        plan.version,
+        markdown(&plan.version),
         guarantee(main),
     );
     out += "| theorem | claim | claimed | measured | evidence | worlds | verdict | its negative control |\n";
@@ -58,7 +59,7 @@ pub(super) fn overview(main: &Evidence, replications: &[Evidence], figures: &Fig
             text::subject(f.statistic, &f.quantity, f.event),
             text::band(f.band),
             text::measured(f),
-            text::evidence(f),
+            markdown(&text::evidence(f)),
             f.estimate.worlds,
             text::verdict(f),
             answers.join("; "),
@@ -108,8 +109,8 @@ pub(super) fn overview(main: &Evidence, replications: &[Evidence], figures: &Fig
         let _ = writeln!(
             out,
             "### {}\n\n![{}]({})\n\n{} [More](sweeps/{}/README.md).\n",
-            map.title,
-            map.title,
+            markdown(&map.title),
+            markdown(&map.title),
             map.path(),
             map.line,
             map.name
@@ -121,7 +122,9 @@ pub(super) fn overview(main: &Evidence, replications: &[Evidence], figures: &Fig
         "\n## Provenance\n\nMade by `multiview report` from the records under [records](records), and from those beside the maps; deleting all but the records and running it \
          again restores these files. Record {}, seed {}, multiview {}. For machines: [results.json](results.json), \
          [its schema](results.schema.json).",
-        main.name, plan.seed, plan.version
+        main.name,
+        plan.seed,
+        markdown(&plan.version)
     );
     out
 }
@@ -148,7 +151,7 @@ fn otherwise(replications: &[Evidence]) -> String {
                 text::verdict(f),
                 f.estimate.worlds,
                 text::measured(f),
-                text::evidence(f),
+                markdown(&text::evidence(f)),
                 text::band(f.band),
             );
         }
@@ -241,9 +244,9 @@ pub(super) fn theorem(main: &Evidence, theorem: &Theorem) -> String {
         .collect();
     let mut out = format!(
         "# {}\n\n{}\n\nSource: {}.\n\n## Verdicts\n\n",
-        theorem.title,
-        theorem.statement.trim(),
-        theorem.source
+        markdown(&theorem.title),
+        markdown_lines(theorem.statement.trim()),
+        markdown(&theorem.source)
     );
     out += "| claim | claimed | measured | evidence | worlds | level α | verdict |\n|---|---|---|---|---|---|---|\n";
     for f in &findings {
@@ -254,7 +257,7 @@ pub(super) fn theorem(main: &Evidence, theorem: &Theorem) -> String {
             text::subject(f.statistic, &f.quantity, f.event),
             text::band(f.band),
             text::measured(f),
-            text::evidence(f),
+            markdown(&text::evidence(f)),
             f.estimate.worlds,
             if f.alpha == 0.0 {
                 "none needed".into()
@@ -286,8 +289,8 @@ pub(super) fn theorem(main: &Evidence, theorem: &Theorem) -> String {
         }
     }
     if let Some(sweep) = &theorem.sweep {
-        let values = text::swept_values(sweep);
-        let _ = writeln!(out, "\nSwept: `{}` = {values}.", sweep.path);
+        let values = markdown(&text::swept_values(sweep));
+        let _ = writeln!(out, "\nSwept: `{}` = {values}.", markdown(&sweep.path));
     }
     let compared = predicted_and_measured(main, theorem);
     if !compared.is_empty() {
@@ -317,14 +320,14 @@ pub(super) fn theorem(main: &Evidence, theorem: &Theorem) -> String {
         let set: Vec<String> = control
             .set
             .iter()
-            .map(|(path, value)| format!("`{path} = {value}`"))
+            .map(|(path, value)| format!("`{}`", markdown(&format!("{path} = {value}"))))
             .collect();
         let _ = writeln!(
             out,
             "- *{}* ({}): {}",
             control.name,
             set.join(", "),
-            control.why.trim()
+            markdown(control.why.trim())
         );
     }
     let budget = theorem.budget(plan.profile);
@@ -338,7 +341,7 @@ pub(super) fn theorem(main: &Evidence, theorem: &Theorem) -> String {
         plan.seed,
         budget.worlds,
         main.name,
-        plan.version,
+        markdown(&plan.version),
         findings
             .iter()
             .find(|f| f.control.is_none())

@@ -217,7 +217,8 @@ fn require_names<'a>(field: &str, names: impl Iterator<Item = &'a str>) -> Resul
     Ok(())
 }
 
-fn line_of(text: &str, offset: usize) -> usize {
+/// The line, from 1, in which a byte of a text stands.
+pub(crate) fn line_of(text: &str, offset: usize) -> usize {
     text[..offset.min(text.len())].matches('\n').count() + 1
 }
 

@@ -7,6 +7,7 @@ mod setting;
 
 pub use claim::{Claim, Statistic};
 pub use file::TheoremError;
+pub(crate) use file::line_of;
 pub use setting::Setting;
 
 use crate::procedure::Procedure;

@@ -9,6 +9,7 @@ mod dense;
 mod evidence;
 mod explore;
 mod gradients;
+mod hostile;
 mod multirate;
 mod objectives;
 mod procedures;
