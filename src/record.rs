@@ -148,6 +148,11 @@ impl Record {
         })
     }
 
+    /// The files of a record in `directory`, there or not: its manifest, its worlds and its seal.
+    pub fn files(directory: &Path) -> [PathBuf; 3] {
+        [MANIFEST, WORLDS, SEAL].map(|name| directory.join(name))
+    }
+
     /// Reads the manifest of the record in `directory`, as strictly as a theorem file.
     ///
     /// # Errors

@@ -1,8 +1,9 @@
 //! `multiview explore`.
 
 use super::live::Live;
+use super::output::Kept as KeptFiles;
 use super::sweep::SweepArgs;
-use super::{Failure, print, submit, table, verify, write_all};
+use super::{Failure, print, submit, table, verify};
 use multiview::explore::maps::{glyph, text_map};
 use multiview::explore::pages;
 use multiview::explore::store::merge;
@@ -66,11 +67,17 @@ pub enum Action {
 pub fn run(args: &Args) -> Result<ExitCode, Failure> {
     match &args.action {
         Some(Action::Merge { into, parts }) => {
+            let inputs = parts.iter().flat_map(|part| Record::files(part));
+            let files = KeptFiles::inputs(inputs).and_record(into);
+            // Any part that can be merged names the files of the whole.
+            if let Some(Ok(manifest)) = parts.first().map(|part| Record::manifest(part)) {
+                files.require_room(into, &pages::names(&manifest)?)?;
+            }
             let merged = merge(into, parts)?;
             for warning in &merged.warnings {
                 tell!("warning: {warning}");
             }
-            publish(&merged.manifest, &merged.report, into)?;
+            publish(&merged.manifest, &merged.report, into, &files)?;
             return Ok(ExitCode::SUCCESS);
         }
         Some(Action::Failed { json }) => {
@@ -102,6 +109,7 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
         Some(shard) => shard,
         None => Shard::of_launcher(|name| std::env::var(name).ok())?.unwrap_or(Shard::WHOLE),
     };
+    let inputs = args.sweep.inputs(&sweep);
     let manifest = Manifest::new(sweep, shard)?;
     let plan = manifest.plan()?;
     if args.dry_run {
@@ -118,8 +126,14 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
         };
         Path::new("multiview-runs").join(format!("explore-{name}-{asked}{part}"))
     });
+    let files = KeptFiles::inputs(inputs).and_record(&directory);
+    let names = pages::names(&manifest)?;
     if !directory.join("manifest.json").exists() {
         super::require_memory(&plan.regimes()?)?;
+        files.require_room(&directory, &names)?;
+    }
+    for name in &names {
+        files.require_apart(&directory.join(name))?;
     }
     let (mut record, kept) = open(&directory, &manifest)?;
     if let Some(warning) = &kept.warning {
@@ -135,7 +149,7 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
     let threads = verify::threads(args.threads);
     let report = watched(&manifest, &plan, &mut record, kept, threads)?;
     drop(record);
-    publish(&manifest, &report, &directory)?;
+    publish(&manifest, &report, &directory, &files)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -176,9 +190,14 @@ pub fn require_same(directory: &Path, manifest: &Manifest) -> Result<(), Failure
 }
 
 /// Writes the tables and pictures of a finished exploration, and prints its map.
-fn publish(manifest: &Manifest, report: &Report, directory: &Path) -> Result<(), Failure> {
+fn publish(
+    manifest: &Manifest,
+    report: &Report,
+    directory: &Path,
+    files: &KeptFiles,
+) -> Result<(), Failure> {
     let cells = Cells::of(manifest, &report.findings)?;
-    write_all(directory, &pages::render(manifest, &cells, report)?)?;
+    files.write_all(directory, &pages::render(manifest, &cells, report)?)?;
     if cells.values.iter().all(|values| values.len() == 1) {
         // A map of one cell says too little.
         for standing in &cells.standings {

@@ -13,6 +13,7 @@ macro_rules! tell {
 mod explore;
 mod list;
 mod live;
+mod output;
 mod report;
 mod show;
 mod submit;
@@ -100,11 +101,17 @@ fn require_this_version(directory: &std::path::Path, theirs: &str) -> Result<(),
     Err(format!("{place}: recorded by version {theirs}, this is {this}: worlds of different versions are not mixed").into())
 }
 
+/// The file that a theorem's `name` means, if it looks like a path.
+fn theorem_file(name: &str) -> Option<&std::path::Path> {
+    let is_path = name.ends_with(".toml") || name.contains(std::path::MAIN_SEPARATOR);
+    is_path.then(|| name.as_ref())
+}
+
 /// The embedded theorem `name`, or the file `name` if it looks like a path.
 fn theorem(name: &str) -> Result<multiview::theorem::Theorem, Failure> {
     use multiview::theorem::{EMBEDDED, Theorem};
-    if name.ends_with(".toml") || name.contains(std::path::MAIN_SEPARATOR) {
-        return Ok(Theorem::read(name.as_ref())?);
+    if let Some(file) = theorem_file(name) {
+        return Ok(Theorem::read(file)?);
     }
     Theorem::embedded(name).ok_or_else(|| {
         let known: Vec<&str> = EMBEDDED.iter().map(|(n, _)| *n).collect();
@@ -114,18 +121,6 @@ fn theorem(name: &str) -> Result<multiview::theorem::Theorem, Failure> {
         )
         .into()
     })
-}
-
-/// Writes files below a directory.
-fn write_all(directory: &std::path::Path, files: &multiview::report::Files) -> Result<(), Failure> {
-    for (name, bytes) in files {
-        let path = directory.join(name);
-        let parent = path.parent().unwrap_or(directory);
-        std::fs::create_dir_all(parent)
-            .and_then(|()| std::fs::write(&path, bytes))
-            .map_err(|e| format!("{}: {e}", path.display()))?;
-    }
-    Ok(())
 }
 
 /// A value as indented JSON, of which a terminal obeys nothing.
@@ -169,28 +164,4 @@ fn memory() -> Option<f64> {
     let total = facts.lines().find_map(|l| l.strip_prefix("MemTotal:"))?;
     let kilobytes: f64 = total.trim().strip_suffix(" kB")?.parse().ok()?;
     Some(1024.0 * kilobytes)
-}
-
-/// Refuses a file that could not be written once there is something to write; a directory `made` meanwhile counts as there.
-fn require_writable(path: &std::path::Path, made: Option<&std::path::Path>) -> Result<(), Failure> {
-    let parent = path.parent().unwrap_or(path);
-    let there = parent.as_os_str().is_empty()
-        || parent.is_dir()
-        || made.is_some_and(|made| made.starts_with(parent));
-    if path.as_os_str() == "-" || there && !path.is_dir() {
-        return Ok(());
-    }
-    let place = path.display();
-    Err(
-        format!("{place}: cannot be written: it is a directory, or in one that is not there")
-            .into(),
-    )
-}
-
-/// Writes `text` to `path`, or to standard output for `-`.
-fn write(path: &std::path::Path, text: &str) -> Result<(), Failure> {
-    if path.as_os_str() == "-" {
-        return print(text);
-    }
-    std::fs::write(path, text).map_err(|e| format!("{}: {e}", path.display()).into())
 }

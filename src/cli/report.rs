@@ -1,6 +1,7 @@
 //! `multiview report`.
 
-use super::{Failure, explore, print, verify, write_all};
+use super::output::Kept as KeptFiles;
+use super::{Failure, explore, print, verify};
 use multiview::explore::{Cells, Manifest, Shard, Sweep, pages, sweep::EMBEDDED};
 use multiview::printable;
 use multiview::record::{Asked, Kept, Record, Worlds};
@@ -38,9 +39,30 @@ pub struct Args {
     threads: Option<u16>,
 }
 
+impl Args {
+    /// The records of the reports.
+    fn kept_files(&self) -> KeptFiles {
+        let records = RECORDS.iter().map(|(name, ..)| format!("records/{name}"));
+        let sweeps = EMBEDDED.iter().map(|(name, _)| format!("sweeps/{name}"));
+        let all = records.chain(sweeps).map(|path| self.dir.join(path));
+        all.fold(KeptFiles::default(), |kept, record| {
+            kept.and_record(&record)
+        })
+    }
+}
+
 pub fn run(args: &Args) -> Result<ExitCode, Failure> {
     if !args.dir.is_dir() {
         return Err(format!("{}: is no directory", args.dir.display()).into());
+    }
+    let kept = args.kept_files();
+    let empty = std::fs::read_dir(&args.dir).is_ok_and(|mut entries| entries.next().is_none());
+    if !empty && !args.dir.join("records").is_dir() {
+        return Err(format!(
+            "{}: holds files and no records: choose a directory of reports, or an empty one",
+            args.dir.display()
+        )
+        .into());
     }
     let threads = verify::threads(args.threads);
     let records = args.dir.join("records");
@@ -71,7 +93,12 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
         )
         .into());
     }
-    let mechanism = look(&records.join("mechanism.json"), &main.report.plan, trains)?;
+    let mechanism = look(
+        &records.join("mechanism.json"),
+        &main.report.plan,
+        trains,
+        &kept,
+    )?;
     let mut files = Files::new();
     let mut maps = Vec::new();
     for (name, _) in EMBEDDED {
@@ -84,7 +111,7 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
     if args.check {
         return compare(&args.dir, &files, left_out);
     }
-    write_all(&args.dir, &files)?;
+    kept.write_all(&args.dir, &files)?;
     print(&format!(
         "{} files in {}\n",
         files.len(),
@@ -204,12 +231,12 @@ fn sweep(
 
 /// What the pictures of the mechanism show, for the seed and the version of the main record; trained anew where it is
 /// missing or was made otherwise.
-fn look(path: &Path, main: &Plan, trains: bool) -> Result<Mechanism, Failure> {
+fn look(path: &Path, main: &Plan, trains: bool, kept: &KeptFiles) -> Result<Mechanism, Failure> {
     if let Ok(text) = std::fs::read_to_string(path) {
-        let kept: Mechanism =
+        let seen: Mechanism =
             serde_json::from_str(&text).map_err(|e| format!("{}: {e}", path.display()))?;
-        if kept.provenance == Mechanism::provenance(main.seed, &main.version) {
-            return Ok(kept);
+        if seen.provenance == Mechanism::provenance(main.seed, &main.version) {
+            return Ok(seen);
         }
     }
     if !trains {
@@ -219,7 +246,7 @@ fn look(path: &Path, main: &Plan, trains: bool) -> Result<Mechanism, Failure> {
     super::require_this_version(path, &main.version)?;
     tell!("training the networks of the mechanism's pictures (a minute or so)");
     let seen = Mechanism::observe(main.seed);
-    super::write(path, &(serde_json::to_string(&seen)? + "\n"))?;
+    kept.write(path, &(serde_json::to_string(&seen)? + "\n"))?;
     Ok(seen)
 }
 

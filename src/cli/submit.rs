@@ -1,9 +1,10 @@
 //! `multiview explore submit`: an array job for a cluster.
 
 use super::sweep::SweepArgs;
-use super::{Failure, print, write};
+use super::{Failure, print};
 use multiview::explore::{Manifest, Shard};
 use multiview::printable::{self, line, word};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
@@ -44,6 +45,26 @@ fn slurm_word(text: &str) -> Result<String, String> {
     Err("letters, digits, dots, colons and hyphens, a digit first, as Slurm wants it".into())
 }
 
+/// Whether a file holds this text; an error if it holds another, which tasks may still read, or which may be of the user's own.
+fn holds(path: &Path, text: &str) -> Result<bool, Failure> {
+    if path.symlink_metadata().is_err() {
+        return Ok(false);
+    }
+    if std::fs::read(path).is_ok_and(|there| there == text.as_bytes()) {
+        return Ok(true);
+    }
+    Err(format!(
+        "{}: is there already, and holds something else than would be written: choose another --out, or remove the file if no task needs it",
+        path.display()
+    )
+    .into())
+}
+
+/// Writes a file that is not there.
+fn create(path: &Path, text: &str) -> std::io::Result<()> {
+    std::fs::File::create_new(path)?.write_all(text.as_bytes())
+}
+
 /// Refuses a path that a job script cannot carry: sbatch reads its directives line by line, takes quotes and backslashes for its own, and
 /// replaces what follows a percent sign.
 fn require_plain(field: &str, path: &Path) -> Result<(), Failure> {
@@ -69,10 +90,21 @@ impl Submission {
         let out = std::path::absolute(&self.out)?;
         require_plain("out", &out)?;
         std::fs::create_dir_all(&out).map_err(|e| format!("{}: {e}", out.display()))?;
-        let file = out.join("sweep.toml");
-        write(&file, &toml::to_string(&sweep)?)?;
-        let script = out.join("explore.sbatch");
-        write(&script, &self.script(&sweep.name, &out, &file)?)?;
+        let (file, script) = (out.join("sweep.toml"), out.join("explore.sbatch"));
+        let texts = [
+            (&file, toml::to_string(&sweep)?),
+            (&script, self.script(&sweep.name, &out, &file)?),
+        ];
+        // All are looked at before any is written.
+        let mut missing = Vec::new();
+        for (path, text) in &texts {
+            if !holds(path, text)? {
+                missing.push((path, text));
+            }
+        }
+        for (path, text) in missing {
+            create(path, text).map_err(|e| format!("{}: {e}", path.display()))?;
+        }
         print(&format!("{}\n", printable::path(&script)))?;
         if self.only_write {
             return Ok(ExitCode::SUCCESS);

@@ -3,6 +3,7 @@
 use super::Failure;
 use multiview::explore::sweep::{EMBEDDED, Values};
 use multiview::explore::{Axis, Design, Sweep};
+use std::path::PathBuf;
 
 #[derive(Debug, clap::Args)]
 pub struct SweepArgs {
@@ -45,11 +46,24 @@ fn shipped() -> String {
     names.join(", ")
 }
 
+/// Whether a sweep's name is that of a file.
+fn is_file(name: &str) -> bool {
+    name.ends_with(".toml")
+}
+
 impl SweepArgs {
+    /// The files that [`read`](Self::read) has read the sweep from.
+    pub fn inputs(&self, sweep: &Sweep) -> Vec<PathBuf> {
+        let file = self.sweep.as_ref().filter(|name| is_file(name));
+        let theorem = super::theorem_file(&sweep.theorem);
+        let theorem = theorem.map(std::path::Path::to_owned);
+        file.map(PathBuf::from).into_iter().chain(theorem).collect()
+    }
+
     /// The sweep that is asked for, in range.
     pub fn read(&self) -> Result<Sweep, Failure> {
         let mut sweep = match &self.sweep {
-            Some(name) if name.ends_with(".toml") => {
+            Some(name) if is_file(name) => {
                 let text = std::fs::read_to_string(name).map_err(|e| format!("{name}: {e}"))?;
                 Sweep::parse(name, &text)?
             }

@@ -1,6 +1,7 @@
 //! `multiview train`.
 
-use super::{Failure, theorem, write};
+use super::output::Kept;
+use super::{Failure, theorem};
 use multiview::engine::Observer;
 use multiview::engine::overlap::StepView;
 use multiview::procedure::{World, largest_overlaps};
@@ -8,11 +9,12 @@ use multiview::seed::WorldSeed;
 use serde::Serialize;
 use std::fmt::Write;
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 #[derive(Debug, clap::Args)]
 #[command(
     allow_negative_numbers = true,
-    after_help = "Each row is one step: training errors, mean cross-entropy (nats), and for each class the largest overlap max_r <w_{i,r}, v> with either view."
+    after_help = "Ctrl-C saves the rows seen so far. Each row is one step: training errors, mean cross-entropy (nats), and for each class the largest overlap max_r <w_{i,r}, v> with either view."
 )]
 pub struct Args {
     /// Name of a theorem (see `multiview list`) or path of a theorem file, for its regime
@@ -46,8 +48,9 @@ struct Row {
 }
 
 pub fn run(args: &Args) -> Result<(), Failure> {
+    let kept = Kept::inputs(super::theorem_file(&args.theorem));
     if let Some(path) = &args.out {
-        super::require_writable(path, None)?;
+        kept.require_writable(path, None)?;
     }
     let mut theorem = theorem(&args.theorem)?;
     if let Some(steps) = args.steps {
@@ -60,8 +63,14 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         experiment: args.seed,
         world: args.world,
     };
+    let trajectory = Arc::new(Trajectory {
+        out: args.out.clone().unwrap_or_else(|| "-".into()),
+        kept,
+        rows: Mutex::default(),
+    });
+    let interrupted = Arc::clone(&trajectory);
+    ctrlc::set_handler(move || interrupted.interrupt())?;
     let world = World::new(regime, theorem.procedure.test_draws, seed);
-    let mut rows = Vec::new();
     let mut observe = |step: StepView<f32>| {
         let overlaps = largest_overlaps(regime, step.features);
         let learned = overlaps.chunks(views).filter(|c| {
@@ -76,7 +85,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
             learned.count(),
             regime.data.classes
         );
-        rows.push(Row {
+        trajectory.rows().push(Row {
             step: step.step,
             training_errors: step.training_errors,
             loss: step.loss,
@@ -94,16 +103,48 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         network.training_errors,
         world.data.samples.len()
     );
-    match &args.out {
-        Some(path)
-            if path
-                .extension()
-                .is_some_and(|e| e.eq_ignore_ascii_case("json")) =>
-        {
-            write(path, &serde_json::to_string(&rows)?)
+    trajectory.save(&trajectory.rows())
+}
+
+/// What has been seen, and where it goes.
+struct Trajectory {
+    /// A file, or `-` for standard output.
+    out: PathBuf,
+    kept: Kept,
+    rows: Mutex<Vec<Row>>,
+}
+
+impl Trajectory {
+    fn rows(&self) -> MutexGuard<'_, Vec<Row>> {
+        self.rows.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn save(&self, rows: &[Row]) -> Result<(), Failure> {
+        let extension = self.out.extension();
+        let text = match extension.is_some_and(|e| e.eq_ignore_ascii_case("json")) {
+            true => serde_json::to_string(rows)?,
+            false => csv(rows)?,
+        };
+        self.kept.write(&self.out, &text)
+    }
+
+    /// On Ctrl-C: saves the rows there are, and ends the program.
+    fn interrupt(&self) {
+        let rows = self.rows();
+        tell!(""); // the line in which the terminal shows ^C
+        let saved = rows.last().map(|last| (last.step, self.save(&rows)));
+        match saved {
+            None => tell!("interrupted before the first row: nothing is saved"),
+            Some((_, Err(failure))) => tell!("interrupted, and the rows are lost: {failure}"),
+            Some((step, Ok(()))) => {
+                let place = match self.out.as_os_str() == "-" {
+                    true => "printed".into(),
+                    false => format!("saved in {}", self.out.display()),
+                };
+                tell!("interrupted; the rows up to step {step} are {place}");
+            }
         }
-        Some(path) => write(path, &csv(&rows)?),
-        None => write("-".as_ref(), &csv(&rows)?),
+        std::process::exit(130);
     }
 }
 

@@ -1,6 +1,7 @@
 //! `multiview verify`.
 
-use super::{Failure, print, table, write};
+use super::output::Kept as KeptFiles;
+use super::{Failure, print, table};
 use indicatif::{
     HumanDuration, MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle,
 };
@@ -69,6 +70,7 @@ fn confidence(text: &str) -> Result<f64, String> {
 
 pub fn run(args: &Args) -> Result<ExitCode, Failure> {
     let (plan, directory, mut record, kept) = open(args)?;
+    let files = args.kept_files(&directory);
     if let Some(warning) = &kept.warning {
         tell!("warning: {warning}");
     }
@@ -86,7 +88,7 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
         print_verdicts(&report)?;
     }
     if let Some(path) = &args.json {
-        write(path, &super::json_text(&report)?)?;
+        files.write(path, &super::json_text(&report)?)?;
     }
     Ok(match report.verdict() {
         Verdict::Confirmed => ExitCode::SUCCESS,
@@ -164,11 +166,23 @@ fn open(args: &Args) -> Result<(Plan, PathBuf, Record, Kept), Failure> {
     Ok((plan, directory, record, Kept::default()))
 }
 
-/// Refuses claims out of range, networks that are too large, and a report with no place to go.
+impl Args {
+    /// The files that are read, and the record.
+    fn kept_files(&self, record: &Path) -> KeptFiles {
+        let named = self
+            .theorems
+            .iter()
+            .filter_map(|name| super::theorem_file(name));
+        let given = self.file.iter().map(PathBuf::as_path);
+        KeptFiles::inputs(named.chain(given)).and_record(record)
+    }
+}
+
+/// Refuses claims out of range, worlds that are too large, and a report with no place to go.
 fn require_possible(args: &Args, plan: &Plan, directory: &Path) -> Result<(), Failure> {
     super::require_memory(&plan.regimes()?)?;
     match &args.json {
-        Some(path) => super::require_writable(path, Some(directory)),
+        Some(path) => (args.kept_files(directory)).require_writable(path, Some(directory)),
         None => Ok(()),
     }
 }
@@ -274,6 +288,9 @@ impl Progress {
             return;
         }
         bar.set_position(experiment.worlds());
+        if experiment.settled() || experiment.worlds() == experiment.budget {
+            bar.abandon(); // where it stands: nothing is left, whatever the budget
+        }
         bar.set_message(line(&standing(experiment)));
         if let (Event::Finished { world, .. }, true) = (event, self.plain) {
             tell!(
@@ -285,9 +302,9 @@ impl Progress {
     }
 }
 
-/// The time left, once there is a world to judge by.
+/// The time left, once there is a world to judge by, and until there is none.
 fn left(state: &ProgressState, text: &mut dyn std::fmt::Write) {
-    if state.pos() > 0 {
+    if state.pos() > 0 && !state.is_finished() {
         let _ = write!(text, "(at most {:#} left)", HumanDuration(state.eta()));
     }
 }

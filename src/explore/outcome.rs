@@ -19,6 +19,7 @@ pub struct Cells {
     pub axes: Vec<String>,
     /// Distinct values of each axis, as written, in the order of the sweep.
     pub values: Vec<Vec<String>>,
+    claims: Vec<String>,
     /// How the claims stand.
     pub standings: Vec<Standing>,
 }
@@ -102,19 +103,19 @@ impl Cells {
             sweep: sweep.clone(),
             axes,
             values,
+            claims: manifest
+                .base
+                .claims
+                .iter()
+                .map(|c| c.name.clone())
+                .collect(),
             standings,
         })
     }
 
     /// The names of the claims, in the order of the theorem.
     pub fn claims(&self) -> Vec<&str> {
-        let mut names: Vec<&str> = Vec::new();
-        for standing in &self.standings {
-            if !names.contains(&standing.finding.claim.as_str()) {
-                names.push(&standing.finding.claim);
-            }
-        }
-        names
+        self.claims.iter().map(String::as_str).collect()
     }
 
     /// A row for each claim in each cell.

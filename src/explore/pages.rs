@@ -1,13 +1,30 @@
 //! What is written of an exploration: tables, maps and a page that shows them.
 
 use super::maps::{Picture, text_map};
-use super::{Cells, Manifest};
+use super::{Cells, Manifest, SweepError};
 use crate::printable::markdown;
 use crate::report::{Files, Map};
 use crate::statistics::Verdict;
 use crate::verify::Report;
 use std::error::Error;
 use std::fmt::Write;
+
+const TABLES: [&str; 3] = ["cells.csv", "cells.json", "cells.parquet"];
+const PAGE: &str = "README.md";
+
+/// The names of the files that [`render`] makes.
+///
+/// # Errors
+/// A sweep out of range.
+pub fn names(manifest: &Manifest) -> Result<Vec<String>, SweepError> {
+    let cells = Cells::of(manifest, &[])?;
+    let pictures = Picture::all(&cells).into_iter().flat_map(|picture| {
+        let name = picture.name();
+        ["svg", "png"].map(|kind| format!("{name}.{kind}"))
+    });
+    let others = TABLES.into_iter().chain([PAGE]).map(str::to_owned);
+    Ok(others.chain(pictures).collect())
+}
 
 /// Every file of an exploration but its record, by name; a function of the record alone.
 ///
@@ -21,9 +38,12 @@ pub fn render(
     let mut files = Files::new();
     let table = cells.table();
     let json = serde_json::to_string_pretty(&table.json())? + "\n";
-    files.insert("cells.csv".into(), table.csv().into_bytes());
-    files.insert("cells.json".into(), json.into_bytes());
-    files.insert("cells.parquet".into(), table.parquet()?);
+    let tables = [
+        table.csv().into_bytes(),
+        json.into_bytes(),
+        table.parquet()?,
+    ];
+    files.extend(TABLES.map(str::to_owned).into_iter().zip(tables));
     let mut page = format!("# {}\n", markdown(&manifest.sweep.title));
     for picture in Picture::all(cells) {
         let name = picture.name();
@@ -45,7 +65,7 @@ pub fn render(
         "\n{} Every number: [CSV](cells.csv), [JSON](cells.json), [Parquet](cells.parquet).",
         summary(manifest, cells, report)
     );
-    files.insert("README.md".into(), page.into_bytes());
+    files.insert(PAGE.into(), page.into_bytes());
     Ok(files)
 }
 

@@ -12,6 +12,7 @@ mod gradients;
 mod hostile;
 mod multirate;
 mod objectives;
+mod outputs;
 mod procedures;
 mod random_features;
 mod report;
