@@ -3,7 +3,7 @@
 use super::live::Live;
 use super::output::Kept as KeptFiles;
 use super::sweep::SweepArgs;
-use super::{Failure, print, submit, table, verify};
+use super::{Failure, memory, print, submit, table, verify};
 use multiview::explore::maps::{glyph, text_map};
 use multiview::explore::pages;
 use multiview::explore::store::merge;
@@ -113,7 +113,7 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
     let manifest = Manifest::new(sweep, shard)?;
     let plan = manifest.plan()?;
     if args.dry_run {
-        super::require_memory(&plan.regimes()?)?;
+        memory::require(&plan, 1)?;
         dry_run(&manifest, &plan, verify::threads(args.threads))?;
         return Ok(ExitCode::SUCCESS);
     }
@@ -128,14 +128,20 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
     });
     let files = KeptFiles::inputs(inputs).and_record(&directory);
     let names = pages::names(&manifest)?;
-    if !directory.join("manifest.json").exists() {
-        super::require_memory(&plan.regimes()?)?;
+    let threads = verify::threads(args.threads);
+    let there = directory.join("manifest.json").exists();
+    memory::require_pictures(&manifest)?;
+    if !there {
+        memory::require(&plan, threads)?;
         files.require_room(&directory, &names)?;
     }
     for name in &names {
         files.require_apart(&directory.join(name))?;
     }
     let (mut record, kept) = open(&directory, &manifest)?;
+    if there && plan.replay(&kept.worlds)?.is_none() {
+        memory::require(&plan, threads)?;
+    }
     if let Some(warning) = &kept.warning {
         tell!("warning: {warning}");
     }
@@ -146,7 +152,6 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
         kept.worlds.len()
     );
     verify::on_interrupt("run the same command again to continue".into())?;
-    let threads = verify::threads(args.threads);
     let report = watched(&manifest, &plan, &mut record, kept, threads)?;
     drop(record);
     publish(&manifest, &report, &directory, &files)?;
@@ -256,10 +261,11 @@ fn dry_run(manifest: &Manifest, plan: &Plan, threads: usize) -> Result<(), Failu
             &procedure.label_distillation,
             &procedure.self_distillation,
         ];
-        let taught: usize = students.into_iter().flatten().map(|s| s.steps).sum();
-        let steps =
-            models * regime.training.steps + taught * (1 + usize::from(procedure.antithetic));
-        let most = (data + step * steps as f64) * manifest.sweep.worlds as f64;
+        // In floating point: no product of budgets wraps.
+        let taught: f64 = students.into_iter().flatten().map(|s| s.steps as f64).sum();
+        let pair = 1.0 + f64::from(u8::from(procedure.antithetic));
+        let steps = models as f64 * regime.training.steps as f64 + taught * pair;
+        let most = (data + step * steps) * manifest.sweep.worlds as f64;
         total += most;
         let values: Vec<String> = (cell.values.iter())
             .map(|(path, value)| format!("{} = {value}", path.rsplit('.').next().unwrap_or(path)))

@@ -13,6 +13,7 @@ macro_rules! tell {
 mod explore;
 mod list;
 mod live;
+mod memory;
 mod output;
 mod report;
 mod show;
@@ -23,9 +24,7 @@ mod train;
 mod verify;
 
 use clap::{Parser, Subcommand};
-use multiview::engine::network_bytes;
 use multiview::printable::{json, lines};
-use multiview::regime::Regime;
 use std::process::ExitCode;
 
 /// Proof-check the multi-view theory of ensembles, knowledge distillation and self-distillation
@@ -135,33 +134,4 @@ fn print(text: &str) -> Result<(), Failure> {
         Err(e) if e.kind() == ErrorKind::BrokenPipe => Ok(()),
         written => Ok(written?),
     }
-}
-
-/// Refuses regimes whose networks would not fit in this machine's memory, where the system tells its size.
-fn require_memory<'a>(regimes: impl IntoIterator<Item = &'a Regime>) -> Result<(), Failure> {
-    let Some(size) = memory() else { return Ok(()) };
-    for regime in regimes {
-        let need = network_bytes(regime);
-        if need > size {
-            return Err(format!(
-                "data.classes = {}, data.samples = {}, network.neurons_per_class = {} (and data.sparsity, patches, dimension) ask too much: \
-                 a network takes about {:.1} GB, and this machine has {:.1} GB",
-                regime.data.classes,
-                regime.data.sample_count(),
-                regime.network.neurons_per_class,
-                need * 1e-9,
-                size * 1e-9
-            )
-            .into());
-        }
-    }
-    Ok(())
-}
-
-/// Bytes of memory, as Linux tells.
-fn memory() -> Option<f64> {
-    let facts = std::fs::read_to_string("/proc/meminfo").ok()?;
-    let total = facts.lines().find_map(|l| l.strip_prefix("MemTotal:"))?;
-    let kilobytes: f64 = total.trim().strip_suffix(" kB")?.parse().ok()?;
-    Some(1024.0 * kilobytes)
 }

@@ -1,7 +1,7 @@
 //! `multiview report`.
 
 use super::output::Kept as KeptFiles;
-use super::{Failure, explore, print, verify};
+use super::{Failure, explore, memory, print, verify};
 use multiview::explore::{Cells, Manifest, Shard, Sweep, pages, sweep::EMBEDDED};
 use multiview::printable;
 use multiview::record::{Asked, Kept, Record, Worlds};
@@ -181,6 +181,7 @@ fn finished(
         Some(found) => found,
         None => {
             super::require_this_version(directory, &plan.version)?;
+            memory::require(plan, threads)?;
             train(threads)?;
             whole()?.ok_or("a record lacks worlds that were just trained")?
         }

@@ -1,7 +1,7 @@
 //! `multiview verify`.
 
 use super::output::Kept as KeptFiles;
-use super::{Failure, print, table};
+use super::{Failure, memory, print, table};
 use indicatif::{
     HumanDuration, MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle,
 };
@@ -132,8 +132,11 @@ fn open(args: &Args) -> Result<(Plan, PathBuf, Record, Kept), Failure> {
     if let Some(directory) = &args.resume {
         let plan: Plan = Record::manifest(directory)?;
         super::require_this_version(directory, &plan.version)?;
-        require_possible(args, &plan, directory)?;
+        args.require_place(directory)?;
         let (record, kept) = Record::resume(directory, &plan)?;
+        if plan.replay(&kept.worlds)?.is_none() {
+            memory::require(&plan, threads(args.threads))?;
+        }
         return Ok((plan, directory.clone(), record, kept));
     }
     let mut theorems = Vec::new();
@@ -161,7 +164,9 @@ fn open(args: &Args) -> Result<(Plan, PathBuf, Record, Kept), Failure> {
     let mut plan = Plan::new(theorems, profile, args.seed);
     plan.confidence = args.confidence.unwrap_or(plan.confidence);
     let directory = args.record.clone().unwrap_or_else(default_directory);
-    require_possible(args, &plan, &directory)?; // before anything is written
+    // Before anything is written.
+    memory::require(&plan, threads(args.threads))?;
+    args.require_place(&directory)?;
     let record = Record::create(&directory, &plan)?;
     Ok((plan, directory, record, Kept::default()))
 }
@@ -176,14 +181,14 @@ impl Args {
         let given = self.file.iter().map(PathBuf::as_path);
         KeptFiles::inputs(named.chain(given)).and_record(record)
     }
-}
 
-/// Refuses claims out of range, worlds that are too large, and a report with no place to go.
-fn require_possible(args: &Args, plan: &Plan, directory: &Path) -> Result<(), Failure> {
-    super::require_memory(&plan.regimes()?)?;
-    match &args.json {
-        Some(path) => (args.kept_files(directory)).require_writable(path, Some(directory)),
-        None => Ok(()),
+    /// Refuses a report with no place to go.
+    fn require_place(&self, record: &Path) -> Result<(), Failure> {
+        let files = self.kept_files(record);
+        match &self.json {
+            Some(path) => files.require_writable(path, Some(record)),
+            None => Ok(()),
+        }
     }
 }
 

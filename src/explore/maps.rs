@@ -111,6 +111,12 @@ impl<'a> Picture<'a> {
         png(self.size(), |area| self.draw(area))
     }
 
+    /// Bytes of its pixels.
+    pub(super) fn bytes(&self) -> f64 {
+        let (width, height) = self.size();
+        3.0 * f64::from(width) * f64::from(height)
+    }
+
     fn size(&self) -> (u32, u32) {
         match self.axes.1 {
             None => (760, 380),

@@ -26,6 +26,16 @@ pub fn names(manifest: &Manifest) -> Result<Vec<String>, SweepError> {
     Ok(others.chain(pictures).collect())
 }
 
+/// Bytes of the pixels of the largest picture, an estimate.
+///
+/// # Errors
+/// A sweep out of range.
+pub fn bytes(manifest: &Manifest) -> Result<f64, SweepError> {
+    let cells = Cells::of(manifest, &[])?;
+    let pictures = Picture::all(&cells);
+    Ok(pictures.iter().map(Picture::bytes).fold(0.0, f64::max))
+}
+
 /// Every file of an exploration but its record, by name; a function of the record alone.
 ///
 /// # Errors

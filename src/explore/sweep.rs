@@ -209,16 +209,17 @@ impl Sweep {
             require(once, &field, format_args!("{shown}"), "each value once")?;
             axes.push((path, values));
         }
+        let mut lengths = axes.iter().map(|(_, values)| values.len());
         let count = match self.design {
-            Design::Grid => axes.iter().map(|(_, values)| values.len()).product(),
-            Design::LatinHypercube => axes.iter().map(|(_, v)| v.len()).max().unwrap_or(0),
+            Design::Grid => lengths.try_fold(1, usize::checked_mul),
+            Design::LatinHypercube => lengths.max(),
         };
-        require(
-            (1..=100_000).contains(&count),
-            "axes",
-            count,
-            "1 to 100000 cells",
-        )?;
+        let count = count.filter(|count| (1..=100_000).contains(count));
+        let count = count.ok_or_else(|| RegimeError {
+            field: "axes".into(),
+            value: cells_in_words(&axes),
+            allowed: "1 to 100000 cells".into(),
+        })?;
         require(
             self.total_worlds.is_none_or(|total| total >= count as u64),
             "total_worlds",
@@ -432,6 +433,12 @@ fn rounded(values: &[toml::Value]) -> Vec<toml::Value> {
 /// What stands at a dotted path.
 fn at<'a>(tree: &'a toml::Value, path: &str) -> Option<&'a toml::Value> {
     path.split('.').try_fold(tree, |value, key| value.get(key))
+}
+
+/// The numbers of values of the axes, as what they multiply to: `3 × 4 cells`.
+fn cells_in_words(axes: &[(String, Vec<toml::Value>)]) -> String {
+    let lengths = axes.iter().map(|(_, values)| values.len().to_string());
+    format!("{} cells", lengths.collect::<Vec<_>>().join(" × "))
 }
 
 /// The dotted path of a parameter given by path, last word or symbol.

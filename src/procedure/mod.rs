@@ -1,6 +1,7 @@
 //! What is trained in a world: single models, their ensemble, and the students distilled from them.
 
 mod lottery;
+pub mod memory;
 mod models;
 mod quantities;
 mod quantity;

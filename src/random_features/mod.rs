@@ -29,6 +29,7 @@ pub mod features;
 pub mod growth;
 pub mod logistic;
 mod measure;
+mod memory;
 pub mod readout;
 pub mod regime;
 pub mod ridge;
@@ -39,5 +40,6 @@ mod world;
 pub use measure::{
     MODEL_QUANTITIES, MODELS, SOLVER_QUANTITIES, WORLD_QUANTITIES, measures, run_world,
 };
+pub(crate) use memory::bytes;
 pub use regime::{FeatureKind, RandomFeatureRegime, RandomFeatures, ReadoutKind, StudentFeatures};
 pub use world::RandomFeatureError;

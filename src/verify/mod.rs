@@ -13,7 +13,7 @@ mod watch;
 
 pub use error::VerifyError;
 pub use experiment::Experiment;
-pub use plan::{Plan, Untested, key};
+pub use plan::{Memory, Plan, Untested, key};
 pub use watch::{Finding, Undefined};
 
 use crate::allocation::{Standing, deal};

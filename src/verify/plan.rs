@@ -4,8 +4,9 @@ use super::error::VerifyError;
 use super::experiment::Experiment;
 use super::watch::Watch;
 use crate::digest::digest;
+use crate::procedure::memory::{self, Part};
 use crate::record::Asked;
-use crate::regime::{Regime, RegimeError, require, require_confidence};
+use crate::regime::{RegimeError, require, require_confidence};
 use crate::statistics::ErrorBudget;
 use crate::theorem::{Claim, Control, Profile, Setting, Statistic, Theorem};
 use serde::{Deserialize, Serialize};
@@ -41,6 +42,17 @@ pub struct Untested {
     pub claim: String,
     /// The profile that tests it.
     pub profile: Profile,
+}
+
+/// What a run needs of memory, an estimate.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Memory {
+    /// Bytes, of all threads.
+    pub bytes: f64,
+    /// Title of the experiment whose worlds are the largest.
+    pub title: String,
+    /// What one of its worlds needs.
+    pub parts: Vec<Part>,
 }
 
 impl Plan {
@@ -142,14 +154,50 @@ impl Plan {
         Ok(experiments)
     }
 
-    /// The regimes in which this run trains networks.
+    /// What this run needs on so many threads: each holds the models of one world, for all experiments that share them, and at worst they
+    /// are those of the largest worlds at once.
     ///
     /// # Errors
     /// A control or a swept value out of range.
-    pub fn regimes(&self) -> Result<Vec<Regime>, VerifyError> {
-        let trains = |e: &Experiment| e.procedure.members + e.procedure.joint_networks > 0;
-        let experiments = self.experiments()?.into_iter().filter(trains);
-        Ok(experiments.map(|e| e.regime).collect())
+    pub fn memory(&self, threads: usize) -> Result<Memory, VerifyError> {
+        let mut groups: BTreeMap<usize, Vec<Experiment>> = BTreeMap::new();
+        let mut experiments = self.experiments()?;
+        experiments.retain(|e| !e.watches.is_empty()); // without a claim no world is trained
+        for experiment in experiments {
+            groups.entry(experiment.group).or_default().push(experiment);
+        }
+        // Threads share one pool for read-outs.
+        let at_once = rayon::current_num_threads().div_ceil(threads.max(1));
+        let mut needs: Vec<(f64, u64, Memory)> = Vec::new();
+        for group in groups.values() {
+            let procedures = group.iter().map(|e| &e.procedure);
+            let parts = memory::world(&group[0].regime, procedures, at_once);
+            let bytes = parts.iter().map(|(_, bytes)| bytes).sum();
+            let worlds = group.iter().map(|e| e.budget).fold(0, u64::saturating_add);
+            let title = group[0].title.clone();
+            needs.push((
+                bytes,
+                worlds,
+                Memory {
+                    bytes,
+                    title,
+                    parts,
+                },
+            ));
+        }
+        needs.sort_by(|a, b| b.0.total_cmp(&a.0));
+        let mut idle = threads as u64;
+        let mut all = 0.0;
+        for (bytes, worlds, _) in &needs {
+            let busy = idle.min(*worlds);
+            all += busy as f64 * bytes;
+            idle -= busy;
+        }
+        let largest = needs.into_iter().next().map(|(.., memory)| memory);
+        Ok(Memory {
+            bytes: all,
+            ..largest.unwrap_or_default()
+        })
     }
 
     /// The level of each claim in order: the run's budget over the inferences, except for claims with a confidence of

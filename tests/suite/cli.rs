@@ -175,35 +175,129 @@ fn what_cannot_be_meant_is_refused_before_training() {
     }
 }
 
-/// A network of 2 TB, on machines that tell their memory.
+/// Hundreds of GB, on machines that tell their memory: each consumer is counted, and named in the refusal.
 #[test]
 #[cfg(target_os = "linux")]
-fn a_network_larger_than_memory_is_refused() {
-    for command in [
-        vec![
-            "explore",
-            "--axis",
-            "k=500",
-            "--axis",
-            "m=1024",
-            "--dry-run",
-        ],
-        vec![
-            "explore",
-            "--axis",
-            "engine=dense",
-            "--axis",
-            "d=1048576",
-            "--axis",
-            "N=1000000",
-        ],
-    ] {
-        multiview()
-            .args(&command)
-            .assert()
-            .code(2)
-            .stderr(predicate::str::contains("a network takes about"));
+fn what_is_larger_than_memory_is_refused() {
+    let cases: &[(&[&str], &str)] = &[
+        (
+            &["--axis", "k=500", "--axis", "m=1024"],
+            "a network in training",
+        ),
+        (
+            &[
+                "--axis",
+                "engine=dense",
+                "--axis",
+                "d=1048576",
+                "--axis",
+                "N=1000000",
+            ],
+            "a network in training",
+        ),
+        (
+            &[
+                "--axis",
+                "k=200",
+                "--axis",
+                "m=64",
+                "--axis",
+                "joint_networks=64",
+            ],
+            "procedure.joint_networks",
+        ),
+        (
+            &[
+                "--axis",
+                "k=4000",
+                "--axis",
+                "procedure.test_draws.multi_view=1000000",
+            ],
+            "procedure.test_draws",
+        ),
+        (
+            &[
+                "--axis", "k=2000", "--axis", "N=100000", "--axis", "K=1000", "--axis", "m=1",
+                "--axis", "s=0.0",
+            ],
+            "procedure.members",
+        ),
+        (
+            &[
+                "--axis",
+                "k=50",
+                "--axis",
+                "N=10000000",
+                "--axis",
+                "patches=as-needed",
+                "--axis",
+                "m=1",
+                "--axis",
+                "procedure.members=1000",
+            ],
+            "data.samples",
+        ),
+        (
+            &["--theorem", "random-features", "--axis", "neurons=65536"],
+            "procedure.random_features",
+        ),
+        (
+            &[
+                "--theorem",
+                "random-features",
+                "--axis",
+                "held_out=10000000",
+            ],
+            "procedure.random_features",
+        ),
+    ];
+    for (axes, part) in cases {
+        for last in ["--dry-run", "--threads=1"] {
+            let folder = folder();
+            multiview()
+                .arg("explore")
+                .args(*axes)
+                .arg(last)
+                .current_dir(folder.path())
+                .assert()
+                .code(2)
+                .stderr(predicate::str::contains("of memory, and").not())
+                .stderr(predicate::str::contains("is out of range"))
+                .stderr(predicate::str::contains(*part));
+            assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 0);
+        }
     }
+    // More threads than fit, of worlds that fit one by one: the refusal says how many do.
+    multiview()
+        .args(["verify", "--threads", "1024", "self-distillation"])
+        .assert()
+        .code(2)
+        .stderr(predicate::str::contains("threads = 1024 is out of range"))
+        .stderr(predicate::str::contains("would fit"));
+    multiview()
+        .args(["train", "--steps", "4000000000", "--every", "1"])
+        .assert()
+        .code(2)
+        .stderr(predicate::str::contains("--steps, --every"));
+}
+
+/// The product of these numbers of values is 6,464 in 64 bits.
+#[test]
+fn a_grid_too_large_to_count_is_refused() {
+    let lengths = [859, 859, 761, 409, 167, 167, 3, 960];
+    let names = ["mu", "s", "rho", "Gamma", "nu2", "varrho", "sigma0", "tau"];
+    let mut explore = multiview();
+    explore.args(["explore", "--theorem", "ensemble-distillation", "--dry-run"]);
+    for (name, length) in names.iter().zip(lengths) {
+        explore
+            .arg("--axis")
+            .arg(format!("{name}=0.1..0.2:lin:{length}"));
+    }
+    let product = "859 × 859 × 761 × 409 × 167 × 167 × 3 × 960 cells is out of range: 1 to 100000";
+    explore
+        .assert()
+        .code(2)
+        .stderr(predicate::str::contains(product));
 }
 
 /// Nobody reads standard error: the status still says what happened.

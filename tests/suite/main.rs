@@ -10,6 +10,7 @@ mod evidence;
 mod explore;
 mod gradients;
 mod hostile;
+mod memory;
 mod multirate;
 mod objectives;
 mod outputs;

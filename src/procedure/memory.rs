@@ -1,0 +1,126 @@
+//! Bytes that a world needs, before it is drawn: an estimate that is rather too high than too low.
+//!
+//! One function for each consumer: [`samples`] for training and test inputs, [`logits`], [`network_bytes`] of the engines, [`kept`] for
+//! a trained network, [`random_features::bytes`] for read-outs; [`world`] says which of them are there at once. What is small beside
+//! these is left out: optimiser scratch, records, the program itself. Sums and products are in `f64`, so that none wraps.
+
+use super::Procedure;
+use crate::data::{Patch, Sample};
+use crate::engine::network_bytes;
+use crate::engine::overlap::Layout;
+use crate::evaluation::Draws;
+use crate::random_features;
+use crate::regime::{DataRegime, Regime};
+
+/// What needs memory, with the fields that decide how much, and bytes.
+pub type Part = (&'static str, f64);
+
+/// Bytes of so many inputs as patches.
+pub fn samples(data: &DataRegime, count: f64) -> f64 {
+    let (k, views) = (data.classes as f64, data.views_per_class as f64);
+    // The label's features are present, and each other one with probability s/k.
+    let present = views * (1.0 + data.sparsity * (1.0 - 1.0 / k)) * data.patches_per_feature as f64;
+    // A list grows by doubling: to a power of two, on average half as long again as it need be.
+    let room = match data.patch_count() {
+        Some(patches) => patches.max(4).next_power_of_two() as f64,
+        None => (1.5 * present).max(4.0),
+    };
+    count * (size_of::<Sample>() as f64 + room * size_of::<Patch>() as f64)
+}
+
+/// Number of test inputs.
+pub fn test_inputs(data: &DataRegime, draws: Draws) -> f64 {
+    let single = data.views_per_class as f64 * draws.single_view as f64;
+    data.classes as f64 * (single + draws.multi_view as f64)
+}
+
+/// Bytes of logits or soft labels `[inputs][k]` in `f32`.
+pub fn logits(data: &DataRegime, inputs: f64) -> f64 {
+    4.0 * inputs * data.classes as f64
+}
+
+/// Bytes of a trained network: its overlaps with the features, and its logits on the training set.
+fn kept(regime: &Regime) -> f64 {
+    let features = regime.data.features() as f64 * Layout::of(regime).row() as f64;
+    4.0 * features + logits(&regime.data, regime.data.sample_count() as f64)
+}
+
+/// What one network trained alone in a world of a regime needs.
+pub fn alone(regime: &Regime, draws: Draws) -> Vec<Part> {
+    let (data, inputs) = (&regime.data, regime.data.sample_count() as f64);
+    vec![
+        (TRAINING_SET, samples(data, inputs)),
+        (TEST_SET, samples(data, test_inputs(data, draws))),
+        (NETWORK, network_bytes(regime) + logits(data, inputs)),
+    ]
+}
+
+const TRAINING_SET: &str = "the training set (data.classes, samples, sparsity, patches)";
+const TEST_SET: &str = "test inputs and logits on them (data.classes, procedure.test_draws)";
+const NETWORK: &str =
+    "a network in training (data.classes, samples, patches, network.neurons_per_class)";
+const JOINT: &str =
+    "networks trained as one sum (procedure.joint_networks, network.neurons_per_class)";
+const STUDENT: &str = "a student with its soft labels (data.samples, data.classes)";
+const MEMBERS: &str = "trained members (procedure.members, data.samples, data.classes)";
+const RANDOM: &str =
+    "read-outs over random features (procedure.random_features, data.samples, data.classes)";
+
+/// What the models of one world need at their peak, for all procedures that share them: what is kept from the first to the last, and the
+/// largest of what comes and goes. Read-outs are solved `at_once` at most.
+pub fn world<'a>(
+    regime: &Regime,
+    procedures: impl IntoIterator<Item = &'a Procedure>,
+    at_once: usize,
+) -> Vec<Part> {
+    let data = &regime.data;
+    let inputs = data.sample_count() as f64;
+    let on_inputs = logits(data, inputs);
+    let training = |regime: &Regime| network_bytes(regime) + on_inputs;
+    let (mut members, mut tested) = (0.0, 0.0);
+    let mut passing: Vec<Part> = Vec::new();
+    // A thread keeps the largest array of its last network for the next.
+    let mut spare: f64 = 0.0;
+    let mut read_outs: f64 = 0.0;
+    for procedure in procedures {
+        tested = test_inputs(data, procedure.test_draws);
+        if let Some(model) = &procedure.random_features {
+            read_outs = read_outs.max(random_features::bytes(data, model, at_once));
+        }
+        if procedure.members == 0 {
+            continue;
+        }
+        let distinct = match procedure.shared_initialisation {
+            true => 1,
+            false => procedure.members,
+        };
+        members = f64::max(members, distinct as f64);
+        spare = spare.max(network_bytes(regime));
+        passing.push((NETWORK, training(regime)));
+        if procedure.joint_networks > 0 {
+            let mut wide = regime.clone();
+            wide.network.neurons_per_class *= procedure.joint_networks;
+            passing.push((JOINT, network_bytes(regime) + training(&wide)));
+            spare = spare.max(network_bytes(&wide));
+        }
+        if procedure.students().any(|(_, student)| student.is_some()) {
+            // The teachers' mean logits, and what they are softened to.
+            passing.push((STUDENT, training(regime) + 2.0 * on_inputs));
+        }
+    }
+    if read_outs > 0.0 {
+        passing.push((RANDOM, spare + read_outs));
+    }
+    let on_tests = match members > 0.0 {
+        // Those of each member, of the ensemble and of the network just trained.
+        true => (members + 2.0) * logits(data, tested),
+        false => 0.0,
+    };
+    let mut parts = vec![
+        (TRAINING_SET, samples(data, inputs)),
+        (TEST_SET, samples(data, tested) + on_tests),
+        (MEMBERS, members * kept(regime)),
+    ];
+    parts.extend(passing.into_iter().max_by(|a, b| a.1.total_cmp(&b.1)));
+    parts
+}

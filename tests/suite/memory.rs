@@ -1,0 +1,186 @@
+//! What a run is said to need of memory, against what it takes.
+
+use multiview::record::{Kept, Record};
+use multiview::theorem::{Profile, Theorem};
+use multiview::verify::Plan;
+use std::process::Command;
+
+const SMALL: &str = include_str!("../fixtures/small.toml");
+
+/// Changes of the small theorem that make one consumer large, in a name and pairs of what is replaced and by what. The start is small
+/// against the threshold: what the engine keeps beside the overlaps is its own to estimate.
+const CASES: [(&str, &[(&str, &str)]); 7] = [
+    (
+        "networks",
+        &[
+            ("classes = 8", "classes = 40"),
+            ("samples = 120", "samples = 2000"),
+            ("neurons_per_class = 4", "neurons_per_class = 16"),
+        ],
+    ),
+    (
+        "networks trained as one sum",
+        &[
+            ("classes = 8", "classes = 20"),
+            ("samples = 120", "samples = 400"),
+            ("members = 2", "members = 1\njoint_networks = 64"),
+        ],
+    ),
+    (
+        "test inputs and logits",
+        &[
+            ("classes = 8", "classes = 60"),
+            ("members = 2", "members = 6"),
+            ("single_view = 4", "single_view = 300"),
+            ("multi_view = 4", "multi_view = 300"),
+        ],
+    ),
+    (
+        "members and a student",
+        &[
+            ("classes = 8", "classes = 100"),
+            ("samples = 120", "samples = 3000"),
+            ("sparsity = 2.0", "sparsity = 0.0"),
+            ("neurons_per_class = 4", "neurons_per_class = 1"),
+            (
+                "members = 2",
+                "members = 8\nself_distillation = { form = \"one-sided-gated\", temperature = 0.2, teacher_scale = 10.0, \
+                 push_rate_per_class = 10.0, steps = 2 }",
+            ),
+        ],
+    ),
+    (
+        "ridge read-outs over activations",
+        &[
+            ("samples = 120", "samples = 2000"),
+            READ_OUTS,
+            (
+                "KIND",
+                "kind = \"activation\", readout = \"ridge\", neurons = 300",
+            ),
+            ("REST", "held_out = 3000"),
+        ],
+    ),
+    (
+        "their growth",
+        &[
+            ("samples = 120", "samples = 1500"),
+            READ_OUTS,
+            (
+                "KIND",
+                "kind = \"activation\", readout = \"ridge\", neurons = 100",
+            ),
+            ("REST", "held_out = 3000, growth = [600]"),
+        ],
+    ),
+    (
+        "logistic read-outs over tangents",
+        &[
+            ("samples = 120", "samples = 500"),
+            READ_OUTS,
+            (
+                "KIND",
+                "kind = \"tangent\", readout = \"logistic\", neurons = 4",
+            ),
+            ("REST", "held_out = 1000"),
+        ],
+    ),
+];
+
+/// No networks, but read-outs.
+const READ_OUTS: (&str, &str) = (
+    "members = 2\n",
+    "members = 0\nrandom_features = { KIND, relu_threshold = 1.0, init_scale = 1.0, members = 3, students = 2, strengths = [0.1], REST }\n",
+);
+
+/// A case's theorem, of a few steps and without its control; claims of networks where none is trained become those of read-outs.
+fn theorem(index: usize) -> Theorem {
+    let (name, changes) = CASES[index];
+    let controls = SMALL.find("[[controls]]").expect("controls");
+    let mut text = SMALL[..controls].replace("steps = 400", "steps = 2");
+    text = text.replace("init_scale = 0.01", "init_scale = 0.001");
+    for (from, to) in changes {
+        assert!(text.contains(from), "{name}: {from}");
+        text = text.replace(from, to);
+    }
+    if text.contains("random_features") {
+        for (network, read_out) in [
+            ("single.single_view_error", "random_features.err_single"),
+            ("single.training_error", "random_features.err_ensemble"),
+            ("lottery.some_view_share", "random_features.err_student"),
+        ] {
+            text = text.replace(network, read_out);
+        }
+    }
+    Theorem::parse(name, &text).unwrap_or_else(|e| panic!("{name}: {e}"))
+}
+
+fn plan(index: usize) -> Plan {
+    let mut theorem = theorem(index);
+    for budget in [&mut theorem.profiles.quick, &mut theorem.profiles.full] {
+        budget.worlds = THREADS as u64;
+    }
+    Plan::new(vec![theorem], Profile::Quick, 1)
+}
+
+const THREADS: usize = 3;
+const CASE: &str = "MULTIVIEW_TEST_MEMORY_CASE";
+
+/// The most memory that this process has had, in bytes.
+fn peak() -> f64 {
+    let facts = std::fs::read_to_string("/proc/self/status").expect("facts");
+    let line = facts.lines().find_map(|l| l.strip_prefix("VmHWM:"));
+    let line = line.expect("a peak").trim().trim_end_matches(" kB");
+    1024.0 * line.parse::<f64>().expect("a number")
+}
+
+/// Trains the case that it is asked for, in a process of its own, and prints its peak.
+#[test]
+fn a_run_of_its_own() {
+    let Ok(case) = std::env::var(CASE) else {
+        return;
+    };
+    let plan = plan(case.parse().expect("a case"));
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut record = Record::create(&folder.path().join("record"), &plan).expect("begun");
+    let before = peak();
+    plan.run(&mut record, Kept::default(), THREADS, &|_| {})
+        .expect("it runs");
+    println!("peak {}", peak() - before);
+}
+
+/// The estimate is an upper one, within a factor of two: not all threads are at their peak at once. The program's own pages and the
+/// allocator take some MB that no one counts.
+#[cfg(target_os = "linux")]
+#[test]
+fn the_need_of_memory_is_estimated_from_above() {
+    const UNCOUNTED: f64 = 16e6;
+    for (index, (name, _)) in CASES.iter().enumerate() {
+        let program = std::env::current_exe().expect("this program");
+        let output = Command::new(program)
+            .args(["--exact", "memory::a_run_of_its_own", "--nocapture"])
+            .env(CASE, index.to_string())
+            .env("RAYON_NUM_THREADS", "2")
+            .output()
+            .expect("it runs");
+        let text = String::from_utf8_lossy(&output.stdout);
+        let taken = text.split("peak ").nth(1).expect("a peak");
+        let taken: f64 = taken
+            .split_whitespace()
+            .next()
+            .unwrap_or_default()
+            .parse()
+            .expect("bytes");
+        let need = plan(index).memory(THREADS).expect("an estimate");
+        let megabytes = |bytes: f64| (1e-6 * bytes).round();
+        let said = format!(
+            "{name}: {} said, {} taken; {:?}",
+            megabytes(need.bytes),
+            megabytes(taken),
+            need.parts
+        );
+        assert!(taken > 80e6, "too small to tell: {said}");
+        assert!(need.bytes + UNCOUNTED > taken, "too low: {said}");
+        assert!(need.bytes < 2.0 * taken, "too high: {said}");
+    }
+}
