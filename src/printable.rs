@@ -49,7 +49,7 @@ pub fn line(text: &str) -> String {
     with(text, |c| obeyed(c).then(|| c.escape_default().to_string()))
 }
 
-/// As [`line`], of a text that may have several.
+/// As [`line()`], of a text that may have several.
 pub fn lines(text: &str) -> String {
     with(text, |c| {
         (obeyed(c) && c != '\n').then(|| c.escape_default().to_string())

@@ -383,7 +383,9 @@ fn check_seal(directory: &Path, digests: &BTreeSet<String>) -> Result<(), Record
 fn replace(directory: &Path, name: &str, text: &[u8]) -> Result<(), RecordError> {
     let path = directory.join(name);
     let partial = path.with_extension("partial");
-    let mut out = File::create(&partial).map_err(io(&partial))?;
+    // What a crash has left of that name, or a link to another file, is not written through.
+    let _ = std::fs::remove_file(&partial);
+    let mut out = File::create_new(&partial).map_err(io(&partial))?;
     out.write_all(text)
         .and_then(|()| out.sync_all())
         .map_err(io(&partial))?;

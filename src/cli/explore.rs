@@ -8,7 +8,7 @@ use multiview::explore::maps::{glyph, text_map};
 use multiview::explore::pages;
 use multiview::explore::store::merge;
 use multiview::explore::{Cells, Manifest, Shard};
-use multiview::printable::{line, path};
+use multiview::printable::{line, path, word};
 use multiview::procedure::World;
 use multiview::record::{Kept, Record};
 use multiview::report::failed::{FailedRegime, failed_regimes};
@@ -73,6 +73,10 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
             if let Some(Ok(manifest)) = parts.first().map(|part| Record::manifest(part)) {
                 files.require_room(into, &pages::names(&manifest)?)?;
             }
+            verify::on_interrupt(format!(
+                "the parts are as they were: remove {} and merge them again",
+                word(into)
+            ))?;
             let merged = merge(into, parts)?;
             for warning in &merged.warnings {
                 tell!("warning: {warning}");
@@ -151,7 +155,7 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
         directory.display(),
         kept.worlds.len()
     );
-    verify::on_interrupt("run the same command again to continue".into())?;
+    verify::on_interrupt(verify::KEPT.into())?;
     let report = watched(&manifest, &plan, &mut record, kept, threads)?;
     drop(record);
     publish(&manifest, &report, &directory, &files)?;

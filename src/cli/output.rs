@@ -24,6 +24,12 @@ impl Kept {
     /// Refuses an output in the place of a file that is read or kept, by whatever path or link, or of any record's.
     pub fn require_apart(&self, output: &Path) -> Result<(), Failure> {
         let place = output.display();
+        if output
+            .metadata()
+            .is_ok_and(|there| !there.is_file() && !there.is_dir())
+        {
+            return Ok(()); // a terminal, a pipe: nothing there can be replaced
+        }
         if let Some(kept) = self.0.iter().find(|kept| same_file(kept, output)) {
             return Err(format!(
                 "{place}: cannot be written: it is {}, which this command reads or keeps; choose another file",

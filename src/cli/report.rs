@@ -66,7 +66,7 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
     }
     let threads = verify::threads(args.threads);
     let records = args.dir.join("records");
-    verify::on_interrupt("run the same command again to continue".into())?;
+    verify::on_interrupt(verify::KEPT.into())?;
     let trains = !args.check && !args.recorded;
     let mut left_out = 0;
     let mut evidence = Vec::new();

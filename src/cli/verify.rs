@@ -80,7 +80,7 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
         kept.worlds.len()
     );
     on_interrupt(format!(
-        "continue with `multiview verify --resume {}`",
+        "finished worlds are kept: continue with `multiview verify --resume {}`",
         word(&directory)
     ))?;
     let report = watched(&plan, &mut record, kept, threads(args.threads))?;
@@ -97,11 +97,14 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
     })
 }
 
+/// What to say where a run goes on by itself.
+pub const KEPT: &str = "finished worlds are kept: run the same command again to continue";
+
 /// Says on Ctrl-C how to go on, and ends the program.
 pub fn on_interrupt(advice: String) -> Result<(), Failure> {
     ctrlc::set_handler(move || {
         tell!(""); // the line in which the terminal shows ^C
-        tell!("interrupted; finished worlds are kept: {advice}");
+        tell!("interrupted; {advice}");
         std::process::exit(130);
     })?;
     Ok(())

@@ -2,7 +2,7 @@
 
 use super::maps::{Picture, text_map};
 use super::{Cells, Manifest, SweepError};
-use crate::printable::markdown;
+use crate::printable::{json, markdown};
 use crate::report::{Files, Map};
 use crate::statistics::Verdict;
 use crate::verify::Report;
@@ -47,7 +47,7 @@ pub fn render(
 ) -> Result<Files, Box<dyn Error>> {
     let mut files = Files::new();
     let table = cells.table();
-    let json = serde_json::to_string_pretty(&table.json())? + "\n";
+    let json = json(&serde_json::to_string_pretty(&table.json())?) + "\n";
     let tables = [
         table.csv().into_bytes(),
         json.into_bytes(),

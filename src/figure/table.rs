@@ -1,5 +1,6 @@
 //! Tables for machines: the same rows as CSV, JSON and Parquet.
 
+use crate::printable::line;
 use parquet::data_type::{ByteArray, ByteArrayType, DoubleType};
 use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
@@ -27,7 +28,7 @@ impl Table {
         }
     }
 
-    /// CSV with a header; nothing is an empty field.
+    /// CSV with a header; nothing is an empty field, and what a terminal would obey is written out.
     pub fn csv(&self) -> String {
         let header: Vec<&str> = self.columns.iter().map(|(name, _)| name.as_str()).collect();
         let mut text = header.join(",") + "\n";
@@ -35,7 +36,7 @@ impl Table {
             let fields: Vec<String> = row
                 .iter()
                 .map(|value| match value {
-                    Value::String(s) => format!("\"{}\"", s.replace('"', "\"\"")),
+                    Value::String(s) => format!("\"{}\"", line(s).replace('"', "\"\"")),
                     Value::Null => String::new(),
                     other => other.to_string(),
                 })

@@ -1,7 +1,7 @@
 //! Bytes that a world needs, before it is drawn: an estimate that is rather too high than too low.
 //!
-//! One function for each consumer: [`samples`] for training and test inputs, [`logits`], [`network_bytes`] of the engines, [`kept`] for
-//! a trained network, [`random_features::bytes`] for read-outs; [`world`] says which of them are there at once. What is small beside
+//! One function for each consumer: [`samples`] for training and test inputs, [`logits`], [`network_bytes`] of the engines, `kept` for
+//! a trained network, `random_features::bytes` for read-outs; [`world`] says which of them are there at once. What is small beside
 //! these is left out: optimiser scratch, records, the program itself. Sums and products are in `f64`, so that none wraps.
 
 use super::Procedure;
@@ -61,7 +61,7 @@ const NETWORK: &str =
     "a network in training (data.classes, samples, patches, network.neurons_per_class)";
 const JOINT: &str =
     "networks trained as one sum (procedure.joint_networks, network.neurons_per_class)";
-const STUDENT: &str = "a student with its soft labels (data.samples, data.classes)";
+const STUDENT: &str = "a student in training, with its soft labels (data.classes, samples, patches, network.neurons_per_class)";
 const MEMBERS: &str = "trained members (procedure.members, data.samples, data.classes)";
 const RANDOM: &str =
     "read-outs over random features (procedure.random_features, data.samples, data.classes)";

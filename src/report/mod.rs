@@ -13,6 +13,7 @@ mod results;
 pub mod text;
 
 use crate::figure::FigureError;
+use crate::printable::json;
 use crate::procedure::Procedure;
 use crate::record::Worlds;
 use crate::theorem::Theorem;
@@ -187,7 +188,7 @@ pub fn render(
     let results = results::results(main, replications);
     pages.insert(
         "results.json".into(),
-        serde_json::to_string_pretty(&results)? + "\n",
+        json(&serde_json::to_string_pretty(&results)?) + "\n",
     );
     pages.insert("results.schema.json".into(), SCHEMA.into());
     for figure in figures.all() {
@@ -196,7 +197,7 @@ pub fn render(
         pages.insert(format!("{path}.csv"), figure.table.csv());
         pages.insert(
             format!("{path}.json"),
-            serde_json::to_string(&figure.json())? + "\n",
+            json(&serde_json::to_string(&figure.json())?) + "\n",
         );
     }
     let bytes = |(path, text): (String, String)| (path, text.into_bytes());
