@@ -7,11 +7,16 @@ use multiview::verify::Plan;
 use std::fs::read_to_string;
 use std::path::Path;
 
-/// Refuses a run whose worlds, on so many threads, would not fit.
+/// Refuses a run whose worlds, on so many threads, would not fit in this machine.
 pub fn require(plan: &Plan, threads: usize) -> Result<(), Failure> {
-    let Some(size) = available() else {
-        return Ok(());
-    };
+    match available() {
+        Some(size) => require_within(plan, threads, size, "this machine"),
+        None => Ok(()),
+    }
+}
+
+/// Refuses a run whose worlds, on so many threads, would not fit in the bytes that `place` has.
+pub fn require_within(plan: &Plan, threads: usize, size: f64, place: &str) -> Result<(), Failure> {
     let need = plan.memory(threads)?;
     if need.bytes <= size {
         return Ok(());
@@ -20,10 +25,10 @@ pub fn require(plan: &Plan, threads: usize) -> Result<(), Failure> {
     let fitting = (size / world) as usize;
     let advice = match fitting {
         0 => "smaller values of what is named are needed".into(),
-        fitting => format!("--threads {} would fit", fitting.min(threads)),
+        fitting => format!("threads = {} would fit", fitting.min(threads)),
     };
     Err(format!(
-        "threads = {threads} is out of range: these worlds need about {}, and this machine has {}. One of {} needs {}; {advice}",
+        "threads = {threads} is out of range: these worlds need about {}, and {place} has {}. One of {} needs {}; {advice}",
         bytes(need.bytes),
         bytes(size),
         need.title,

@@ -1,7 +1,7 @@
 //! `multiview explore submit`: an array job for a cluster.
 
 use super::sweep::SweepArgs;
-use super::{Failure, print};
+use super::{Failure, memory, print};
 use multiview::explore::{Manifest, Shard};
 use multiview::printable::{self, line, word};
 use std::io::Write;
@@ -43,6 +43,21 @@ fn slurm_word(text: &str) -> Result<String, String> {
         return Ok(text.into());
     }
     Err("letters, digits, dots, colons and hyphens, a digit first, as Slurm wants it".into())
+}
+
+/// Bytes of a size as Slurm reads it, in MiB without a unit; none for a size that it would refuse.
+fn bytes(size: &str) -> Option<f64> {
+    let digits = size.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let power = match size[digits.len()..].to_ascii_uppercase().as_str() {
+        "K" | "KB" => 1,
+        "" | "M" | "MB" => 2,
+        "G" | "GB" => 3,
+        "T" | "TB" => 4,
+        _ => return None,
+    };
+    // To Slurm 0 is all the memory of a node.
+    let number = digits.parse::<f64>().ok().filter(|number| *number > 0.0)?;
+    Some(number * 1024f64.powi(power))
 }
 
 /// Whether a file holds this text; an error if it holds another, which tasks may still read, or which may be of the user's own.
@@ -87,6 +102,10 @@ impl Submission {
             count: self.tasks as usize,
         };
         Manifest::new(sweep.clone(), shard)?.plan()?;
+        if let Some(size) = bytes(&self.memory) {
+            let whole = Manifest::new(sweep.clone(), Shard::WHOLE)?.plan()?;
+            memory::require_within(&whole, self.cores as usize, size, "a task (--memory)")?;
+        }
         let out = std::path::absolute(&self.out)?;
         require_plain("out", &out)?;
         std::fs::create_dir_all(&out).map_err(|e| format!("{}: {e}", out.display()))?;

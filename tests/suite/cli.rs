@@ -165,6 +165,21 @@ fn what_cannot_be_meant_is_refused_before_training() {
             ],
             "letters, digits",
         ),
+        (
+            &[
+                "explore",
+                "submit",
+                "ties",
+                "--slurm",
+                "--out",
+                "/nonexistent",
+                "--memory",
+                "10M",
+                "--cores",
+                "4",
+            ],
+            "a task (--memory) has 10 MB",
+        ),
     ];
     for (arguments, words) in cases {
         multiview()
