@@ -174,11 +174,19 @@ mod tests {
     /// Open experiments, each of the given group and with as many worlds behind it.
     fn experiments(of: &[(usize, u64)]) -> Vec<Experiment> {
         let theorem = Theorem::embedded("ensemble").expect("it is shipped");
+        let claim = &theorem.claims[0];
+        let watch = Watch::new(0, &theorem, None, claim, 0.05, None, 6).expect("a valid claim");
         let open = |(place, (group, behind)): (usize, &(usize, u64))| Experiment {
             key: place.to_string(),
             allowed: 6,
             outcomes: (0..*behind).map(|w| (w, WorldOutcome::default())).collect(),
-            ..Experiment::new(String::new(), *group, theorem.setting(), 6, Vec::new())
+            ..Experiment::new(
+                String::new(),
+                *group,
+                theorem.setting(),
+                6,
+                vec![watch.clone()],
+            )
         };
         of.iter().enumerate().map(open).collect()
     }
