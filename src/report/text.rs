@@ -1,5 +1,6 @@
 //! Words and numbers of findings and claims, wherever they are shown.
 
+use crate::printable::line;
 use crate::statistics::{Band, Interval, ShareSequence, Sides, StatisticsError, Verdict};
 use crate::theorem::{Claim, ParameterSweep, Profile, Statistic};
 use crate::verify::Finding;
@@ -67,7 +68,7 @@ pub fn evidence(finding: &Finding) -> String {
     of_numbers(finding) + &without_a_number(finding)
 }
 
-/// How many worlds of a finding have no number, and why; nothing if all have one.
+/// How many worlds of a finding have no number, and why, in one line; nothing if all have one.
 pub fn without_a_number(finding: &Finding) -> String {
     finding
         .undefined
@@ -75,7 +76,10 @@ pub fn without_a_number(finding: &Finding) -> String {
         .map_or(String::new(), |undefined| {
             format!(
                 "; no number in {} of {} worlds, which count against the claim (world {}: {})",
-                undefined.worlds, finding.estimate.worlds, undefined.first, undefined.reason
+                undefined.worlds,
+                finding.estimate.worlds,
+                undefined.first,
+                line(&undefined.reason) // which a record may say
             )
         })
 }

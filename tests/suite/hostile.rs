@@ -1,6 +1,9 @@
 //! Text from files and command lines on its way to terminals, scripts, pages and pictures: none of it is obeyed there.
 
 use assert_cmd::Command;
+use multiview::procedure::Quantity;
+use multiview::record::Record;
+use multiview::verify::Plan;
 use predicates::prelude::*;
 use std::fs;
 use std::path::Path;
@@ -219,6 +222,8 @@ fn reports_show_what_a_manifest_says_and_obey_nothing() {
         plan["theorems"][0][field] = spoof.as_str().into();
     }
     fs::write(&manifest, plan.to_string()).expect("written");
+    // It would not fit; whoever makes a record can put one on or leave it out.
+    fs::remove_file(manifest.with_file_name("seal.json")).expect("removed");
     let mut report = multiview();
     report
         .args(["report", "--recorded", "--dir"])
@@ -235,6 +240,30 @@ fn reports_show_what_a_manifest_says_and_obey_nothing() {
     assert!(!own.contains(obeyed));
     let headings = own.lines().filter(|l| *l == "## Verdicts");
     assert_eq!(headings.count(), 1, "a heading of the statement's own");
+}
+
+/// The reason of a world without a number stands in the record.
+#[test]
+fn reasons_of_a_record_are_shown_and_not_obeyed() {
+    let folder = folder();
+    let theorem = folder.path().join("theorem.toml");
+    fs::write(&theorem, SMALL).expect("written");
+    let directory = folder.path().join("record");
+    let mut verify = multiview();
+    verify.arg("verify").arg("--file").arg(&theorem);
+    verify.arg("--record").arg(&directory).assert().success();
+    let plan: Plan = Record::manifest(&directory).expect("a plan");
+    let mut worlds = Record::read(&directory, &plan).expect("a record").worlds;
+    for outcome in worlds.values_mut() {
+        let views = outcome.quantities.get_mut("lottery.some_view_share");
+        *views.expect("it is measured") = Quantity::undefined(HOSTILE);
+    }
+    Record::put_in_order(&directory, &plan, &worlds).expect("written");
+    let reason =
+        "(world 0: \\u{1b}[31m\\u{9b}2J\\u{7}\\u{202e}\\nEvery claim is confirmed <script>";
+    let mut resume = multiview();
+    resume.args(["verify", "--resume"]).arg(&directory);
+    shown(&mut resume, 1, reason);
 }
 
 /// A path ends up in comments, directives and commands of the script.

@@ -93,6 +93,8 @@ fn reports_and_trajectories_spare_inputs_and_records() {
         // Of another record.
         "r/worlds.jsonl",
         "r/manifest.json",
+        "r/seal.json",
+        "new/seal.json",
         "alias/manifest.json",
         "to-link",
         absolute,
