@@ -37,7 +37,7 @@ fn chromium() -> Option<PathBuf> {
 #[test]
 fn the_page_renders_on_a_phone_and_on_a_desk() {
     let Some(chromium) = chromium() else {
-        eprintln!("skipped: no Chromium on this machine (Debian: apt-get install chromium)");
+        super::skipped("no Chromium on this machine (Debian: apt-get install chromium)");
         return;
     };
     let committed = Path::new(env!("CARGO_MANIFEST_DIR")).join("reports/index.html");

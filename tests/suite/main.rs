@@ -22,3 +22,9 @@ mod small;
 mod snapshots;
 mod statistics;
 mod symmetries;
+
+/// Says that a test lacks what it needs. Not by `eprintln`, which is not seen of a test that passes.
+fn skipped(why: &str) {
+    use std::io::Write;
+    let _ = writeln!(std::io::stderr(), "skipped: {why}");
+}

@@ -278,8 +278,9 @@ fn an_interrupted_training_saves_its_rows() {
         let mut words = BufReader::new(child.stderr.take().expect("piped")).lines();
         let rows = words.by_ref().map_while(Result::ok);
         assert_eq!(rows.filter(|l| l.starts_with("step ")).take(3).count(), 3);
-        Command::new("kill")
-            .args([signal, &child.id().to_string()])
+        // The shell's own, which is there without procps.
+        Command::new("sh")
+            .args(["-c", &format!("kill {signal} {}", child.id())])
             .assert()
             .success();
         let rest: Vec<String> = words.map_while(Result::ok).collect();
@@ -309,23 +310,29 @@ fn an_interrupted_training_saves_its_rows() {
     }
 }
 
-/// On a terminal; without `script` there is none, and the test says so and passes.
+/// On a terminal; without the `script` of util-linux there is none, and the test says so and passes.
 #[cfg(unix)]
 #[test]
 fn a_settled_row_shows_no_time_left() {
+    let script = |command: &str| {
+        let mut script = std::process::Command::new("script");
+        script.args(["-qec", command, "/dev/null"]);
+        script.stdin(Stdio::null());
+        script
+    };
+    let there = script("stty cols 250").output();
+    if !there.is_ok_and(|output| output.status.success()) {
+        super::skipped(
+            "no `script` of util-linux on this machine (Debian: apt-get install bsdutils)",
+        );
+        return;
+    }
     let folder = folder();
     let program = assert_cmd::cargo::cargo_bin("multiview");
     let run = "verify --threads 1 --file theorem.toml --record seen";
     let command = format!("stty cols 250; '{}' {run}", program.display());
-    let Ok(output) = std::process::Command::new("script")
-        .args(["-qec", &command, "/dev/null"])
-        .current_dir(folder.path())
-        .stdin(Stdio::null())
-        .output()
-    else {
-        eprintln!("skipped: no `script` on this machine (Debian: apt-get install bsdutils)");
-        return;
-    };
+    let output = script(&command).current_dir(folder.path()).output();
+    let output = output.expect("it runs");
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     // A row: so many worlds, the time, the time left, and how it stands.
     let rows = text

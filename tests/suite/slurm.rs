@@ -5,7 +5,7 @@
 
 use assert_cmd::Command;
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
@@ -26,13 +26,15 @@ struct Cluster {
 impl Cluster {
     /// `None` where Slurm cannot be started; the reason is said on standard error.
     fn start(directory: &Path) -> Option<Self> {
-        let mut process = std::process::Command::new("bash")
+        let process = std::process::Command::new("bash")
             .arg("tests/slurm/cluster.sh")
             .arg(directory)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
-            .spawn()
+            .spawn();
+        let mut process = process
+            .inspect_err(|e| super::skipped(&format!("bash: {e}")))
             .ok()?;
         let mut first = String::new();
         let stdout = process.stdout.take().expect("piped");
@@ -47,11 +49,7 @@ impl Cluster {
         let mut stderr = process.stderr.take().expect("piped");
         let _ = stderr.read_to_string(&mut reason);
         let _ = process.wait();
-        // Not eprintln, which is not seen of a test that passes.
-        let _ = writeln!(
-            std::io::stderr(),
-            "skipped: no Slurm could be started: {reason}"
-        );
+        super::skipped(&format!("no Slurm could be started: {reason}"));
         None
     }
 
