@@ -24,7 +24,7 @@
 //!
 //! | method | needs | guarantee |
 //! |---|---|---|
-//! | [`Method::Asymptotic`] | nothing but a scale | exact for normal worlds, asymptotic otherwise; blind to rare large jumps |
+//! | [`Method::Asymptotic`] | a scale | exact for normal worlds of any spread, and for every law without jumps beyond five scales; blind to rare larger jumps |
 //! | [`Method::Betting`] | a known range `[a, b]` | exact for every law on the range |
 //! | [`Method::Share`] | worlds that succeed or fail | exact |
 //!
@@ -47,6 +47,7 @@ pub mod budget;
 mod error;
 pub mod exponent;
 pub mod interval;
+mod jumps;
 mod root;
 pub mod sequence;
 pub mod share;

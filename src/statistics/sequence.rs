@@ -18,8 +18,8 @@ use super::{
 pub enum Method {
     /// Worlds without a known range ([`asymptotic`]).
     Asymptotic {
-        /// Standard deviation expected of a world before any is seen, in the unit of the observations. A sound choice is the
-        /// distance within which the claim must be resolved: 0.01 for "≤ 0.01", half the width for a band.
+        /// Standard deviation expected of a world if the mean were at the end of the band, in the unit of the observations. For a loss that
+        /// must be small it is about the bound: 0.01 for "≤ 0.01".
         scale: f64,
         /// Worlds before the sequence may speak.
         #[serde(default = "default_minimum_worlds")]
@@ -173,7 +173,10 @@ impl Sequence {
         }?;
         self.summary.push(value)?;
         if self.decision.is_none() {
-            let verdict = decide(&self.interval(), &self.band);
+            let verdict = match &self.process {
+                Process::Asymptotic(process) => process.verdict(&self.band),
+                Process::Betting(_) | Process::Share(_) => decide(&self.interval(), &self.band),
+            };
             let may_stand = verdict == Verdict::Refuted || self.left_out == 0;
             self.decision =
                 (verdict != Verdict::Undecided && may_stand).then_some((verdict, self.worlds()));

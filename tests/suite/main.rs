@@ -3,6 +3,7 @@
 
 mod activation;
 mod browser;
+mod calibration;
 mod cli;
 mod data;
 mod dense;
