@@ -1,5 +1,5 @@
-//! How often the decision is wrong, and how many worlds it needs, on simulated worlds of known truth. Writes `reports/calibration.md` and
-//! `reports/calibration.csv`:
+//! How often the decision is wrong, and how many worlds it needs, on simulated worlds of known truth. Writes `reports/calibration/README.md` and
+//! `reports/calibration/rows.csv`:
 //!
 //! ```text
 //! cargo bench --bench calibration [RUNS]
@@ -105,8 +105,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             .replace("{SEED}", &SEED.to_string()),
         NOTES,
     );
-    std::fs::write("reports/calibration.md", page)?;
-    std::fs::write("reports/calibration.csv", csv)?;
+    std::fs::create_dir_all("reports/calibration")?;
+    std::fs::write("reports/calibration/README.md", page)?;
+    std::fs::write("reports/calibration/rows.csv", csv)?;
     Ok(())
 }
 
@@ -200,7 +201,7 @@ fn promise(promise: Promise) -> &'static str {
 const INTRODUCTION: &str = "# Calibration of the decision
 
 Simulated worlds of known truth, decided by the code that decides theorems: a look after every world, a stop at the first verdict, at most
-{BUDGET} worlds. Each entry is of {RUNS} runs from seed {SEED}. `cargo bench --bench calibration` makes this page and `calibration.csv` anew.
+{BUDGET} worlds. Each entry is of {RUNS} runs from seed {SEED}. `cargo bench --bench calibration` makes this page and `rows.csv` anew.
 
 ## Wrong verdicts
 

@@ -77,15 +77,19 @@ fn world(rng: &mut Pcg64Mcg) -> WorldOutcome {
     } else {
         Poisson::new(4.0).expect("positive").sample(rng) / 160.0
     };
+    let failed = if normal.cdf(success) < 0.9 { 0.0 } else { 1.0 };
+    // The mean of u^a is 1/(1 + a).
+    let bounded = normal.cdf(share).powf(1.0 / 9.0);
+    outcome(lost, 0.49 + 0.006 * test_error, failed, bounded)
+}
+
+/// A world with these values for the claims in their order.
+pub fn outcome(clustered: f64, normal: f64, share: f64, bounded: f64) -> WorldOutcome {
     let quantities = [
-        ("single.single_view_error", lost),
-        ("single.test_error", 0.49 + 0.006 * test_error),
-        (
-            "ensemble.test_error",
-            if normal.cdf(success) < 0.9 { 0.0 } else { 0.1 },
-        ),
-        // The mean of u^a is 1/(1 + a).
-        ("lottery.predicted_share", normal.cdf(share).powf(1.0 / 9.0)),
+        ("single.single_view_error", clustered),
+        ("single.test_error", normal),
+        ("ensemble.test_error", share),
+        ("lottery.predicted_share", bounded),
     ];
     WorldOutcome {
         quantities: BTreeMap::from(quantities.map(|(name, value)| (name.into(), value.into()))),
@@ -93,21 +97,28 @@ fn world(rng: &mut Pcg64Mcg) -> WorldOutcome {
     }
 }
 
-/// One run, interrupted at a random place and resumed: what is reported before and after must agree.
-pub fn run(plan: &Plan, run: u64) -> Report {
-    let mut rng = Pcg64Mcg::seed_from_u64(SEED + run);
+/// As many worlds of each experiment as its budget has.
+pub fn worlds(plan: &Plan, mut world: impl FnMut() -> WorldOutcome) -> Worlds {
     let theorem = &plan.theorems[0];
     let control = theorem.under(&theorem.controls[0]).expect("it is valid");
     let mut worlds = Worlds::new();
     for setting in [theorem.setting(), control] {
         let key = key(&(&setting.regime, &setting.procedure));
         for index in 0..theorem.budget(plan.profile).worlds {
-            worlds.insert((key.clone(), index), world(&mut rng));
+            worlds.insert((key.clone(), index), world());
         }
     }
+    worlds
+}
+
+/// One run, interrupted at a random place and resumed: what is reported before and after must agree.
+pub fn run(plan: &Plan, run: u64) -> Report {
+    let mut rng = Pcg64Mcg::seed_from_u64(SEED + run);
+    let mut worlds = worlds(plan, || world(&mut rng));
     let whole = plan.replay(&worlds).expect("it is valid");
     let whole = whole.expect("the budget's worlds are there");
-    let cut = rng.random_range(0..=theorem.budget(plan.profile).worlds);
+    let most = plan.theorems[0].budget(plan.profile).worlds;
+    let cut = rng.random_range(0..=most);
     worlds.retain(|(_, index), _| *index < cut);
     if let Some(before) = plan.replay(&worlds).expect("it is valid") {
         assert!(before == whole, "run {run}, cut after {cut} worlds");

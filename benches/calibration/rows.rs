@@ -169,8 +169,8 @@ pub fn cases() -> Vec<Case> {
             clusters(r, m, 0.9)
         }),
         small(
-            "60 % zeros, scale 5 times too small",
-            0.002,
+            "60 % zeros, scale 10 times too small",
+            0.001,
             Broken,
             |r, m| clusters(r, m, 0.6),
         ),

@@ -33,7 +33,7 @@
 //! `scale` is the standard deviation that one expects of a world if the mean were at the end of the band. The second witness says nothing
 //! before about `ln(2/α_end) / ln(1 + Δ/J)` equal worlds at the distance `Δ` from an end, with `J =` [`JUMP_SCALES`]` · scale`. No method could say much less: a law
 //! whose worlds jump by `Δ + J` now and then, with its mean at that end, shows so many equal worlds with probability `α`. For the end 0.01 and
-//! `scale` 0.01, this protects against losses in up to 83 % of equal worlds. `reports/calibration.md` holds the simulation, by law, level and scale,
+//! `scale` 0.01, this protects against losses in up to 83 % of equal worlds. `reports/calibration` holds the simulation, by law, level and scale,
 //! for worlds that keep to either condition and for worlds that keep to neither.
 //!
 //! **What it cannot see.** A rare jump that has not happened yet: if one world in a hundred has error 1 and the others 0, the mean is 0.01

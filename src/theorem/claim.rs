@@ -20,7 +20,8 @@ pub struct Claim {
     /// For `share`: the band in which a world counts as a success.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub event: Option<Band>,
-    /// For `mean`: the standard deviation over worlds expected before any is seen.
+    /// For `mean`: the standard deviation over worlds expected if the mean were at the end of the band. The verdict is exact for every law
+    /// without a world farther than five times this beyond the end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scale: Option<f64>,
     /// A confidence of the claim's own, outside the run's family-wise budget.
@@ -64,7 +65,7 @@ impl Statistic {
 }
 
 impl Claim {
-    /// The standard deviation over worlds expected before any is seen: `scale` if given, else half the
+    /// The standard deviation over worlds expected at the end of the band: `scale` if given, else half the
     /// band's width, else the distance of its one end from 0.
     pub fn expected_spread(&self) -> f64 {
         let ends = (self.band.lower, self.band.upper);

@@ -110,7 +110,7 @@ impl Plan {
     /// The experiments of a run, and the error budget spread over their claims.
     pub(super) fn experiments(&self) -> Result<Vec<Experiment>, VerifyError> {
         let mut experiments: Vec<Experiment> = Vec::new();
-        let alphas = self.alphas()?;
+        let levels = self.levels()?;
         let mut order = 0;
         for theorem in &self.theorems {
             let controls = theorem.controls.iter().map(Some);
@@ -132,7 +132,7 @@ impl Plan {
                     let mut watches = Vec::new();
                     for (order, claim) in &claims {
                         let control = control.map(|c| c.name.clone());
-                        let alpha = alphas[*order];
+                        let alpha = levels[*order];
                         watches.push(Watch::new(
                             *order, theorem, control, claim, alpha, value.at, budget,
                         )?);
@@ -200,10 +200,13 @@ impl Plan {
         })
     }
 
-    /// The level of each claim in order: the run's budget over the inferences, except for claims with a confidence of
+    /// The level of each claim, in the order of theorems, claims, controls: the run's budget over the inferences, except for claims with a confidence of
     /// their own. A control's effect is large by design and needs few worlds at any level, so a control weighs
     /// a quarter of a claim.
-    fn alphas(&self) -> Result<Vec<f64>, VerifyError> {
+    ///
+    /// # Errors
+    /// A confidence out of range.
+    pub fn levels(&self) -> Result<Vec<f64>, VerifyError> {
         const CONTROL_WEIGHT: f64 = 0.25;
         let claims: Vec<(bool, &Claim)> = self.claims().collect();
         let weighs = |c: &Claim| c.statistic != Statistic::EveryWorld && c.confidence.is_none();

@@ -363,7 +363,7 @@ fn bad_theorem_files_are_refused_with_line_and_field() {
         (
             "band = { upper = 0.2 }",
             "band = { }",
-            &[":45:", "claims.fitted.band"],
+            &[":46:", "claims.fitted.band"],
         ),
         (
             "refutes = [\"fitted\"]",
@@ -406,8 +406,8 @@ fn bad_theorem_files_are_refused_with_line_and_field() {
             &["claims.some-view.scale = NaN"],
         ),
         (
-            "band = { upper = 0.2 }",
-            "band = { upper = 0.2 }\nscale = -1.0",
+            "scale = 0.05",
+            "scale = -1.0",
             &["claims.fitted.scale = -1.0"],
         ),
         (
@@ -524,7 +524,7 @@ fn a_copied_theorem_trains_no_world_again() {
             "band = { upper = 1.0 }\nconfidence = 0.9",
         )
         .replace(
-            "band = { upper = 0.2 }",
+            "band = { upper = 0.2 }\nscale = 0.05",
             "band = { upper = 0.2 }\nscale = 1000.0\nconfidence = 0.9",
         );
     let short = file(&folder, &text.replace("worlds = 24", "worlds = 12"));

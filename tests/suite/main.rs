@@ -23,6 +23,7 @@ mod small;
 mod snapshots;
 mod statistics;
 mod symmetries;
+mod witnesses;
 
 /// Says that a test lacks what it needs. Not by `eprintln`, which is not seen of a test that passes.
 fn skipped(why: &str) {

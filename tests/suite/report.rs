@@ -45,7 +45,9 @@ fn deleted_reports_are_restored() {
     let mut report = Command::cargo_bin("multiview").expect("the program is built");
     report.args(["report", "--dir"]).arg(folder.path());
     report.assert().success();
-    let all = files(&reports());
+    let mut all = files(&reports());
+    // Simulated, not trained: `cargo bench --bench calibration` makes it.
+    all.retain(|file| !file.starts_with(reports().join("calibration")));
     assert_eq!(files(folder.path()).len(), all.len());
     for file in all {
         let place = file.strip_prefix(reports()).expect("a report");

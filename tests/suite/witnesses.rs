@@ -1,0 +1,221 @@
+//! Intervals and sequences against SciPy and confseq (`tests/fixtures/statistics.py` made the numbers), and the division of a run's error budget.
+
+use super::calibration::plans;
+use multiview::record::Worlds;
+use multiview::statistics::asymptotic::MINIMUM_WORLDS;
+use multiview::statistics::{
+    AsymptoticSequence, Band, HedgedBetting, Interval, Method, Sequence, ShareSequence, Sides,
+    Summary, Verdict, clopper_pearson, student,
+};
+use multiview::theorem::{Profile, Statistic, Theorem};
+use multiview::verify::Plan;
+use proptest::prelude::*;
+use serde_json::Value;
+
+fn fixtures(kind: &str) -> Vec<Value> {
+    let text = include_str!("../fixtures/statistics.json");
+    let all: Value = serde_json::from_str(text).unwrap();
+    let cases = all[kind].as_array().unwrap().clone();
+    assert!(cases.len() >= 3, "{kind}");
+    cases
+}
+
+fn number(case: &Value, name: &str) -> f64 {
+    case[name]
+        .as_f64()
+        .unwrap_or_else(|| panic!("{name}: {case}"))
+}
+
+fn numbers(case: &Value, name: &str) -> Vec<f64> {
+    let list = case[name].as_array().unwrap();
+    list.iter().map(|x| x.as_f64().unwrap()).collect()
+}
+
+fn close(ours: Interval, theirs: Interval, tolerance: f64) {
+    let off = (ours.lower - theirs.lower)
+        .abs()
+        .max((ours.upper - theirs.upper).abs());
+    assert!(
+        off <= tolerance,
+        "{ours:.9} is not {theirs:.9}: off by {off:e}"
+    );
+}
+
+fn ends(case: &Value) -> Interval {
+    Interval {
+        lower: number(case, "lower"),
+        upper: number(case, "upper"),
+    }
+}
+
+#[test]
+fn fixed_intervals_are_scipy_s() {
+    for case in fixtures("clopper_pearson") {
+        let count = |name: &str| case[name].as_u64().unwrap();
+        let confidence = number(&case, "confidence");
+        let ours = clopper_pearson(count("successes"), count("trials"), confidence).unwrap();
+        // SciPy finds its ends by Brent's method, to 2e-12.
+        close(ours, ends(&case), 1e-11);
+    }
+    for case in fixtures("student") {
+        let summary = Summary::of(&numbers(&case, "worlds")).unwrap();
+        let theirs = ends(&case);
+        let ours = student(&summary, number(&case, "confidence")).unwrap();
+        // The quantile of statrs is found by a search, to about 1e-9 of itself.
+        close(ours, theirs, 1e-8 * theirs.width());
+    }
+}
+
+#[test]
+fn betting_is_confseq_s_and_the_share_is_its_integral() {
+    for (kind, tolerance) in [
+        ("betting", 1e-10), // bisection stops at 1e-12
+        ("share", 1.1e-6),  // the search for a bound stops at 1e-6
+    ] {
+        for case in fixtures(kind) {
+            let alpha = number(&case, "alpha");
+            let unit = Interval {
+                lower: 0.0,
+                upper: 1.0,
+            };
+            let mut betting = HedgedBetting::new(alpha, Sides::Two, unit).unwrap();
+            let mut share = ShareSequence::new(alpha, Sides::Two).unwrap();
+            let [worlds, lower, upper] =
+                ["worlds", "lower", "upper"].map(|name| numbers(&case, name));
+            for ((x, lower), upper) in worlds.into_iter().zip(lower).zip(upper) {
+                let ours = if kind == "betting" {
+                    betting.observe(x).unwrap();
+                    betting.interval()
+                } else {
+                    share.observe(x).unwrap();
+                    share.interval()
+                };
+                close(ours, Interval { lower, upper }, tolerance);
+            }
+        }
+    }
+}
+
+#[test]
+fn the_asymptotic_sequence_is_the_hull_of_its_witnesses() {
+    for case in fixtures("asymptotic") {
+        let (alpha, scale) = (number(&case, "alpha"), number(&case, "scale"));
+        let target = case["target"].as_u64().unwrap();
+        let mut sequence =
+            AsymptoticSequence::new(alpha, Sides::Two, target, scale, MINIMUM_WORLDS).unwrap();
+        let worlds = numbers(&case, "worlds");
+        worlds.iter().for_each(|&x| sequence.observe(x).unwrap());
+        let summary = Summary::of(&worlds).unwrap();
+        let student = sequence.half_width(summary.count, summary.squared_deviations);
+        let theirs = number(&case, "student");
+        // SciPy integrates to 1e-10, of a density that it has to about 1e-9.
+        assert!((student / theirs - 1.0).abs() < 1e-6, "{student} {theirs}");
+        // The search for the ends of the bets stops at 1e-9 of five scales.
+        close(sequence.interval(), ends(&case), 1e-6 * scale);
+    }
+}
+
+/// Every claim of a run, with the weight that the budget gives it: a control counts a quarter, a claim of its own confidence or on
+/// every world nothing.
+fn weights(plan: &Plan) -> Vec<(f64, f64)> {
+    let report = plan.replay(&Worlds::new()).unwrap();
+    assert!(report.is_none(), "nothing was trained");
+    let mut found = Vec::new();
+    for theorem in &plan.theorems {
+        for control in std::iter::once(None).chain(theorem.controls.iter().map(Some)) {
+            for claim in &theorem.claims {
+                let of_profile = claim.profile.is_none_or(|p| p == plan.profile);
+                if !of_profile || control.is_some_and(|c| !c.refutes.contains(&claim.name)) {
+                    continue;
+                }
+                found.push(match (claim.statistic, claim.confidence) {
+                    (_, Some(own)) => (0.0, 1.0 - own),
+                    (Statistic::EveryWorld, None) => (0.0, 0.0),
+                    (_, None) => (if control.is_some() { 0.25 } else { 1.0 }, 0.0),
+                });
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn the_levels_of_a_run_sum_to_its_budget() {
+    for (profile, budget) in [(Profile::Quick, 0.05), (Profile::Full, 0.01)] {
+        let plan = Plan::new(Theorem::all_embedded().collect(), profile, 1);
+        let weights = weights(&plan);
+        let total: f64 = weights.iter().map(|(weight, _)| weight).sum();
+        let levels = plan.levels().unwrap();
+        assert_eq!(levels.len(), weights.len());
+        let mut spent = 0.0;
+        for (level, (weight, own)) in levels.iter().zip(weights) {
+            assert!((level - (budget * weight / total + own)).abs() < 1e-15);
+            spent += if own == 0.0 { *level } else { 0.0 };
+        }
+        assert!((spent - budget).abs() < 1e-12, "{spent}");
+    }
+}
+
+#[test]
+fn a_whole_plan_shows_each_claim_its_level_and_is_silent_before_the_minimum() {
+    let plan = plans::plan(None);
+    // All far outside their bands, and equal.
+    let report = plan.replay(&plans::worlds(&plan, || plans::outcome(0.9, 0.1, 1.0, 0.0)));
+    let report = report.unwrap().unwrap();
+    let levels = plan.levels().unwrap();
+    assert_eq!(report.findings.len(), 8);
+    for (finding, level) in report.findings.iter().zip(levels) {
+        assert_eq!(finding.alpha, level);
+        assert_eq!(
+            finding.estimate.verdict,
+            Verdict::Refuted,
+            "{}",
+            finding.claim
+        );
+        if finding.statistic == Statistic::Mean {
+            assert_eq!(finding.estimate.decided_after, Some(MINIMUM_WORLDS));
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// A band with two ends spends half of its level on each; one with a single end spends all of it there.
+    #[test]
+    fn each_end_has_its_share_of_the_level(
+        seeds in prop::collection::vec(0.0..1.0_f64, 60),
+        share in 0.0..1.0_f64,
+        alpha in 0.0005..0.1_f64,
+    ) {
+        let two = Band { lower: Some(0.4), upper: Some(0.6) };
+        let only = |lower: Option<f64>, upper: Option<f64>| Band { lower, upper };
+        let unit = Method::Betting { lower: 0.0, upper: 1.0 };
+        for method in [Method::Share, unit] {
+            let mut both = Sequence::new(method, two, alpha, 60).unwrap();
+            let mut ends = [only(Some(0.4), None), only(None, Some(0.6))]
+                .map(|band| Sequence::new(method, band, alpha / 2.0, 60).unwrap());
+            for seed in &seeds {
+                let x = f64::from(u8::from(*seed < share));
+                both.observe(x).unwrap();
+                for end in &mut ends {
+                    end.observe(x).unwrap();
+                    prop_assert_eq!(end.interval(), both.interval());
+                }
+            }
+            for (index, end) in ends.iter().enumerate() {
+                if end.verdict() == Verdict::Refuted {
+                    prop_assert_eq!(both.verdict(), Verdict::Refuted, "end {}", index);
+                }
+            }
+        }
+        // The two-sided threshold √((t+g)/g)/α is, but for a half, the one-sided one at α/2.
+        let width = |sides, alpha| {
+            let sequence = AsymptoticSequence::new(alpha, sides, 30, 0.01, 10).unwrap();
+            sequence.half_width(40, 1.0)
+        };
+        let (both, half, whole) =
+            (width(Sides::Two, alpha), width(Sides::One, alpha / 2.0), width(Sides::One, alpha));
+        prop_assert!(whole < both && (both / half - 1.0).abs() < 0.01, "{} {} {}", whole, both, half);
+    }
+}
