@@ -5,8 +5,8 @@ mod common;
 use common::{Case, DenseCase, Engine, SEED, dense_regime, regime};
 use criterion::{Criterion, criterion_group, criterion_main};
 use multiview::data::DataSet;
-use multiview::engine::overlap::Overlaps;
-use multiview::evaluation::{Draws, TestSet};
+use multiview::engine::state::Overlaps;
+use multiview::evaluation::{Draws, Evaluation, Portrait};
 use multiview::regime::EngineKind;
 use multiview::seed::Purpose;
 use std::hint::black_box;
@@ -26,7 +26,7 @@ fn steps(c: &mut Criterion) {
         group.sample_size(10);
         for (name, engine, steps) in [
             ("reference loop", Engine::Reference, 5),
-            ("two rates", Engine::TwoRate, 150),
+            ("sparse", Engine::Sparse, 150),
         ] {
             group.bench_function(name, |b| {
                 b.iter_custom(|iterations| {
@@ -54,16 +54,16 @@ fn whole_run(c: &mut Criterion) {
     let mut group = c.benchmark_group("training to error 0 for 200 steps, k=50 m=8");
     group.sample_size(10);
     for (name, engine) in [
-        ("two rates", EngineKind::Overlap),
+        ("sparse", EngineKind::Overlap),
         (
-            "two rates, samples at their own pace",
+            "sparse, samples at their own pace",
             EngineKind::OverlapAdaptive,
         ),
     ] {
         regime.training.engine = engine;
         let case = Case::new(regime.clone());
         group.bench_function(name, |b| {
-            b.iter(|| case.train(Engine::TwoRate, case.regime.training.steps));
+            b.iter(|| case.train(Engine::Sparse, case.regime.training.steps));
         });
     }
     group.finish();
@@ -78,31 +78,25 @@ fn surroundings(c: &mut Criterion) {
             b.iter(|| DataSet::draw(&case.regime.data, &mut SEED.rng(Purpose::Data, 0)));
         });
         group.bench_function("draw initial overlaps", |b| {
-            b.iter(|| Overlaps::<f32>::draw(&case.regime, &case.data, SEED, 0));
+            b.iter(|| Overlaps::<f32>::draw(&case.regime, SEED, 0));
         });
-        let trained = case.train(Engine::TwoRate, 100);
-        let test = TestSet::draw(
-            &case.regime.data,
-            Draws::default(),
-            &mut SEED.rng(Purpose::Evaluation, 0),
-        );
-        group.bench_function("evaluate on fresh inputs", |b| {
+        let trained = case.train(Engine::Sparse, 100);
+        group.bench_function("evaluate", |b| {
             b.iter(|| {
-                test.logits(
-                    &case.regime,
-                    &trained,
-                    &mut SEED.rng(Purpose::Evaluation, 1),
-                )
+                let portrait = Portrait::of(&case.regime, &trained);
+                let mut rng = SEED.rng(Purpose::Evaluation, 0);
+                Evaluation::of(&case.regime, &portrait, Draws::default(), &mut rng)
             });
         });
         group.bench_function("residuals of all samples, k logits each", |b| {
             let logits = &trained.training_logits;
             let (mut residual, mut scratch) = (vec![0.0; k], vec![0.0; k]);
             b.iter(|| {
+                let mut own = vec![0.0; k];
                 for (n, sample) in case.data.samples.iter().enumerate() {
-                    let own = &logits[n * k..][..k];
+                    logits.row(n).write(&mut own);
                     case.objective
-                        .residual(0, n, sample.label, own, &mut residual, &mut scratch);
+                        .residual(0, n, sample.label, &own, &mut residual, &mut scratch);
                     black_box(&residual);
                 }
             });

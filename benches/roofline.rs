@@ -7,7 +7,7 @@ use common::{Case, DenseCase, Engine, dense_regime, regime};
 use faer::linalg::matmul::matmul;
 use faer::{Accum, Mat, Par};
 use multiview::engine::dense::{TILE, World};
-use multiview::engine::multirate::Rates;
+use multiview::engine::sparse::Rates;
 use pulp::{NullaryFnOnce, Simd, WithSimd};
 use std::hint::black_box;
 use std::time::Instant;
@@ -43,7 +43,7 @@ fn main() {
     let mut notes = Vec::new();
     for (k, m) in [(50, 8), (80, 16)] {
         let case = Case::new(regime(k, m, None));
-        for (engine, steps) in [(Engine::Reference, 5), (Engine::TwoRate, 200)] {
+        for (engine, steps) in [(Engine::Reference, 5), (Engine::Sparse, 200)] {
             let seconds = of_repeats(|| case.seconds_per_step(engine, steps));
             let cost = Cost::of(&case, engine);
             let best = row(
@@ -55,7 +55,7 @@ fn main() {
                 &machine,
                 machine.widest,
             );
-            if best < 0.5 && engine == Engine::TwoRate {
+            if best < 0.5 && engine == Engine::Sparse {
                 notes.push(what_holds_back(&case, seconds));
             }
         }
@@ -132,14 +132,14 @@ fn what_holds_back(case: &Case, seconds: f64) -> String {
         case.regime.network.neurons_per_class,
     );
     let wider = Case::new(regime(k, 2 * m, None));
-    let fast = |case: &Case| of_repeats(|| case.seconds_per_step(Engine::OnlyFast, 200));
+    let fast = |case: &Case| of_repeats(|| case.seconds_per_step(Engine::OnlyFollowed, 200));
     let (own, twice) = (fast(case), fast(&wider));
     let slow = 100.0 * (1.0 - own / seconds).max(0.0);
     let neurons = 100.0 * ((twice - own) / seconds).max(0.0);
     let samples = case.data.samples.len() as f64;
     let rest = (2.0 * own - twice).max(0.0);
     format!(
-        "TwoRate at k = {k}, m = {m}: visits to slow blocks take {slow:.0} % of the step, and {neurons:.0} % grows with m: the neurons \
+        "Sparse at k = {k}, m = {m}: visits to slow blocks take {slow:.0} % of the step, and {neurons:.0} % grows with m: the neurons \
          themselves. The other {:.0} %, {:.0} ns a sample, is the same for any m: sums across lanes, \
          exponentials and a division for each class of eight samples at a time, and indices and branches for each block of {} vectors. \
          Those are instructions of bookkeeping, which no bound here counts.",
@@ -180,7 +180,7 @@ impl Cost {
                     + samples * layout.classes as f64 * SOFTMAX,
             },
             // One fast block a patch, all blocks once a period (at twice the work), classes present.
-            Engine::TwoRate | Engine::OnlyFast => {
+            Engine::Sparse | Engine::OnlyFollowed => {
                 let fast = patches * layout.stride as f64;
                 let slow = neurons / Rates::of(&case.regime).period as f64;
                 let present = (patches / samples / 8.0).ceil() * 8.0;

@@ -8,9 +8,10 @@ mod common;
 
 use common::{SEED, median, option, regime};
 use multiview::data::DataSet;
-use multiview::engine::multirate::{Rates, train};
-use multiview::engine::overlap::{Overlaps, Trained};
-use multiview::evaluation::{Draws, TestSet};
+use multiview::engine::Stop;
+use multiview::engine::sparse::{Rates, train};
+use multiview::engine::state::{Overlaps, Trained};
+use multiview::evaluation::{Draws, Evaluation, Portrait};
 use multiview::figure::{Area, Drawn, FIRST, GRID, INK, SECOND, Table, font, log_extent, svg};
 use multiview::objective::Objective;
 use multiview::regime::Regime;
@@ -217,8 +218,8 @@ fn write_points(text: &mut String, measured: &[Measured]) {
 
 fn write_models(text: &mut String, models: &[(usize, usize)]) {
     text.push_str(
-        "\n## A whole model, on one thread\n\nTrained until its training error has been 0 for 200 steps. Data are the training and the test set, which \
-         the networks of a world share; here one pays for them. The share is that of data and evaluation in the whole.\n\n\
+        "\n## A whole model, on one thread\n\nTrained until its training error has been 0 for 200 steps. Data are the training set, which \
+         the networks of a world share; here one pays for it. The share is that of data and evaluation in the whole.\n\n\
          | k | m | N | steps | training errors | data s | start s | training s | evaluation s | share | peak MB |\n\
          |---|---|---|---|---|---|---|---|---|---|---|\n",
     );
@@ -352,9 +353,13 @@ fn numbers(list: &str) -> Vec<Option<usize>> {
 
 /// A run from a fresh start, which is drawn before the clock runs: seconds, and the network.
 fn run(regime: &Regime, data: &DataSet, start: Overlaps<f32>, steps: usize) -> (f64, Trained<f32>) {
-    let objective = Objective::cross_entropy(regime.data.classes);
+    let objective = Objective::cross_entropy();
     let rates = Rates::of(regime);
-    timed(|| train(regime, rates, data, start, &objective, steps, None))
+    let stop = Stop {
+        steps,
+        perfect_steps: regime.training.perfect_steps,
+    };
+    timed(|| train(regime, rates, data, SEED, start, &objective, stop, None))
 }
 
 /// Prints samples, seconds of a step, seconds of a run and peak bytes.
@@ -366,7 +371,7 @@ fn measure(point: &str) {
     regime.training.perfect_steps = 0;
     let data = DataSet::draw(&regime.data, &mut SEED.rng(Purpose::Data, 0));
     let seconds = |steps| {
-        let start = Overlaps::draw(&regime, &data, SEED, 0);
+        let start = Overlaps::draw(&regime, SEED, 0);
         run(&regime, &data, start, steps).0
     };
     let pairs: Vec<(f64, f64)> = (0..3).map(|_| (seconds(1), seconds(steps + 1))).collect();
@@ -386,19 +391,13 @@ fn whole_model(size: &str) {
         panic!("--model K,M, not {size}");
     };
     let regime = regime(k, m, None);
-    let (drawing, (data, test)) = timed(|| {
-        let data = DataSet::draw(&regime.data, &mut SEED.rng(Purpose::Data, 0));
-        let mut rng = SEED.rng(Purpose::Evaluation, 0);
-        (
-            data,
-            TestSet::draw(&regime.data, Draws::default(), &mut rng),
-        )
-    });
-    let (starting, start) = timed(|| Overlaps::draw(&regime, &data, SEED, 0));
+    let (drawing, data) = timed(|| DataSet::draw(&regime.data, &mut SEED.rng(Purpose::Data, 0)));
+    let (starting, start) = timed(|| Overlaps::draw(&regime, SEED, 0));
     let (training, trained) = run(&regime, &data, start, regime.training.steps);
     let (evaluation, _) = timed(|| {
-        let logits = test.logits(&regime, &trained, &mut SEED.rng(Purpose::Evaluation, 1));
-        test.score(&logits)
+        let portrait = Portrait::of(&regime, &trained);
+        let mut rng = SEED.rng(Purpose::Evaluation, 0);
+        Evaluation::of(&regime, &portrait, Draws::default(), &mut rng)
     });
     println!(
         "{} {} {} {drawing} {starting} {training} {evaluation} {}",

@@ -3,6 +3,7 @@
 //! `R^d`, the overlap engine draws their overlaps with the weights.
 
 use crate::regime::DataRegime;
+use crate::seed::{Purpose, WorldSeed};
 use rand::{Rng, RngExt};
 
 /// One patch `x_p = z_p v + α_p Σ_{v'} v' + ξ_p`.
@@ -56,9 +57,29 @@ impl DataSet {
         Self { samples }
     }
 
-    /// Total number of patches over all samples.
+    /// Total number of patches over all samples, patches of pure noise left out unless they have been
+    /// [added](Self::with_noise_patches).
     pub fn patch_count(&self) -> usize {
         self.samples.iter().map(|s| s.patches.len()).sum()
+    }
+
+    /// First patch of each sample among those of all samples, and last their number.
+    pub fn patch_starts(&self) -> Vec<usize> {
+        let mut starts = vec![0];
+        for sample in &self.samples {
+            starts.push(starts[starts.len() - 1] + sample.patches.len());
+        }
+        starts
+    }
+
+    /// The same samples with every patch of pure noise written out behind the others, `P` patches each.
+    #[must_use]
+    pub fn with_noise_patches(&self, regime: &DataRegime, seed: WorldSeed) -> Self {
+        let mut samples = self.samples.clone();
+        for (n, sample) in samples.iter_mut().enumerate() {
+            add_noise_patches(regime, sample, &mut noise_patch_rng(seed, n));
+        }
+        Self { samples }
     }
 }
 
@@ -70,7 +91,8 @@ fn draw_kind(regime: &DataRegime, rng: &mut impl Rng) -> Kind {
     }
 }
 
-/// Draws an input of the given label and kind (steps 2 to 6 of Definition 3.1).
+/// Draws an input of the given label and kind (steps 2 to 6 of Definition 3.1), its patches of pure noise left out
+/// (see [`add_noise_patches`]).
 pub fn draw_sample(regime: &DataRegime, label: usize, kind: Kind, rng: &mut impl Rng) -> Sample {
     let views = regime.views_per_class;
     let mut patches = Vec::new();
@@ -107,21 +129,34 @@ pub fn draw_sample(regime: &DataRegime, label: usize, kind: Kind, rng: &mut impl
             add(Some(feature), total, regime.patches_per_feature, rng);
         }
     }
-    if let Some(total) = regime.patch_count() {
-        for _ in patches.len()..total {
-            let feature_noise = uniform([0.0, regime.feature_noise()], rng) as f32;
-            patches.push(Patch {
-                feature: None,
-                weight: 0.0,
-                feature_noise,
-            });
-        }
-    }
     Sample {
         label,
         kind,
         patches,
     }
+}
+
+/// Patches of pure noise of an input that shows `present` patches with features: `P` less those, or none as needed.
+pub fn noise_patch_count(regime: &DataRegime, present: usize) -> usize {
+    let total = regime.patch_count().unwrap_or(present);
+    total.saturating_sub(present)
+}
+
+/// Writes out an input's patches of pure noise, behind the others. They differ in their noise alone, and there may be `k²` of them, so a
+/// [`DataSet`] does without.
+pub fn add_noise_patches(regime: &DataRegime, sample: &mut Sample, rng: &mut impl Rng) {
+    for _ in 0..noise_patch_count(regime, sample.patches.len()) {
+        sample.patches.push(Patch {
+            feature: None,
+            weight: 0.0,
+            feature_noise: uniform([0.0, regime.feature_noise()], rng) as f32,
+        });
+    }
+}
+
+/// The stream of the feature noise `α_p` on the pure-noise patches of training sample `n`.
+pub(crate) fn noise_patch_rng(seed: WorldSeed, n: usize) -> impl Rng {
+    seed.rng(Purpose::NoisePatches, n as u64)
 }
 
 fn uniform([lo, hi]: [f64; 2], rng: &mut (impl Rng + ?Sized)) -> f64 {

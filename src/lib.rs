@@ -29,7 +29,7 @@
 //! ```
 //!
 //! Training a network draws the data and the initialisation from a seed, and ends in a
-//! [`Trained`](engine::overlap::Trained) network:
+//! [`Trained`](engine::state::Trained) network:
 //!
 //! ```
 //! use multiview::procedure::{World, largest_overlaps};
@@ -79,8 +79,8 @@
 //! | [`regime`] | every parameter, its symbol, its allowed range |
 //! | [`data`] | the distribution `D` (Definition 3.1) and the training set `Z` |
 //! | [`network`], [`objective`] | smoothed ReLU; cross-entropy, tempered logits and the distillation pushes |
-//! | [`engine`] | gradient descent: [`dense`](engine::dense) in `R^d`; its limit `d → ∞`, at one rate ([`reference`](engine::reference)) and two ([`multirate`](engine::multirate)) |
-//! | [`evaluation`] | test inputs, and errors by (class, view) with their Monte-Carlo error |
+//! | [`engine`] | gradient descent: [`dense`](engine::dense) in `R^d`; its limit `d → ∞`, written out ([`reference`](engine::reference)) and at the cost of the classes present ([`sparse`](engine::sparse)) |
+//! | [`evaluation`] | errors by (class, view), computed within stated bounds, and sampled where these are apart |
 //! | [`procedure`] | what a world trains (single models, ensemble, students), once for all that ask for it; its lotteries and the quantities measured |
 //! | [`random_features`] | read-outs over features that are never trained |
 //! | [`statistics`] | intervals, confidence sequences, verdicts, the error budget |
@@ -110,6 +110,7 @@ pub mod real;
 pub mod record;
 pub mod regime;
 pub mod report;
+pub mod rows;
 pub mod seed;
 pub mod statistics;
 pub mod theorem;

@@ -18,7 +18,6 @@ pub(crate) struct Normals {
     first: [Lanes<f32>; BATCH],
     second: [Lanes<f32>; BATCH],
     next: usize,
-    spare: Option<Lanes<f32>>,
 }
 
 impl Normals {
@@ -36,20 +35,7 @@ impl Normals {
             first: [[0.0; LANES]; BATCH],
             second: [[0.0; LANES]; BATCH],
             next: BATCH,
-            spare: None,
         }
-    }
-
-    /// The next eight.
-    #[inline(always)]
-    pub fn next_lanes(&mut self) -> Lanes<f32> {
-        // Not `unwrap_or_else`: its closure would be compiled without the vector instructions at hand.
-        if let Some(spare) = self.spare.take() {
-            return spare;
-        }
-        let [first, second] = self.next();
-        self.spare = Some(second);
-        first
     }
 
     /// The next sixteen.
@@ -105,7 +91,7 @@ fn bits([a, b, c, d]: [Lanes<u32>; 4]) -> ([Lanes<u32>; 4], Lanes<u32>) {
 
 /// `√(−2 ln u)` with `u = (bits + 1/2)/2^32`: Cephes' `logf`, absolute error below 2e-7 of the logarithm.
 #[inline(always)]
-fn radius(bits: u32) -> f32 {
+pub(crate) fn radius(bits: u32) -> f32 {
     // The two halves convert exactly as signed numbers, which vectorise everywhere.
     let high = (bits >> 16) as i32 as f32;
     let low = (bits & 0xffff) as i32 as f32;
@@ -133,7 +119,7 @@ fn radius(bits: u32) -> f32 {
 /// Sine and cosine of an angle uniform on the circle: 2 bits choose the quadrant, 30 the angle in it, in
 /// `[−π/4, π/4)`, where Cephes' polynomials have relative error below 1e-7.
 #[inline(always)]
-fn sine_cosine(bits: u32) -> (f32, f32) {
+pub(crate) fn sine_cosine(bits: u32) -> (f32, f32) {
     const STEP: f32 = std::f32::consts::FRAC_PI_2 / (1u32 << 30) as f32;
     let angle = (((bits << 2) as i32 >> 2) as f32 + 0.5) * STEP;
     let square = angle * angle;

@@ -4,9 +4,6 @@
 #[cfg(target_arch = "x86_64")]
 mod sse;
 
-use std::cell::Cell;
-use std::thread::LocalKey;
-
 /// How many numbers are worked on at once.
 pub const LANES: usize = 8;
 
@@ -68,13 +65,6 @@ pub trait Real:
     fn of(x: f64) -> Self;
     /// Widens to `f64`.
     fn wide(self) -> f64;
-    /// The array that this thread keeps for the next [`Storage`](crate::engine::Storage).
-    fn spare() -> &'static LocalKey<Cell<Vec<Self>>>;
-}
-
-thread_local! {
-    static SPARE_DOUBLE: Cell<Vec<f64>> = const { Cell::new(Vec::new()) };
-    static SPARE_SINGLE: Cell<Vec<f32>> = const { Cell::new(Vec::new()) };
 }
 
 impl Real for f64 {
@@ -89,9 +79,6 @@ impl Real for f64 {
     #[inline(always)]
     fn wide(self) -> f64 {
         self
-    }
-    fn spare() -> &'static LocalKey<Cell<Vec<Self>>> {
-        &SPARE_DOUBLE
     }
 }
 
@@ -136,9 +123,6 @@ impl Real for f32 {
     #[inline(always)]
     fn wide(self) -> f64 {
         f64::from(self)
-    }
-    fn spare() -> &'static LocalKey<Cell<Vec<Self>>> {
-        &SPARE_SINGLE
     }
 }
 

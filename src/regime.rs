@@ -3,7 +3,13 @@
 //! The paper's constants are asymptotic; where it leaves freedom the field says **choice**.
 
 use serde::{Deserialize, Serialize};
+use statrs::function::gamma::gamma;
+use std::f64::consts::PI;
 use thiserror::Error;
+
+/// Largest mean logit of patches of pure noise with the engines that follow a few of them: a hundredth of a nat moves no softmax by more
+/// than 1 %.
+pub const PURE_NOISE_LOGIT: f64 = 0.01;
 
 /// Every parameter that decides how a world is drawn and how its networks are trained.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -346,7 +352,57 @@ impl Regime {
             "data.main_weight",
             self.data.main_weight,
             format!("lower end at least C_p^(1−1/q) = {least}, so that Σ z_p^q ≥ 1"),
+        )?;
+        self.validate_engine()
+    }
+
+    /// The overlap engines that leave blocks at rest out need an activation that is flat at 0, and patches of pure noise that add
+    /// nothing by their number.
+    fn validate_engine(&self) -> Result<(), RegimeError> {
+        let sparse = [EngineKind::Overlap, EngineKind::OverlapAdaptive];
+        if !sparse.contains(&self.training.engine) {
+            return Ok(());
+        }
+        require(
+            self.network.relu_exponent >= 3,
+            "network.relu_exponent",
+            self.network.relu_exponent,
+            "at least 3 with this training.engine; \"overlap-reference\" trains the linear control",
+        )?;
+        let logit = self.pure_noise_logit();
+        require(
+            logit <= PURE_NOISE_LOGIT,
+            "data.patches",
+            self.data.patch_count().unwrap_or_default(),
+            format!(
+                "few enough for the mean logit of pure noise, P m E[φ(B)] = {logit:.2e}, to be at most {PURE_NOISE_LOGIT} with this \
+                 training.engine; \"overlap-reference\" trains any number"
+            ),
+        )?;
+        // α Σ_v A[v] is at most γ times the overlap of a learned view, φ(A) = 6.5 on the linear branch; blocks at rest lie below 8 σ_0.
+        let network = &self.network;
+        let learned = 6.5 + (1.0 - 1.0 / f64::from(network.relu_exponent)) * network.relu_threshold;
+        let rest = 8.0 * self.init_scale() * self.data.noise_variance.sqrt().max(1.0);
+        require(
+            self.data.feature_noise() * learned <= rest,
+            "data.feature_noise",
+            self.data.feature_noise(),
+            format!(
+                "at most {:.2e} with this training.engine, so that a learned view wakes no block at rest; \"overlap-reference\" trains more",
+                rest / learned
+            ),
         )
+    }
+
+    /// `P m E[φ(B)]`: the mean logit of patches of pure noise at the start, for any class; 0 where there are as many patches as needed.
+    pub fn pure_noise_logit(&self) -> f64 {
+        let network = &self.network;
+        let q = f64::from(network.relu_exponent);
+        let scale = self.init_scale() * self.data.noise_variance.sqrt();
+        // E[(X^+)^q] = 2^{q/2 − 1} Γ((q + 1)/2)/√π for a standard normal X.
+        let moment = 2f64.powf(q / 2.0 - 1.0) * gamma((q + 1.0) / 2.0) / PI.sqrt();
+        let value = scale.powf(q) / (q * network.relu_threshold.powf(q - 1.0)) * moment;
+        self.data.patch_count().unwrap_or(0) as f64 * network.neurons_per_class as f64 * value
     }
 
     /// `σ_0`: standard deviation of each initial weight.

@@ -24,6 +24,8 @@ pub enum Purpose {
     Design = 7,
     /// Overlaps of random neurons with the noise of every patch.
     RandomFeatureNoise = 8,
+    /// Feature noise on the patches of pure noise (index: which training sample).
+    NoisePatches = 9,
 }
 
 /// The seed of one world of one experiment.

@@ -2,9 +2,9 @@
 #![allow(dead_code)]
 
 use multiview::data::DataSet;
-use multiview::engine::multirate::Rates;
-use multiview::engine::overlap::{Overlaps, Trained};
-use multiview::engine::{dense, multirate, reference};
+use multiview::engine::sparse::Rates;
+use multiview::engine::state::{Overlaps, Trained};
+use multiview::engine::{Stop, dense, reference, sparse};
 use multiview::objective::Objective;
 use multiview::regime::{
     DataRegime, EngineKind, NetworkRegime, PatchCount, Regime, SampleCount, TrainingRegime,
@@ -73,16 +73,16 @@ pub struct Case {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Engine {
     Reference,
-    TwoRate,
-    /// Two rates, of which the slow one never comes.
-    OnlyFast,
+    Sparse,
+    /// The same, nothing deferred ever being paid.
+    OnlyFollowed,
 }
 
 impl Case {
     pub fn new(regime: Regime) -> Self {
         let data = DataSet::draw(&regime.data, &mut SEED.rng(Purpose::Data, 0));
-        let start = Overlaps::draw(&regime, &data, SEED, 0);
-        let objective = Objective::cross_entropy(regime.data.classes);
+        let start = Overlaps::draw(&regime, SEED, 0);
+        let objective = Objective::cross_entropy();
         Self {
             regime,
             data,
@@ -106,14 +106,19 @@ impl Case {
         let rates = Rates::of(regime);
         let never = Rates {
             period: usize::MAX,
+            absent_period: f64::INFINITY,
             ..rates
         };
+        let stop = Stop {
+            steps,
+            perfect_steps: regime.training.perfect_steps,
+        };
+        let sparse =
+            |rates, start| sparse::train(regime, rates, data, SEED, start, objective, stop, None);
         match engine {
-            Engine::OnlyFast => {
-                multirate::train(regime, never, data, start, objective, steps, None)
-            }
-            Engine::Reference => reference::train(regime, data, start, objective, steps, None),
-            Engine::TwoRate => multirate::train(regime, rates, data, start, objective, steps, None),
+            Engine::OnlyFollowed => sparse(never, start),
+            Engine::Reference => reference::train(regime, data, start, objective, stop, None),
+            Engine::Sparse => sparse(rates, start),
         }
     }
 
@@ -144,7 +149,7 @@ impl DenseCase {
     pub fn new(regime: Regime) -> Self {
         let data = DataSet::draw(&regime.data, &mut SEED.rng(Purpose::Data, 0));
         let start = world(&regime, &data).initialise(&regime, SEED, 0);
-        let objective = Objective::cross_entropy(regime.data.classes);
+        let objective = Objective::cross_entropy();
         Self {
             regime,
             data,
@@ -160,7 +165,13 @@ impl DenseCase {
 
     pub fn train(&self, world: &dense::World<f32>, steps: usize) -> dense::Weights<f32> {
         let start = self.start.clone();
-        dense::train(&self.regime, world, start, &self.objective, steps, None).0
+        {
+            let stop = Stop {
+                steps,
+                perfect_steps: self.regime.training.perfect_steps,
+            };
+            dense::train(&self.regime, world, start, &self.objective, stop, None).0
+        }
     }
 
     /// Seconds of a step: a run of `steps + 1` less a run of 1.

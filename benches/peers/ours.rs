@@ -9,6 +9,7 @@ mod common;
 
 use common::{Case, DenseCase, Engine, dense_regime, regime};
 use multiview::data::DataSet;
+use multiview::engine::noise::Noise;
 use multiview::regime::Regime;
 use std::fs;
 use std::path::Path;
@@ -43,7 +44,7 @@ fn main() {
                 let case = Case::new(regime(k, m, None));
                 let (engine, steps) = match engine {
                     "reference" => (Engine::Reference, 10),
-                    _ => (Engine::TwoRate, 300),
+                    _ => (Engine::Sparse, 300),
                 };
                 answer(threads, || case.seconds_per_step(engine, steps));
             }
@@ -71,7 +72,10 @@ fn export_overlap(dir: &Path, mut regime: Regime, sigma: f64, steps: usize) {
     whole(dir, "patch_feature.i32", features);
     floats(dir, "patch_weight.f32", patches().map(|p| p.weight));
     floats(dir, "features.f32", case.start.features.iter().copied());
-    floats(dir, "noise.f32", case.start.noise.iter().copied());
+    let Noise::Stored { values, .. } = case.start.clone().written_out(&case.data).noise else {
+        unreachable!("written out just now");
+    };
+    floats(dir, "noise.f32", values.into_iter());
     let after = case.train(Engine::Reference, steps).features;
     floats(dir, "features_after.f32", after.into_iter());
 }

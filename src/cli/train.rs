@@ -3,7 +3,7 @@
 use super::output::Kept;
 use super::{Failure, theorem};
 use multiview::engine::Observer;
-use multiview::engine::overlap::StepView;
+use multiview::engine::state::StepView;
 use multiview::procedure::memory::alone;
 use multiview::procedure::{World, largest_overlaps};
 use multiview::seed::WorldSeed;
@@ -62,7 +62,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     let observed = regime.training.steps as f64 / f64::from(args.every);
     // A row has a list for each class, and is written as text of twice its size.
     let row = regime.data.classes as f64 * (size_of::<Vec<f32>>() + 4 * views) as f64;
-    let mut parts = alone(regime, theorem.procedure.test_draws);
+    let mut parts = alone(regime);
     parts.push((
         "the trajectory's rows (--steps, --every)",
         3.0 * observed * row,

@@ -1,6 +1,6 @@
 //! The literal engine: patches and weights as vectors in `R^d`, gradient descent as matrix products.
 //!
-//! The reference that the [`overlap`](super::overlap) dynamics must approach as `d` grows, at a cost of
+//! The reference that the [overlap](super::state) dynamics must approach as `d` grows, at a cost of
 //! a factor of `d`. A patch is
 //!
 //! ```text
@@ -25,13 +25,16 @@
 //! products run on the calling thread, so a result depends on the seed and on the processor's instruction set, never on the number of
 //! threads: worlds are what runs in parallel.
 
-use super::overlap::{LANES, Layout, Overlaps, StepView, Trained};
-use super::{Observer, StopRule, is_correct};
+use super::driver::{Engine, Observer, Stop, View, drive};
+use super::is_correct;
+use super::noise::Noise;
+use super::state::{LANES, Layout, Overlaps, Trained};
 use crate::data::DataSet;
 use crate::network::SmoothedRelu;
 use crate::objective::Objective;
 use crate::real::{Real, each};
 use crate::regime::{DataRegime, Regime, RegimeError, require};
+use crate::rows::ClassRows;
 use crate::seed::{Purpose, WorldSeed};
 use faer::linalg::matmul::matmul;
 use faer::{Accum, Mat, MatMut, MatRef, Par};
@@ -154,13 +157,13 @@ impl<R: Real> World<'_, R> {
         let mut products = Mat::<R>::zeros(inputs.nrows(), columns.ncols());
         let (replace, one) = (Accum::Replace, R::one());
         matmul(&mut products, replace, inputs, columns, one, Par::Seq);
-        let mut noise = padded(products.as_ref(), layout, R::neg_infinity());
+        let mut values = padded(products.as_ref(), layout, R::neg_infinity());
         let mut common = vec![R::zero(); layout.row()];
         for a in own.chunks_exact(layout.row()) {
             common.iter_mut().zip(a).for_each(|(c, a)| *c += *a);
         }
         let patches = self.data.samples.iter().flat_map(|s| &s.patches);
-        for (patch, b) in patches.zip(noise.chunks_exact_mut(layout.row())) {
+        for (patch, b) in patches.zip(values.chunks_exact_mut(layout.row())) {
             let z = R::of(patch.weight.into());
             let alpha = R::of(patch.feature_noise.into());
             let a = &own[patch.feature.unwrap_or(0) as usize * layout.row()..][..layout.row()];
@@ -171,7 +174,10 @@ impl<R: Real> World<'_, R> {
         Overlaps {
             layout,
             features: own,
-            noise: noise.into(),
+            noise: Noise::Stored {
+                starts: self.data.patch_starts(),
+                values,
+            },
         }
     }
 
@@ -185,120 +191,145 @@ impl<R: Real> World<'_, R> {
     }
 }
 
-/// Trains by full-batch gradient descent for at most `steps` steps; returns the weights with what
-/// evaluation and distillation need of them.
-pub fn train<'a, R: Real>(
-    regime: &'a Regime,
-    world: &'a World<'a, R>,
+/// Trains by full-batch gradient descent until `stop`; returns the weights with what evaluation and distillation need of them.
+pub fn train<R: Real>(
+    regime: &Regime,
+    world: &World<'_, R>,
     weights: Weights<R>,
-    objective: &'a Objective<R>,
-    steps: usize,
-    observer: Option<Observer<'a, R>>,
+    objective: &Objective<R>,
+    stop: Stop,
+    observer: Option<Observer<'_, R>>,
 ) -> (Weights<R>, Trained<R>) {
-    pulp::Arch::new().dispatch(Run {
-        regime,
-        world,
-        weights,
-        objective,
-        steps,
-        observer,
-    })
+    let mut last = None;
+    let engine = Dense::new(regime, world, weights, objective, |weights| {
+        last = Some(weights)
+    });
+    let trained = drive(Box::new(engine), stop, observer);
+    (last.expect("handed over at the end"), trained)
 }
 
-struct Run<'a, R: Real> {
+/// A training run, which hands its weights to `last` when it ends.
+struct Dense<'a, R, F> {
     regime: &'a Regime,
     world: &'a World<'a, R>,
-    weights: Weights<R>,
     objective: &'a Objective<R>,
-    steps: usize,
-    observer: Option<Observer<'a, R>>,
+    weights: Weights<R>,
+    gradient: Mat<R>,
+    pass: Pass<'a, R>,
+    /// Logits and residuals of one sample, and room.
+    logits: Vec<R>,
+    residual: Vec<R>,
+    scratch: Vec<R>,
+    /// Of the last step.
+    loss: f64,
+    /// `A`, made for observers.
+    features: Vec<R>,
+    last: F,
 }
 
-impl<R: Real> NullaryFnOnce for Run<'_, R> {
-    type Output = (Weights<R>, Trained<R>);
-
-    #[inline(always)]
-    fn call(self) -> Self::Output {
-        let Self {
+impl<'a, R: Real, F> Dense<'a, R, F> {
+    fn new(
+        regime: &'a Regime,
+        world: &'a World<'a, R>,
+        weights: Weights<R>,
+        objective: &'a Objective<R>,
+        last: F,
+    ) -> Self {
+        let zeros = vec![R::zero(); regime.data.classes];
+        Self {
             regime,
             world,
-            mut weights,
             objective,
-            steps,
-            mut observer,
-        } = self;
-        let layout = Layout::of(regime);
-        let samples = &world.data.samples;
-        let rate = R::of(regime.learning_rate() / samples.len() as f64);
-        let mut pass = Pass::new(regime, world);
-        let mut gradient = Mat::<R>::zeros(weights.columns.nrows(), weights.columns.ncols());
-        let k = layout.classes;
-        let (mut logits, mut residual, mut scratch) =
-            (vec![R::zero(); k], vec![R::zero(); k], vec![R::zero(); k]);
-        let mut stop = StopRule::new(regime.training.perfect_steps);
-        let mut taken = 0;
-        while taken < steps {
-            let (mut errors, mut loss) = (0, 0.0);
-            let observing = observer.as_ref().is_some_and(|o| o.due(taken));
-            let (mut n, mut tiles_done) = (0, 0);
-            for tile in 0..pass.tiles() {
-                pass.forward(&weights, tile);
-                while n < samples.len() && pass.starts[n + 1] <= pass.patches(tile).end {
-                    pass.logits(n, &mut logits);
-                    let fit = objective.residual(
-                        taken,
-                        n,
-                        samples[n].label,
-                        &logits,
-                        &mut residual,
-                        &mut scratch,
-                    );
-                    errors += usize::from(!fit.correct);
-                    if observing {
-                        loss -= fit.label_probability.wide().ln();
-                    }
-                    pass.note(n, &residual);
-                    n += 1;
-                }
-                while tiles_done <= tile && pass.patches(tiles_done).end <= pass.starts[n] {
-                    pass.backward(&mut gradient, tiles_done);
-                    tiles_done += 1;
-                }
-            }
-            if let Some(o) = observer.as_mut().filter(|_| observing) {
-                (o.call)(StepView {
-                    step: taken,
-                    training_errors: errors,
-                    loss: loss / samples.len() as f64,
-                    features: &weights.features(regime),
-                });
-            }
-            for (w, g) in weights.columns.col_iter_mut().zip(gradient.col_iter()) {
-                let w = w.try_as_col_major_mut().expect("a column").as_slice_mut();
-                let g = g.try_as_col_major().expect("a column").as_slice();
-                for (w, g) in w.iter_mut().zip(g) {
-                    *w += rate * *g;
-                }
-            }
-            taken += 1;
-            if stop.reached(errors) {
-                break;
-            }
+            gradient: Mat::zeros(weights.columns.nrows(), weights.columns.ncols()),
+            pass: Pass::new(regime, world),
+            logits: zeros.clone(),
+            residual: zeros.clone(),
+            scratch: zeros,
+            loss: 0.0,
+            features: Vec::new(),
+            weights,
+            last,
         }
-        let training_logits = world.logits(regime, &weights);
-        let training_errors = samples
-            .iter()
-            .zip(training_logits.chunks_exact(k))
-            .filter(|(sample, logits)| !is_correct(logits, sample.label))
-            .count();
+    }
+}
+
+impl<R: Real, F: FnOnce(Weights<R>)> Engine<R> for Dense<'_, R, F> {
+    fn step(&mut self, step: usize, _left: usize) -> usize {
+        pulp::Arch::new().dispatch(Step(self, step))
+    }
+
+    fn view(&mut self) -> View<'_, R> {
+        self.features = self.weights.features(self.regime);
+        View {
+            loss: self.loss,
+            features: &self.features,
+        }
+    }
+
+    fn finish(self: Box<Self>, steps: usize) -> Trained<R> {
+        let training_logits = self.world.logits(self.regime, &self.weights);
+        let k = self.regime.data.classes;
+        let rows = training_logits.chunks_exact(k);
+        let wrong = rows.zip(&self.world.data.samples);
+        let training_errors = wrong.filter(|(f, s)| !is_correct(f, s.label)).count();
         let trained = Trained {
-            layout,
-            features: weights.features(regime),
-            training_logits,
-            steps: taken,
+            layout: Layout::of(self.regime),
+            features: self.weights.features(self.regime),
+            training_logits: ClassRows::dense(k, &training_logits),
+            steps,
             training_errors,
         };
-        (weights, trained)
+        (self.last)(self.weights);
+        trained
+    }
+}
+
+/// A gradient step.
+struct Step<'a, 'b, R, F>(&'a mut Dense<'b, R, F>, usize);
+
+impl<R: Real, F> NullaryFnOnce for Step<'_, '_, R, F> {
+    type Output = usize;
+
+    #[inline(always)]
+    fn call(self) -> usize {
+        let Self(run, step) = self;
+        let samples = &run.world.data.samples;
+        let rate = R::of(run.regime.learning_rate() / samples.len() as f64);
+        let pass = &mut run.pass;
+        let (mut errors, mut loss) = (0, 0.0);
+        let (mut n, mut tiles_done) = (0, 0);
+        for tile in 0..pass.tiles() {
+            pass.forward(&run.weights, tile);
+            while n < samples.len() && pass.starts[n + 1] <= pass.patches(tile).end {
+                pass.logits(n, &mut run.logits);
+                let fit = run.objective.residual(
+                    step,
+                    n,
+                    samples[n].label,
+                    &run.logits,
+                    &mut run.residual,
+                    &mut run.scratch,
+                );
+                errors += usize::from(!fit.correct);
+                loss += fit.loss();
+                pass.note(n, &run.residual);
+                n += 1;
+            }
+            while tiles_done <= tile && pass.patches(tiles_done).end <= pass.starts[n] {
+                pass.backward(&mut run.gradient, tiles_done);
+                tiles_done += 1;
+            }
+        }
+        run.loss = loss / samples.len() as f64;
+        let columns = run.weights.columns.col_iter_mut();
+        for (w, g) in columns.zip(run.gradient.col_iter()) {
+            let w = w.try_as_col_major_mut().expect("a column").as_slice_mut();
+            let g = g.try_as_col_major().expect("a column").as_slice();
+            for (w, g) in w.iter_mut().zip(g) {
+                *w += rate * *g;
+            }
+        }
+        errors
     }
 }
 

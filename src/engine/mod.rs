@@ -1,19 +1,22 @@
 //! Engines that train a network on a world by full-batch gradient descent.
+//!
+//! An engine is a [step, a state to observe and a finish](driver::Engine); one [driver](driver::drive) runs them all.
 
 pub mod dense;
-pub mod multirate;
-pub mod overlap;
+pub mod driver;
+pub mod noise;
 pub mod reference;
-mod storage;
+pub mod sparse;
+pub mod state;
 
 use crate::data::DataSet;
 use crate::objective::Objective;
 use crate::real::Real;
 use crate::regime::{EngineKind, Regime};
 use crate::seed::WorldSeed;
-use overlap::{Layout, Overlaps, StepView, Trained};
+pub use driver::{Observer, Stop};
 use rand_distr::{Distribution, StandardNormal};
-pub use storage::Storage;
+use state::{Layout, Overlaps, Trained};
 
 /// A network at its start.
 #[derive(Clone, Debug)]
@@ -32,9 +35,10 @@ where
     pub fn draw(regime: &Regime, data: &DataSet, seed: WorldSeed, index: u64) -> Self {
         match regime.training.engine {
             EngineKind::Dense => {
-                Self::Weights(dense_world(regime, data, seed).initialise(regime, seed, index))
+                let literal = data.with_noise_patches(&regime.data, seed);
+                Self::Weights(dense_world(regime, &literal, seed).initialise(regime, seed, index))
             }
-            _ => Self::Overlaps(Overlaps::draw(regime, data, seed, index)),
+            _ => Self::Overlaps(Overlaps::draw(regime, seed, index)),
         }
     }
 }
@@ -57,19 +61,26 @@ impl<R: Real> Start<R> {
     }
 }
 
-/// Bytes, about, of the largest arrays that training a network of a regime in `f32` needs: its overlaps with the noise of all patches and with
-/// the features, or with the dense engine the inputs and the weights, and the gradient.
+/// Bytes, about, of the largest arrays that training a network of a regime in `f32` needs.
 pub fn network_bytes(regime: &Regime) -> f64 {
     let data = &regime.data;
     let (k, views) = (data.classes as f64, data.views_per_class as f64);
     // The label's features are present, and each other one with probability s/k.
-    let present = views * (1.0 + data.sparsity * (1.0 - 1.0 / k));
-    let present = present * data.patches_per_feature as f64;
-    let patches = data.sample_count() as f64 * data.patch_count().map_or(present, |p| p as f64);
-    let (layout, features) = (Layout::of(regime), data.features() as f64);
+    let features = views * (1.0 + data.sparsity * (1.0 - 1.0 / k));
+    let present = features * data.patches_per_feature as f64;
+    let n = data.sample_count() as f64;
+    let patches = n * data.patch_count().map_or(present, |p| p as f64);
+    let layout = Layout::of(regime);
+    let overlaps = data.features() as f64 * layout.row() as f64;
     let numbers = match (regime.training.engine, data.dimension) {
         (EngineKind::Dense, Some(d)) => d as f64 * (patches + 2.0 * k * layout.neurons as f64),
-        _ => (patches + 2.0 * features) * layout.row() as f64,
+        (EngineKind::OverlapReference, _) => patches * layout.row() as f64 + 2.0 * overlaps,
+        // A block is its overlaps and five words; a class present is six, in whole lanes; a sample is about sixty.
+        _ => {
+            let classes = (1.0 + features) + state::LANES as f64 / 2.0;
+            n * (present * 1.1 * (layout.stride as f64 + 5.0) + 6.0 * classes + 60.0)
+                + 1.1 * overlaps
+        }
     };
     4.0 * numbers
 }
@@ -88,82 +99,40 @@ where
 }
 
 /// Trains a network of a world with the engine of a valid regime, for at most `steps` steps.
-pub fn train<'a, R: Real>(
-    regime: &'a Regime,
-    data: &'a DataSet,
+pub fn train<R: Real>(
+    regime: &Regime,
+    data: &DataSet,
     seed: WorldSeed,
     start: Start<R>,
-    objective: &'a Objective<R>,
+    objective: &Objective<R>,
     steps: usize,
-    observer: Option<Observer<'a, R>>,
+    observer: Option<Observer<'_, R>>,
 ) -> Trained<R>
 where
     StandardNormal: Distribution<R>,
 {
-    let state = match start {
-        Start::Overlaps(state) => state,
-        Start::Weights(weights) => {
-            let world = dense_world(regime, data, seed);
-            let observer = observer.map(Observer::shorter);
-            return dense::train(regime, &world, weights, objective, steps, observer).1;
-        }
+    let stop = Stop {
+        steps,
+        perfect_steps: regime.training.perfect_steps,
     };
-    let engine = regime.training.engine;
-    let deferring = matches!(engine, EngineKind::Overlap | EngineKind::OverlapAdaptive);
-    if deferring && multirate::applies(regime) {
-        let rates = multirate::Rates::of(regime);
-        multirate::train(regime, rates, data, state, objective, steps, observer)
-    } else {
-        reference::train(regime, data, state, objective, steps, observer)
-    }
-}
-
-/// A callback that sees the state every few steps.
-pub struct Observer<'a, R> {
-    /// Steps between two calls.
-    pub every: usize,
-    /// The callback.
-    pub call: &'a mut dyn FnMut(StepView<R>),
-}
-
-impl<'a, R> Observer<'a, R> {
-    /// The same for a shorter time: nothing else shortens the lifetime behind `&mut dyn`.
-    pub(crate) fn shorter<'b>(self) -> Observer<'b, R>
-    where
-        'a: 'b,
-    {
-        Observer {
-            every: self.every,
-            call: self.call,
+    match (start, regime.training.engine) {
+        (Start::Weights(weights), _) => {
+            let literal = data.with_noise_patches(&regime.data, seed);
+            let world = dense_world(regime, &literal, seed);
+            dense::train(regime, &world, weights, objective, stop, observer).1
+        }
+        (Start::Overlaps(start), EngineKind::OverlapReference) => {
+            let literal = data.with_noise_patches(&regime.data, seed);
+            reference::train(regime, &literal, start, objective, stop, observer)
+        }
+        (Start::Overlaps(start), _) => {
+            let rates = sparse::Rates::of(regime);
+            sparse::train(regime, rates, data, seed, start, objective, stop, observer)
         }
     }
-
-    fn due(&self, step: usize) -> bool {
-        step.is_multiple_of(self.every)
-    }
 }
 
-/// Stops once training error 0 has held for a stated number of consecutive steps.
-struct StopRule {
-    perfect_steps: usize,
-    held: usize,
-}
-
-impl StopRule {
-    fn new(perfect_steps: usize) -> Self {
-        Self {
-            perfect_steps,
-            held: 0,
-        }
-    }
-
-    fn reached(&mut self, errors: usize) -> bool {
-        self.held = if errors == 0 { self.held + 1 } else { 0 };
-        self.perfect_steps > 0 && self.held >= self.perfect_steps
-    }
-}
-
-/// Whether `label` has the strictly largest logit.
+/// True if `label` has the strictly largest logit.
 pub(crate) fn is_correct<R: Real>(logits: &[R], label: usize) -> bool {
     logits
         .iter()

@@ -1,165 +1,232 @@
 //! The overlap dynamics written out: every (sample, patch, neuron) in every step.
 //!
-//! Slow and plain; the engine that [`multirate`](super::multirate) must agree with, and the one
-//! used where its assumptions do not hold (feature noise, linear activation).
+//! Slow and plain, with every noise overlap stored: the engine that [`sparse`](super::sparse) must agree with, and the one for regimes
+//! that it refuses, such as the linear activation. Patches of pure noise are patches like all others here.
 
-use super::overlap::{LANES, Overlaps, StepView, Trained};
-use super::{Observer, StopRule};
+use super::driver::{Engine, Observer, Stop, View, drive};
+use super::is_correct;
+use super::noise::Noise;
+use super::state::{LANES, Layout, Overlaps, Trained};
 use crate::data::{DataSet, Patch, Sample};
 use crate::network::SmoothedRelu;
 use crate::objective::Objective;
 use crate::real::{Lanes, Real, each, lane_sum};
 use crate::regime::Regime;
+use crate::rows::ClassRows;
 use pulp::NullaryFnOnce;
 
-/// Trains by full-batch gradient descent for at most `steps` steps.
-pub fn train<'a, R: Real>(
-    regime: &'a Regime,
-    data: &'a DataSet,
-    state: Overlaps<R>,
-    objective: &'a Objective<R>,
-    steps: usize,
-    observer: Option<Observer<'a, R>>,
+/// Trains by full-batch gradient descent until `stop`.
+pub fn train<R: Real>(
+    regime: &Regime,
+    data: &DataSet,
+    start: Overlaps<R>,
+    objective: &Objective<R>,
+    stop: Stop,
+    observer: Option<Observer<'_, R>>,
 ) -> Trained<R> {
-    let arch = pulp::Arch::new();
-    macro_rules! run {
-        ($cubic:literal, $noisy:literal) => {
-            arch.dispatch(Run::<'_, R, $cubic, $noisy> {
-                regime,
-                data,
-                state,
-                objective,
-                steps,
-                observer,
-            })
-        };
-    }
-    let cubic = regime.network.relu_exponent == 3;
-    match (cubic, regime.data.feature_noise() > 0.0) {
-        (true, false) => run!(true, false),
-        (true, true) => run!(true, true),
-        (false, false) => run!(false, false),
-        (false, true) => run!(false, true),
-    }
+    drive(
+        Box::new(Reference::new(regime, data, start, objective)),
+        stop,
+        observer,
+    )
 }
 
-/// A training run, compiled for `q = 3` or any `q`, with or without feature noise.
-struct Run<'a, R: Real, const CUBIC: bool, const NOISY: bool> {
-    regime: &'a Regime,
+/// A training run.
+pub struct Reference<'a, R> {
     data: &'a DataSet,
-    state: Overlaps<R>,
     objective: &'a Objective<R>,
-    steps: usize,
-    observer: Option<Observer<'a, R>>,
+    activation: SmoothedRelu<R>,
+    layout: Layout,
+    /// `η/N`, and that times `ν²`.
+    rate: R,
+    noise_rate: R,
+    /// `A`, and what a step adds to it.
+    features: Vec<R>,
+    gradient: Vec<R>,
+    /// `B`, `[patches of all samples][k][stride]`.
+    noise: Vec<R>,
+    common: Common<R>,
+    /// Of the last step.
+    loss: f64,
+    /// Logits of one sample, before and after they are summed across neurons, its residuals, and room.
+    sums: Vec<Lanes<R>>,
+    logits: Vec<R>,
+    residual: Vec<R>,
+    scratch: Vec<R>,
 }
 
-impl<R: Real, const CUBIC: bool, const NOISY: bool> NullaryFnOnce for Run<'_, R, CUBIC, NOISY> {
-    type Output = Trained<R>;
+impl<'a, R: Real> Reference<'a, R> {
+    /// A run from `start`, whose noise overlaps are written out.
+    pub fn new(
+        regime: &Regime,
+        data: &'a DataSet,
+        start: Overlaps<R>,
+        objective: &'a Objective<R>,
+    ) -> Self {
+        let Overlaps {
+            layout,
+            features,
+            noise,
+        } = start.written_out(data);
+        let Noise::Stored { values: noise, .. } = noise else {
+            unreachable!("the noise overlaps have just been written out");
+        };
+        let rate = R::of(regime.learning_rate() / data.samples.len() as f64);
+        let zeros = vec![R::zero(); layout.classes];
+        Self {
+            data,
+            objective,
+            activation: SmoothedRelu::new(&regime.network),
+            layout,
+            rate,
+            noise_rate: R::of(regime.data.noise_variance) * rate,
+            gradient: vec![R::zero(); features.len()],
+            features,
+            noise,
+            common: Common::new(regime, layout.row()),
+            loss: 0.0,
+            sums: vec![[R::zero(); LANES]; layout.classes],
+            logits: zeros.clone(),
+            residual: zeros.clone(),
+            scratch: zeros,
+        }
+    }
+
+    fn is_noisy(&self) -> bool {
+        !self.common.sum.is_empty()
+    }
+}
+
+impl<R: Real> Engine<R> for Reference<'_, R> {
+    fn step(&mut self, step: usize, _left: usize) -> usize {
+        let arch = pulp::Arch::new();
+        let (cubic, noisy) = (self.activation.is_cubic(), self.is_noisy());
+        match (cubic, noisy) {
+            (true, false) => arch.dispatch(Step::<R, true, false>(self, step)),
+            (true, true) => arch.dispatch(Step::<R, true, true>(self, step)),
+            (false, false) => arch.dispatch(Step::<R, false, false>(self, step)),
+            (false, true) => arch.dispatch(Step::<R, false, true>(self, step)),
+        }
+    }
+
+    fn view(&mut self) -> View<'_, R> {
+        View {
+            loss: self.loss,
+            features: &self.features,
+        }
+    }
+
+    fn finish(mut self: Box<Self>, steps: usize) -> Trained<R> {
+        let k = self.layout.classes;
+        self.common.sum(&self.features);
+        let mut training_logits = vec![R::zero(); self.data.samples.len() * k];
+        let mut training_errors = 0;
+        let mut rest = &self.noise[..];
+        for (sample, logits) in (self.data.samples.iter()).zip(training_logits.chunks_exact_mut(k))
+        {
+            let noise;
+            (noise, rest) = rest.split_at(sample.patches.len() * self.layout.row());
+            let pass = Forward {
+                activation: &self.activation,
+                sample,
+                features: &self.features,
+                common: &self.common.sum,
+                noise,
+                vectors: self.layout.stride / LANES,
+            };
+            match self.common.sum.is_empty() {
+                true => pass.run::<false, false>(&mut self.sums, logits),
+                false => pass.run::<false, true>(&mut self.sums, logits),
+            }
+            training_errors += usize::from(!is_correct(logits, sample.label));
+        }
+        Trained {
+            layout: self.layout,
+            features: self.features,
+            training_logits: ClassRows::dense(k, &training_logits),
+            steps,
+            training_errors,
+        }
+    }
+}
+
+/// A gradient step, compiled for `q = 3` or any `q`, with or without feature noise.
+struct Step<'a, 'b, R, const CUBIC: bool, const NOISY: bool>(&'a mut Reference<'b, R>, usize);
+
+impl<R: Real, const CUBIC: bool, const NOISY: bool> NullaryFnOnce
+    for Step<'_, '_, R, CUBIC, NOISY>
+{
+    type Output = usize;
 
     #[inline(always)]
-    fn call(self) -> Trained<R> {
-        let Self {
-            regime,
-            data,
-            mut state,
-            objective,
-            steps,
-            mut observer,
-        } = self;
-        let layout = state.layout;
-        let activation = SmoothedRelu::<R>::new(&regime.network);
-        let rate = R::of(regime.learning_rate() / data.samples.len() as f64);
-        let noise_rate = R::of(regime.data.noise_variance) * rate;
-        let (k, row) = (layout.classes, layout.row());
-        let vectors = layout.stride / LANES;
-        let mut gradient = vec![R::zero(); state.features.len()];
-        let mut common = Common::new(regime, row);
-        let (mut logits, mut residual, mut scratch) =
-            (vec![R::zero(); k], vec![R::zero(); k], vec![R::zero(); k]);
-        let mut sums = vec![[R::zero(); LANES]; k];
-        let mut stop = StopRule::new(regime.training.perfect_steps);
-        let mut taken = 0;
-        while taken < steps {
-            let observing = observer.as_ref().is_some_and(|o| o.due(taken));
-            gradient.fill(R::zero());
-            common.sum(&state.features);
-            let (mut errors, mut loss) = (0, 0.0);
-            let mut rest = &mut state.noise[..];
-            for (n, sample) in data.samples.iter().enumerate() {
-                let noise;
-                (noise, rest) = rest.split_at_mut(sample.patches.len() * row);
-                forward::<R, CUBIC, NOISY>(
-                    &activation,
-                    sample,
-                    &state.features,
-                    &common.sum,
-                    noise,
-                    vectors,
-                    &mut sums,
-                    &mut logits,
-                );
-                let fit = objective.residual(
-                    taken,
-                    n,
-                    sample.label,
-                    &logits,
-                    &mut residual,
-                    &mut scratch,
-                );
-                errors += usize::from(!fit.correct);
-                if observing {
-                    loss -= fit.label_probability.wide().ln();
-                }
-                for (patch, b) in sample.patches.iter().zip(noise.chunks_exact_mut(row)) {
-                    let (z, alpha, v) = weights::<R>(patch);
-                    let a = rows(&state.features[v * row..][..row], vectors);
-                    let g = rows_mut(&mut gradient[v * row..][..row], vectors);
-                    let mut shared = rows(&common.sum, vectors);
-                    let mut push = rows_mut(&mut common.gradient, vectors);
-                    let b = rows_mut(b, vectors);
-                    for (((e, a), b), g) in residual.iter().zip(a).zip(b).zip(g) {
-                        let (pull, noise_pull) = (*e * z, *e * noise_rate);
-                        if NOISY {
-                            let shared = shared.next().expect("one for each class");
-                            let push = push.next().expect("one for each class");
-                            for (((a, b), g), (c, push)) in
-                                a.iter().zip(b).zip(g).zip(shared.iter().zip(push))
-                            {
-                                let s = each(|l| z * a[l] + alpha * c[l] + b[l]);
-                                let slope = activation.evaluate_lanes::<CUBIC>(s).1;
-                                *g = each(|l| g[l] + pull * slope[l]);
-                                *b = each(|l| b[l] + noise_pull * slope[l]);
-                                *push = each(|l| push[l] + alpha * *e * slope[l]);
-                            }
-                        } else {
-                            for ((a, b), g) in a.iter().zip(b).zip(g) {
-                                let s = each(|l| z * a[l] + b[l]);
-                                let slope = activation.evaluate_lanes::<CUBIC>(s).1;
-                                *g = each(|l| g[l] + pull * slope[l]);
-                                *b = each(|l| b[l] + noise_pull * slope[l]);
-                            }
+    fn call(self) -> usize {
+        let Self(engine, step) = self;
+        let row = engine.layout.row();
+        let vectors = engine.layout.stride / LANES;
+        engine.gradient.fill(R::zero());
+        engine.common.sum(&engine.features);
+        let (mut errors, mut loss) = (0, 0.0);
+        let mut rest = &mut engine.noise[..];
+        for (n, sample) in engine.data.samples.iter().enumerate() {
+            let noise;
+            (noise, rest) = rest.split_at_mut(sample.patches.len() * row);
+            Forward {
+                activation: &engine.activation,
+                sample,
+                features: &engine.features,
+                common: &engine.common.sum,
+                noise,
+                vectors,
+            }
+            .run::<CUBIC, NOISY>(&mut engine.sums, &mut engine.logits);
+            let fit = engine.objective.residual(
+                step,
+                n,
+                sample.label,
+                &engine.logits,
+                &mut engine.residual,
+                &mut engine.scratch,
+            );
+            errors += usize::from(!fit.correct);
+            loss += fit.loss();
+            for (patch, b) in sample.patches.iter().zip(noise.chunks_exact_mut(row)) {
+                let (z, alpha, v) = weights::<R>(patch);
+                let a = rows(&engine.features[v * row..][..row], vectors);
+                let g = rows_mut(&mut engine.gradient[v * row..][..row], vectors);
+                let mut shared = rows(&engine.common.sum, vectors);
+                let mut push = rows_mut(&mut engine.common.gradient, vectors);
+                let b = rows_mut(b, vectors);
+                for (((e, a), b), g) in engine.residual.iter().zip(a).zip(b).zip(g) {
+                    let (pull, noise_pull) = (*e * z, *e * engine.noise_rate);
+                    if NOISY {
+                        let shared = shared.next().expect("one for each class");
+                        let push = push.next().expect("one for each class");
+                        for (((a, b), g), (c, push)) in
+                            a.iter().zip(b).zip(g).zip(shared.iter().zip(push))
+                        {
+                            let s = each(|l| z * a[l] + alpha * c[l] + b[l]);
+                            let slope = engine.activation.evaluate_lanes::<CUBIC>(s).1;
+                            *g = each(|l| g[l] + pull * slope[l]);
+                            *b = each(|l| b[l] + noise_pull * slope[l]);
+                            *push = each(|l| push[l] + alpha * *e * slope[l]);
+                        }
+                    } else {
+                        for ((a, b), g) in a.iter().zip(b).zip(g) {
+                            let s = each(|l| z * a[l] + b[l]);
+                            let slope = engine.activation.evaluate_lanes::<CUBIC>(s).1;
+                            *g = each(|l| g[l] + pull * slope[l]);
+                            *b = each(|l| b[l] + noise_pull * slope[l]);
                         }
                     }
                 }
             }
-            if let Some(o) = observer.as_mut().filter(|_| observing) {
-                (o.call)(StepView {
-                    step: taken,
-                    training_errors: errors,
-                    loss: loss / data.samples.len() as f64,
-                    features: &state.features,
-                });
-            }
-            for (a, g) in state.features.iter_mut().zip(&gradient) {
-                *a += rate * *g;
-            }
-            common.apply(&mut state.features, rate);
-            taken += 1;
-            if stop.reached(errors) {
-                break;
-            }
         }
-        finish::<R, CUBIC, NOISY>(regime, data, state, taken)
+        engine.loss = loss / engine.data.samples.len() as f64;
+        for (a, g) in engine.features.iter_mut().zip(&engine.gradient) {
+            *a += engine.rate * *g;
+        }
+        engine.common.apply(&mut engine.features, engine.rate);
+        errors
     }
 }
 
@@ -185,43 +252,45 @@ fn rows_mut<R>(row: &mut [R], vectors: usize) -> std::slice::ChunksExactMut<'_, 
 }
 
 /// The logits of one sample.
-#[inline(always)]
-#[allow(clippy::too_many_arguments)]
-fn forward<R: Real, const CUBIC: bool, const NOISY: bool>(
-    activation: &SmoothedRelu<R>,
-    sample: &Sample,
-    features: &[R],
-    common: &[R],
-    noise: &[R],
+struct Forward<'a, R> {
+    activation: &'a SmoothedRelu<R>,
+    sample: &'a Sample,
+    features: &'a [R],
+    common: &'a [R],
+    noise: &'a [R],
     vectors: usize,
-    sums: &mut [Lanes<R>],
-    logits: &mut [R],
-) {
-    let row = sums.len() * vectors * LANES;
-    sums.fill([R::zero(); LANES]);
-    for (patch, b) in sample.patches.iter().zip(noise.chunks_exact(row)) {
-        let (z, alpha, v) = weights::<R>(patch);
-        let a = rows(&features[v * row..][..row], vectors);
-        let mut shared = rows(common, vectors);
-        for ((sum, a), b) in sums.iter_mut().zip(a).zip(rows(b, vectors)) {
-            if NOISY {
-                let shared = shared.next().expect("one for each class");
-                for ((a, b), c) in a.iter().zip(b).zip(shared) {
-                    let s = each(|l| z * a[l] + alpha * c[l] + b[l]);
-                    let value = activation.evaluate_lanes::<CUBIC>(s).0;
-                    *sum = each(|l| sum[l] + value[l]);
-                }
-            } else {
-                for (a, b) in a.iter().zip(b) {
-                    let s = each(|l| z * a[l] + b[l]);
-                    let value = activation.evaluate_lanes::<CUBIC>(s).0;
-                    *sum = each(|l| sum[l] + value[l]);
+}
+
+impl<R: Real> Forward<'_, R> {
+    #[inline(always)]
+    fn run<const CUBIC: bool, const NOISY: bool>(self, sums: &mut [Lanes<R>], logits: &mut [R]) {
+        let vectors = self.vectors;
+        let row = sums.len() * vectors * LANES;
+        sums.fill([R::zero(); LANES]);
+        for (patch, b) in self.sample.patches.iter().zip(self.noise.chunks_exact(row)) {
+            let (z, alpha, v) = weights::<R>(patch);
+            let a = rows(&self.features[v * row..][..row], vectors);
+            let mut shared = rows(self.common, vectors);
+            for ((sum, a), b) in sums.iter_mut().zip(a).zip(rows(b, vectors)) {
+                if NOISY {
+                    let shared = shared.next().expect("one for each class");
+                    for ((a, b), c) in a.iter().zip(b).zip(shared) {
+                        let s = each(|l| z * a[l] + alpha * c[l] + b[l]);
+                        let value = self.activation.evaluate_lanes::<CUBIC>(s).0;
+                        *sum = each(|l| sum[l] + value[l]);
+                    }
+                } else {
+                    for (a, b) in a.iter().zip(b) {
+                        let s = each(|l| z * a[l] + b[l]);
+                        let value = self.activation.evaluate_lanes::<CUBIC>(s).0;
+                        *sum = each(|l| sum[l] + value[l]);
+                    }
                 }
             }
         }
-    }
-    for (f, sum) in logits.iter_mut().zip(&*sums) {
-        *f = lane_sum(*sum);
+        for (f, sum) in logits.iter_mut().zip(&*sums) {
+            *f = lane_sum(*sum);
+        }
     }
 }
 
@@ -269,46 +338,5 @@ impl<R: Real> Common<R> {
                 *a += rate * *g;
             }
         }
-    }
-}
-
-/// The logits `F_i(X_n)` on the whole training set, `[N][k]`, and the final training error.
-#[inline(always)]
-pub(super) fn finish<R: Real, const CUBIC: bool, const NOISY: bool>(
-    regime: &Regime,
-    data: &DataSet,
-    state: Overlaps<R>,
-    steps: usize,
-) -> Trained<R> {
-    let layout = state.layout;
-    let (k, row) = (layout.classes, layout.row());
-    let activation = SmoothedRelu::<R>::new(&regime.network);
-    let mut common = Common::new(regime, row);
-    common.sum(&state.features);
-    let mut sums = vec![[R::zero(); LANES]; k];
-    let mut training_logits = vec![R::zero(); data.samples.len() * k];
-    let mut training_errors = 0;
-    let mut rest = &state.noise[..];
-    for (sample, logits) in data.samples.iter().zip(training_logits.chunks_exact_mut(k)) {
-        let noise;
-        (noise, rest) = rest.split_at(sample.patches.len() * row);
-        forward::<R, CUBIC, NOISY>(
-            &activation,
-            sample,
-            &state.features,
-            &common.sum,
-            noise,
-            layout.stride / LANES,
-            &mut sums,
-            logits,
-        );
-        training_errors += usize::from(!super::is_correct(logits, sample.label));
-    }
-    Trained {
-        layout,
-        features: state.features,
-        training_logits,
-        steps,
-        training_errors,
     }
 }

@@ -1,25 +1,37 @@
 //! Test error, stratified by (class, part of the mixture).
 //!
-//! `err(D)/μ = err(D_s) + ((1 − μ)/μ) err(D_m)`. Within a cell (class, view) the outcome is almost
-//! constant, so a few draws for each cell give a small Monte-Carlo error, where plain sampling of `D`
-//! would waste nearly all of them.
+//! `err(D)/μ = err(D_s) + ((1 − μ)/μ) err(D_m)`. In the limit `d → ∞` the error of each cell (class, view) is computed, not sampled:
+//! [`product`] derives a lower and an upper bound. Where these are apart, as where strong wrong features were learned, fresh inputs are
+//! drawn, with what was computed as control variate. [`TestSet`] samples plainly: it serves models whose logits are no sum over features, and
+//! checks the others.
+//!
+//! Fresh Gaussian noise enters a pre-activation as an independent `N(0, σ_0² ν²)`, as at the start: in the limit `d → ∞` training leaves the
+//! overlaps with fresh noise as they were. At finite `d`, for the dense engine, this leaves out their change of order `d^{-1/2}`.
 
-mod logits;
+mod contribution;
+mod law;
+mod plain;
+mod portrait;
+pub mod product;
+mod sampled;
 mod score;
 
+pub use plain::TestSet;
+pub use portrait::Portrait;
 pub use score::{Cell, Evaluation};
 
-use crate::data::{Kind, Sample, draw_sample};
-use crate::engine::is_correct;
-use crate::engine::overlap::Trained;
-use crate::normals::Normals;
-use crate::real::Real;
-use crate::regime::{DataRegime, Regime, RegimeError, require};
-use logits::Logits;
+use crate::data::Kind;
+use crate::regime::{Regime, RegimeError, require};
+use product::{Extent, Part};
 use rand::Rng;
+use sampled::{Sampler, Seen};
 use serde::{Deserialize, Serialize};
 
-/// How many fresh inputs are drawn for each cell.
+/// A part's half-width of `err/μ` that needs no sampling: both parts together know `err/μ` to 0.0005, so that a draw can be held against
+/// 0.001 `μ`.
+const NARROW: f64 = 0.00025;
+
+/// How many fresh inputs are drawn for each cell whose error must be sampled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Draws {
@@ -59,69 +71,97 @@ impl Draws {
     }
 }
 
-/// Fresh inputs of `D`, cell by cell.
-#[derive(Clone, Debug)]
-pub struct TestSet {
-    pub(crate) samples: Vec<Sample>,
-    classes: usize,
-    views: usize,
-    /// `μ`.
-    single_view_share: f64,
+impl Evaluation {
+    /// The errors of a network, or of a sum of some. Draws inputs from `rng` only where the computed bounds are apart.
+    pub fn of(regime: &Regime, portrait: &Portrait, draws: Draws, rng: &mut impl Rng) -> Self {
+        let (k, views) = (regime.data.classes, regime.data.views_per_class);
+        let mut evaluation = Self {
+            single_view_share: regime.data.single_view_share,
+            single: Vec::new(),
+            multi: Vec::new(),
+        };
+        let weight = evaluation.multi_weight();
+        let single: Vec<(usize, Kind)> = (0..k * views)
+            .map(|v| (v / views, Kind::SingleView((v % views) as u8)))
+            .collect();
+        let multi: Vec<(usize, Kind)> = (0..k).map(|label| (label, Kind::MultiView)).collect();
+        evaluation.single = cells(regime, portrait, &single, NARROW, draws.single_view, rng);
+        evaluation.multi = cells(
+            regime,
+            portrait,
+            &multi,
+            NARROW / weight,
+            draws.multi_view,
+            rng,
+        );
+        evaluation
+    }
 }
 
-impl TestSet {
-    /// Draws the cells in order: for each class its single-view cells, then its multi-view cell.
-    pub fn draw(data: &DataRegime, draws: Draws, rng: &mut impl Rng) -> Self {
-        let mut samples = Vec::new();
-        for label in 0..data.classes {
-            let mut cell = |kind, draws| {
-                samples.extend((0..draws).map(|_| draw_sample(data, label, kind, rng)));
-            };
-            for view in 0..data.views_per_class {
-                cell(Kind::SingleView(view as u8), draws.single_view);
-            }
-            cell(Kind::MultiView, draws.multi_view);
+/// The errors of the cells of one part of the mixture.
+fn cells(
+    regime: &Regime,
+    portrait: &Portrait,
+    cells: &[(usize, Kind)],
+    narrow: f64,
+    draws: usize,
+    rng: &mut impl Rng,
+) -> Vec<Cell> {
+    if !portrait.finite {
+        // A logit that is no number is never the strict maximum.
+        return vec![Cell::computed([1.0; 2]); cells.len()];
+    }
+    let multi_view = cells[0].1 == Kind::MultiView;
+    let contribution = product::contribution(regime, portrait);
+    let part = |extent| Part::new(regime, portrait, &contribution, extent, multi_view);
+    let whole = part(Extent::Whole);
+    let computed: Vec<Cell> = (cells.iter())
+        .map(|(label, kind)| Cell::computed(whole.error(*label, *kind, narrow)))
+        .collect();
+    if score::mean(&computed, |c| c.half_width) <= narrow {
+        return computed;
+    }
+    let product = part(Extent::Product);
+    let seen = portrait.whole;
+    let sampler = Sampler {
+        regime,
+        portrait,
+        contribution: &contribution,
+        rest: product::rest(regime, portrait, &contribution, multi_view, seen),
+    };
+    let [mut plain, mut controlled] = [computed.clone(), computed.clone()];
+    for (index, (label, kind)) in cells.iter().enumerate() {
+        if computed[index].half_width <= narrow {
+            continue;
         }
-        Self {
-            samples,
-            classes: data.classes,
-            views: data.views_per_class,
-            single_view_share: data.single_view_share,
+        let seen = sampler.draw(*label, *kind, draws, rng);
+        let control = Cell::computed(product.error(*label, *kind, narrow));
+        plain[index] = estimate(Cell::default(), seen, seen.errors);
+        controlled[index] = estimate(control, seen, seen.differences);
+        let Cell {
+            rate, half_width, ..
+        } = computed[index];
+        for cell in [&mut plain[index], &mut controlled[index]] {
+            cell.rate = cell.rate.clamp(rate - half_width, rate + half_width);
         }
     }
+    // What is known best; decided for the part as a whole, since a cell's few draws would flatter themselves.
+    let uncertainty =
+        |cells: &Vec<Cell>| score::mean(cells, |c| c.half_width) + score::variance(cells).sqrt();
+    let candidates = [computed, controlled, plain].into_iter();
+    candidates
+        .min_by(|a, b| uncertainty(a).total_cmp(&uncertainty(b)))
+        .unwrap_or_default()
+}
 
-    /// The logits of a trained network, `[inputs][k]`. Fresh Gaussian noise enters a pre-activation as an
-    /// independent `N(0, σ_0² ν²)`, as at the start: in the limit `d → ∞` training leaves the overlaps with fresh noise as they were (at
-    /// finite `d`, for the dense engine, this leaves out their change of order `d^{-1/2}`). Blocks whose features stay under `8 σ_0` (and under
-    /// `ϱ`), patches of pure noise among them, are left without it: for `ν ≤ 1` it moves a logit by less than `m φ(14 σ_0)` for each such
-    /// patch, and for larger `ν` by as much at `σ_0 ν`.
-    pub fn logits(&self, regime: &Regime, network: &Trained<f32>, rng: &mut impl Rng) -> Vec<f32> {
-        pulp::Arch::new().dispatch(Logits {
-            samples: &self.samples,
-            regime,
-            network,
-            normals: Normals::new(rng),
-        })
-    }
-
-    /// Scores logits `[inputs][k]`: an input is an error unless its label's logit is the strict maximum.
-    pub fn score<R: Real>(&self, logits: &[R]) -> Evaluation {
-        let mut single = vec![Cell::default(); self.classes * self.views];
-        let mut multi = vec![Cell::default(); self.classes];
-        for (sample, f) in self.samples.iter().zip(logits.chunks_exact(self.classes)) {
-            let cell = match sample.kind {
-                Kind::SingleView(view) => {
-                    &mut single[sample.label * self.views + usize::from(view)]
-                }
-                Kind::MultiView => &mut multi[sample.label],
-            };
-            cell.draws += 1;
-            cell.errors += usize::from(!is_correct(f, sample.label));
-        }
-        Evaluation {
-            single_view_share: self.single_view_share,
-            single,
-            multi,
-        }
+/// What is known of a cell after some draws: the rate of the control and the mean of what was summed beside it.
+fn estimate(control: Cell, seen: Seen, [sum, squares]: [f64; 2]) -> Cell {
+    let n = seen.draws as f64;
+    let mean = sum / n;
+    Cell {
+        rate: control.rate + mean,
+        half_width: control.half_width + 0.5 * seen.open as f64 / n,
+        draws: seen.draws,
+        variance: (squares / n - mean * mean).max(0.0) / n,
     }
 }

@@ -1,25 +1,46 @@
 //! A model's errors, cell by cell, and what they add up to.
 
+use super::contribution::NEGLECTED;
 use serde::{Deserialize, Serialize};
 
-/// Draws and errors of one cell.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// The error of one cell.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Cell {
-    /// Inputs drawn.
+    /// Share of the cell's inputs misclassified.
+    pub rate: f64,
+    /// Half the distance of the computed bounds, at most; 0 if `rate` was counted on fresh inputs.
+    pub half_width: f64,
+    /// Fresh inputs drawn; 0 if `rate` was computed.
     pub draws: usize,
-    /// Inputs misclassified.
-    pub errors: usize,
+    /// Monte-Carlo variance of `rate`.
+    pub variance: f64,
 }
 
 impl Cell {
-    /// Share of the draws misclassified.
-    pub fn rate(self) -> f64 {
-        self.errors as f64 / self.draws.max(1) as f64
+    /// The cell of a computed error, from its bounds.
+    pub(super) fn computed([low, high]: [f64; 2]) -> Self {
+        Self {
+            rate: 0.5 * (low + high),
+            half_width: 0.5 * (high - low) + NEGLECTED,
+            ..Self::default()
+        }
+    }
+
+    /// The cell of an error counted on fresh inputs.
+    pub fn counted(errors: usize, draws: usize) -> Self {
+        let n = draws.max(1) as f64;
+        let rate = errors as f64 / n;
+        Self {
+            rate,
+            half_width: 0.0,
+            draws,
+            variance: rate * (1.0 - rate) / n,
+        }
     }
 
     /// Whether the model has learned what the cell shows: most of its inputs are classified.
     pub fn is_learned(self) -> bool {
-        self.rate() < 0.5
+        self.rate < 0.5
     }
 }
 
@@ -42,12 +63,12 @@ impl Evaluation {
 
     /// `err(D_s)`.
     pub fn single_view_error(&self) -> f64 {
-        mean(self.single.iter())
+        mean(&self.single, |c| c.rate)
     }
 
     /// `err(D_m)`.
     pub fn multi_view_error(&self) -> f64 {
-        mean(self.multi.iter())
+        mean(&self.multi, |c| c.rate)
     }
 
     /// `err(D)`: of models that err on `D_m` too.
@@ -61,17 +82,26 @@ impl Evaluation {
         self.single_view_error() + self.multi_weight() * self.multi_view_error()
     }
 
-    /// The Monte-Carlo standard error of [`test_error_over_mu`](Self::test_error_over_mu), from the
-    /// binomial variance of each cell with the square of one input's share added (so that a cell without
-    /// errors is not taken for certain).
-    pub fn standard_error(&self) -> f64 {
+    /// What [`test_error_over_mu`](Self::test_error_over_mu) may be off by: the bound of what its computed cells neglect, and one Monte-Carlo
+    /// standard error of those that were drawn.
+    pub fn uncertainty(&self) -> f64 {
         let weight = self.multi_weight();
-        (variance(&self.single) + weight * weight * variance(&self.multi)).sqrt()
+        let bound =
+            mean(&self.single, |c| c.half_width) + weight * mean(&self.multi, |c| c.half_width);
+        bound + (variance(&self.single) + weight * weight * variance(&self.multi)).sqrt()
     }
 
     /// Accuracy on single-view inputs that keep this view, over all classes.
     pub fn view_accuracy(&self, view: usize) -> f64 {
-        1.0 - mean(self.single.iter().skip(view).step_by(self.views()))
+        let views = self.views();
+        let cells: Vec<Cell> = self
+            .single
+            .iter()
+            .skip(view)
+            .step_by(views)
+            .copied()
+            .collect();
+        1.0 - mean(&cells, |c| c.rate)
     }
 
     /// Share of the classes of which exactly `views` views are learned.
@@ -82,25 +112,28 @@ impl Evaluation {
         classes.filter(|cells| known(cells) == views).count() as f64 / count
     }
 
-    fn multi_weight(&self) -> f64 {
+    /// `(1 − μ)/μ`: what an error on `D_m` weighs against one on `D_s`.
+    pub(super) fn multi_weight(&self) -> f64 {
         (1.0 - self.single_view_share) / self.single_view_share
     }
 }
 
-fn mean<'a>(cells: impl Iterator<Item = &'a Cell>) -> f64 {
-    let (count, sum) = cells.fold((0, 0.0), |(n, sum), c| (n + 1, sum + c.rate()));
-    sum / f64::from(count)
+/// The mean over equally weighted cells.
+pub(super) fn mean(cells: &[Cell], of: impl Fn(&Cell) -> f64) -> f64 {
+    cells.iter().map(of).sum::<f64>() / cells.len() as f64
 }
 
-/// Variance of the mean over equally weighted cells, pooled for the cells that show no error.
-fn variance(cells: &[Cell]) -> f64 {
-    let spread: f64 = cells
-        .iter()
-        .filter(|c| c.draws > 0)
-        .map(|c| c.rate() * (1.0 - c.rate()) / c.draws as f64)
-        .sum();
-    let draws: usize = cells.iter().map(|c| c.draws).sum();
-    let cells = cells.len() as f64;
-    // One error more than seen, spread over all draws: what "no error seen" still allows.
-    spread / (cells * cells) + 1.0 / (draws.max(1) as f64).powi(2)
+/// Monte-Carlo variance of the mean over equally weighted cells, with the square of one input's share added (so that cells whose inputs
+/// all came out alike are not taken for certain).
+pub(super) fn variance(cells: &[Cell]) -> f64 {
+    let drawn = || cells.iter().filter(|c| c.draws > 0);
+    let draws: usize = drawn().map(|c| c.draws).sum();
+    if draws == 0 {
+        return 0.0;
+    }
+    let count = cells.len() as f64;
+    let spread: f64 = drawn().map(|c| c.variance).sum();
+    // One more input than seen, spread over all draws: what "none seen" still allows.
+    let one = drawn().count() as f64 / count / draws as f64;
+    spread / (count * count) + one * one
 }

@@ -12,7 +12,8 @@ pub(crate) use present::{Fits, Present};
 pub use tempered::{softmax_in_place, tempered};
 
 use crate::real::{Real, larger};
-use tempered::{cap, lanes};
+use crate::rows::{ClassRow, ClassRows};
+use tempered::{cap, lanes, tempered_row};
 
 /// A teacher's tempered logits on the training set and how hard they pull.
 #[derive(Clone, Debug)]
@@ -22,57 +23,65 @@ pub struct Teacher<R> {
     /// `η'/η`.
     relative_rate: R,
     warm_up_steps: usize,
-    /// `logit^τ_i(G, X_n)`, row-major `[N][k]`.
-    soft_labels: Vec<R>,
+    /// `logit^τ_i(G, X_n)`.
+    soft_labels: ClassRows<R>,
 }
 
 /// The training objective of one network: cross-entropy, with or without a teacher.
 #[derive(Clone, Debug)]
 pub struct Objective<R> {
-    classes: usize,
     teacher: Option<Teacher<R>>,
 }
 
 /// What a step saw on one sample.
 #[derive(Clone, Copy, Debug)]
 pub struct Fit<R> {
-    /// `softmax_y(F(X))`.
-    pub label_probability: R,
-    /// Whether the label's logit is the strict maximum.
+    /// The largest logit less the label's.
+    pub behind: R,
+    /// `Σ_i exp(F_i − max F)`.
+    pub mass: R,
+    /// True if the label's logit is the strict maximum.
     pub correct: bool,
+}
+
+impl<R: Real> Fit<R> {
+    /// The cross-entropy `−log softmax_y(F)`, in nats: finite however far the label's logit is behind.
+    pub fn loss(&self) -> f64 {
+        self.behind.wide() + self.mass.wide().ln()
+    }
 }
 
 impl<R: Real> Objective<R> {
     /// Cross-entropy alone.
-    pub fn cross_entropy(classes: usize) -> Self {
-        Self {
-            classes,
-            teacher: None,
-        }
+    pub fn cross_entropy() -> Self {
+        Self { teacher: None }
     }
 
-    /// Cross-entropy and a push towards the teacher whose logits `Σ_ℓ F^[ℓ] / K` on the training set
-    /// are `teacher_logits`, row-major `[N][k]`; `labels` has length `N`.
+    /// Cross-entropy and a push towards the teacher whose logits `Σ_ℓ F^[ℓ] / K` on the training set are `teacher_logits`; `labels`
+    /// has length `N`.
     pub fn distillation(
         classes: usize,
         spec: &Distillation,
         learning_rate_per_class: f64,
-        teacher_logits: &[R],
+        teacher_logits: &ClassRows<R>,
         labels: impl Iterator<Item = usize>,
     ) -> Self {
         let temperature = R::of(spec.temperature(classes));
         let scale = R::of(spec.teacher_scale);
-        let mut soft_labels = vec![R::zero(); teacher_logits.len()];
-        let rows = soft_labels
-            .chunks_exact_mut(classes)
-            .zip(teacher_logits.chunks_exact(classes));
-        for ((soft, logits), label) in rows.zip(labels) {
-            let scaled: Vec<R> = logits.iter().map(|f| scale * *f).collect();
-            tempered(&scaled, temperature, spec.form.is_truncated(), soft);
+        let mut soft_labels = ClassRows::new();
+        for (row, label) in teacher_logits.iter().zip(labels) {
+            let truncated = spec.form.is_truncated();
+            let soft = tempered_row(row, classes, scale, temperature, truncated);
             if spec.soft_labels == SoftLabels::LabelOnly {
-                let own = soft[label];
-                soft.fill(R::zero());
-                soft[label] = own;
+                let own = soft.iter().find(|(class, _)| *class == Some(label as u32));
+                let own = own.or(soft.last()).map_or(R::zero(), |(_, soft)| *soft);
+                soft_labels.push([(label as u32, own)].into_iter(), R::zero());
+            } else {
+                let rest = soft[soft.len() - 1].1;
+                let listed = soft
+                    .iter()
+                    .filter_map(|(class, soft)| Some(((*class)?, *soft)));
+                soft_labels.push(listed, rest);
             }
         }
         let relative_rate = R::of(spec.push_rate_per_class / learning_rate_per_class);
@@ -84,9 +93,13 @@ impl<R: Real> Objective<R> {
             soft_labels,
         };
         Self {
-            classes,
             teacher: Some(teacher),
         }
+    }
+
+    /// The first step at which the teacher pushes, if there is one.
+    pub(crate) fn warm_up_steps(&self) -> Option<usize> {
+        self.teacher.as_ref().map(|t| t.warm_up_steps)
     }
 
     /// The teacher, if there is one and it pushes at `step`.
@@ -112,23 +125,17 @@ impl<R: Real> Objective<R> {
         let rival = lanes(residual, R::neg_infinity(), larger);
         let correct = logits[label] > rival;
         residual[label] = logits[label];
-        softmax_in_place(residual);
-        let label_probability = residual[label];
+        let mass = softmax_in_place(residual);
         for e in residual.iter_mut() {
             *e = -*e;
         }
         residual[label] += R::one();
         if let Some(teacher) = self.teacher_at(step) {
-            let k = self.classes;
-            teacher.push(
-                &teacher.soft_labels[sample * k..][..k],
-                logits,
-                residual,
-                scratch,
-            );
+            teacher.push(teacher.soft_labels.row(sample), logits, residual, scratch);
         }
         Fit {
-            label_probability,
+            behind: larger(rival, logits[label]) - logits[label],
+            mass,
             correct,
         }
     }
@@ -152,19 +159,29 @@ impl<R: Real> Teacher<R> {
 
     /// Adds `η'/η` times the push on one sample to `residual`.
     #[inline(always)]
-    fn push(&self, soft: &[R], logits: &[R], residual: &mut [R], student: &mut [R]) {
+    fn push(&self, soft: ClassRow<R>, logits: &[R], residual: &mut [R], student: &mut [R]) {
         let truncated = self.form.is_truncated();
         tempered(logits, self.temperature, truncated, student);
         let gate = self.gate();
-        for i in 0..residual.len() {
-            let gap = soft[i] - student[i];
+        let push = |soft: R, student: R, logit: R| {
+            let gap = soft - student;
             let up = if !truncated || gap > R::zero() {
                 gap
             } else {
                 R::zero()
             };
-            let open = if logits[i] < gate { up } else { R::zero() };
-            residual[i] += self.relative_rate * open;
+            let open = if logit < gate { up } else { R::zero() };
+            self.relative_rate * open
+        };
+        for (class, soft) in soft.entries() {
+            residual[class] += push(soft, student[class], logits[class]);
+            // Done: a class that holds its own soft label is not pushed again below.
+            student[class] = R::infinity();
+        }
+        for ((e, student), logit) in residual.iter_mut().zip(&*student).zip(logits) {
+            if *student < R::infinity() {
+                *e += push(soft.rest, *student, *logit);
+            }
         }
     }
 }

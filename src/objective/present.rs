@@ -1,10 +1,11 @@
-//! The residuals of samples whose logits are mostly 0, as the two-rate engine meets them: eight at a time, each in a lane of its own.
+//! The residuals of samples whose logits are mostly 0, as the sparse engine meets them: eight at a time, each in a lane of its own.
 
 use super::tempered::share;
 use super::{Objective, Teacher};
 use crate::real::{LANES, Lanes, Real, across, each, larger};
+use crate::rows::ClassRow;
 
-/// Eight samples as the two-rate engine sees them: the classes that can have a logit of their own, the label first; all others
+/// Eight samples as the sparse engine sees them: the classes that can have a logit of their own, the label first; all others
 /// have logit 0 and share one residual.
 pub(crate) struct Present<'a, R> {
     /// Their logits, class by class; −∞ where a sample has fewer.
@@ -19,19 +20,20 @@ pub(crate) struct Present<'a, R> {
 
 /// What a step saw on eight samples.
 pub(crate) struct Fits<R> {
-    /// `softmax_y(F(X))`.
-    pub label_probability: Lanes<R>,
-    /// Whether the label's logit is the strict maximum.
-    pub correct: Lanes<bool>,
+    /// The largest logit less the label's.
+    pub behind: Lanes<R>,
+    /// `Σ_i exp(F_i − max F)`.
+    pub mass: Lanes<R>,
+    /// The label's logit less the largest other one of the classes present.
+    pub lead: Lanes<R>,
     /// The residual that the absent classes share.
     pub absent: Lanes<R>,
 }
 
 impl<R: Real> Objective<R> {
-    /// The teacher's soft labels `[k]` of a sample.
-    pub(crate) fn soft_labels_of(&self, sample: usize) -> Option<&[R]> {
-        let teacher = self.teacher.as_ref()?;
-        Some(&teacher.soft_labels[sample * self.classes..][..self.classes])
+    /// The teacher's soft labels of a sample.
+    pub(crate) fn soft_labels_of(&self, sample: usize) -> Option<ClassRow<'_, R>> {
+        Some(self.teacher.as_ref()?.soft_labels.row(sample))
     }
 
     /// [`residual`](Self::residual) for eight samples whose logits are mostly 0. `residual` and `scratch` are as long as the logits.
@@ -44,19 +46,16 @@ impl<R: Real> Objective<R> {
         scratch: &mut [Lanes<R>],
     ) -> Fits<R> {
         let label = samples.logits[0];
-        let mut rival = each(|l| {
-            if samples.absent[l] > R::zero() {
-                R::zero()
-            } else {
-                R::neg_infinity()
-            }
-        });
+        let mut rival = [R::neg_infinity(); LANES];
         for f in &samples.logits[1..] {
             rival = each(|l| larger(rival[l], f[l]));
         }
         let top = each(|l| larger(label[l], rival[l]));
-        let shared = softmax_of_present(&samples, top, |f| f, residual);
-        let label_probability = residual[0];
+        let top = each(|l| {
+            let absent = samples.absent[l] > R::zero() && top[l] < R::zero();
+            if absent { R::zero() } else { top[l] }
+        });
+        let (shared, mass) = softmax_of_present(&samples, top, |f| f, residual);
         for e in residual.iter_mut() {
             *e = each(|l| -e[l]);
         }
@@ -67,22 +66,23 @@ impl<R: Real> Objective<R> {
             absent = each(|l| absent[l] + push[l]);
         }
         Fits {
-            label_probability,
-            correct: each(|l| label[l] > rival[l]),
+            behind: each(|l| top[l] - label[l]),
+            mass,
+            lead: each(|l| label[l] - rival[l]),
             absent,
         }
     }
 }
 
-/// Softmax of `map` of the logits, the largest of which is `top`; returns the absent classes' share. Sums over classes are in the order
-/// of eight lanes.
+/// Softmax of `map` of the logits, the largest of which is `top`; returns the absent classes' share and the sum of all exponentials. Sums
+/// over classes are in the order of eight lanes.
 #[inline(always)]
 fn softmax_of_present<R: Real>(
     samples: &Present<R>,
     top: Lanes<R>,
     map: impl Fn(R) -> R,
     out: &mut [Lanes<R>],
-) -> Lanes<R> {
+) -> (Lanes<R>, Lanes<R>) {
     let top = each(|l| map(top[l]));
     let add = |a: Lanes<R>, b: Lanes<R>| each(|l| a[l] + b[l]);
     let mut sums = [[R::zero(); LANES]; LANES];
@@ -93,11 +93,12 @@ fn softmax_of_present<R: Real>(
     }
     let sum = across(sums, add);
     let absent = share(each(|l| R::zero() - top[l]));
-    let scale = each(|l| R::one() / (sum[l] + samples.absent[l] * absent[l]));
+    let mass = each(|l| sum[l] + samples.absent[l] * absent[l]);
+    let scale = each(|l| R::one() / mass[l]);
     for o in out.iter_mut() {
         *o = each(|l| o[l] * scale[l]);
     }
-    each(|l| absent[l] * scale[l])
+    (each(|l| absent[l] * scale[l]), mass)
 }
 
 impl<R: Real> Teacher<R> {
@@ -122,7 +123,7 @@ impl<R: Real> Teacher<R> {
         } else {
             R::neg_infinity()
         };
-        let absent = softmax_of_present(samples, top, temper, student);
+        let (absent, _) = softmax_of_present(samples, top, temper, student);
         let push = |soft: R, student: R, logit: R| {
             let gap = soft - student;
             let up = if gap > floor { gap } else { floor };

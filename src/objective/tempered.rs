@@ -1,6 +1,7 @@
 //! Softmax and the tempered logits `logit^τ`.
 
 use crate::real::{LANES, Lanes, Real, across, each, larger};
+use crate::rows::ClassRow;
 
 /// The tempered logits `exp(min{τ² F_i, 1}/τ) / Σ_j exp(min{τ² F_j, 1}/τ)` of one input, or
 /// `exp(τ F_i) / Σ_j exp(τ F_j)` untruncated. `logits` and `out` have one entry per class.
@@ -14,6 +15,37 @@ pub fn tempered<R: Real>(logits: &[R], temperature: R, truncated: bool, out: &mu
     softmax_in_place(out);
 }
 
+/// [`tempered`] logits of `scale` times a sparse row over `classes` classes: the classes listed, and last, of class `None`, the value
+/// that every other class has.
+pub(super) fn tempered_row<R: Real>(
+    row: ClassRow<R>,
+    classes: usize,
+    scale: R,
+    temperature: R,
+    truncated: bool,
+) -> Vec<(Option<u32>, R)> {
+    let cap = cap(temperature, truncated);
+    let exponent = |f: R| {
+        let x = temperature * (scale * f);
+        if x < cap { x } else { cap }
+    };
+    let listed = row.entries().map(|(i, f)| (Some(i as u32), exponent(f)));
+    let mut soft: Vec<_> = listed.chain([(None, exponent(row.rest))]).collect();
+    let others = classes - row.classes.len();
+    let counted = &soft[..soft.len() - usize::from(others == 0)];
+    let top = (counted.iter()).fold(R::neg_infinity(), |top, (_, x)| larger(top, *x));
+    let mut mass = R::zero();
+    for (class, x) in &mut soft {
+        *x = share([*x - top; LANES])[0];
+        mass += match class {
+            Some(_) => *x,
+            None => R::of(others as f64) * *x,
+        };
+    }
+    soft.iter_mut().for_each(|(_, x)| *x = *x / mass);
+    soft
+}
+
 /// The largest tempered logit before the softmax: `1/τ`, or none untruncated.
 #[inline(always)]
 pub(super) fn cap<R: Real>(temperature: R, truncated: bool) -> R {
@@ -24,9 +56,9 @@ pub(super) fn cap<R: Real>(temperature: R, truncated: bool) -> R {
     }
 }
 
-/// `out[i] ← exp(out[i] − max) / Σ_j exp(out[j] − max)`.
+/// `out[i] ← exp(out[i] − max) / Σ_j exp(out[j] − max)`; returns that sum.
 #[inline(always)]
-pub fn softmax_in_place<R: Real>(out: &mut [R]) {
+pub fn softmax_in_place<R: Real>(out: &mut [R]) -> R {
     let top = lanes(out, R::neg_infinity(), larger);
     let (blocks, rest) = out.as_chunks_mut::<LANES>();
     for o in blocks {
@@ -35,10 +67,12 @@ pub fn softmax_in_place<R: Real>(out: &mut [R]) {
     for o in rest {
         *o = share([*o - top; LANES])[0];
     }
-    let scale = R::one() / lanes(out, R::zero(), |a, b| a + b);
+    let mass = lanes(out, R::zero(), |a, b| a + b);
+    let scale = R::one() / mass;
     for o in out.iter_mut() {
         *o *= scale;
     }
+    mass
 }
 
 /// `e^x` for a softmax, or 0 below e⁻⁶⁰ = 9·10⁻²⁷: so small a share moves no overlap, in single precision or double, but

@@ -4,7 +4,7 @@ use super::quantities::mean;
 use super::quantity::Quantity;
 use crate::data::DataSet;
 use crate::engine::Start;
-use crate::engine::overlap::{Layout, Trained};
+use crate::engine::state::Layout;
 use crate::evaluation::Evaluation;
 use crate::regime::Regime;
 
@@ -66,17 +66,16 @@ pub(super) struct Lottery {
 }
 
 impl Lottery {
-    /// Adds one model. A view is *learned* if its cell [is](crate::evaluation::Cell::is_learned); the *winner* of a class that has
+    /// Adds one model, whose largest overlaps ended at `overlaps`. A view is *learned* if its cell [is](crate::evaluation::Cell::is_learned); the *winner* of a class that has
     /// learned one or both is the view of larger final overlap. A class that has learned none has no winner, and none was predicted.
     pub fn observe(
         &mut self,
         regime: &Regime,
-        network: &Trained<f32>,
+        overlaps: &[f32],
         evaluation: &Evaluation,
         predicted: &[Option<usize>],
     ) {
         let views = regime.data.views_per_class;
-        let overlaps = largest_overlaps(regime, &network.features);
         let (mut hits, mut some, mut both) = (0usize, 0usize, 0usize);
         for (class, guess) in predicted.iter().enumerate() {
             let cells = &evaluation.single[class * views..][..views];

@@ -7,10 +7,10 @@
 use super::Procedure;
 use crate::data::{Patch, Sample};
 use crate::engine::network_bytes;
-use crate::engine::overlap::Layout;
+use crate::engine::state::Layout;
 use crate::evaluation::Draws;
 use crate::random_features;
-use crate::regime::{DataRegime, Regime};
+use crate::regime::{DataRegime, EngineKind, Regime};
 
 /// What needs memory, with the fields that decide how much, and bytes.
 pub type Part = (&'static str, f64);
@@ -34,29 +34,38 @@ pub fn test_inputs(data: &DataRegime, draws: Draws) -> f64 {
     data.classes as f64 * (single + draws.multi_view as f64)
 }
 
-/// Bytes of logits or soft labels `[inputs][k]` in `f32`.
-pub fn logits(data: &DataRegime, inputs: f64) -> f64 {
-    4.0 * inputs * data.classes as f64
+/// Bytes of logits or soft labels on so many inputs in `f32`, each class with its number: of the classes present, or with an engine that
+/// writes every class out, of all.
+pub fn logits(regime: &Regime, inputs: f64) -> f64 {
+    let data = &regime.data;
+    let k = data.classes as f64;
+    let classes = match regime.training.engine {
+        EngineKind::Overlap | EngineKind::OverlapAdaptive => {
+            // Lists grow by doubling.
+            (1.5 * (1.0 + data.views_per_class as f64 * data.sparsity)).min(k)
+        }
+        EngineKind::OverlapReference | EngineKind::Dense => k,
+    };
+    inputs * (8.0 * classes + 32.0)
 }
 
-/// Bytes of a trained network: its overlaps with the features, and its logits on the training set.
+/// Bytes of a trained network: the overlaps by which it is tested, every class's with its own features, and its logits on the training set.
 fn kept(regime: &Regime) -> f64 {
-    let features = regime.data.features() as f64 * Layout::of(regime).row() as f64;
-    4.0 * features + logits(&regime.data, regime.data.sample_count() as f64)
+    let features = regime.data.features() as f64 * Layout::of(regime).stride as f64;
+    8.0 * features + logits(regime, regime.data.sample_count() as f64)
 }
 
 /// What one network trained alone in a world of a regime needs.
-pub fn alone(regime: &Regime, draws: Draws) -> Vec<Part> {
+pub fn alone(regime: &Regime) -> Vec<Part> {
     let (data, inputs) = (&regime.data, regime.data.sample_count() as f64);
     vec![
         (TRAINING_SET, samples(data, inputs)),
-        (TEST_SET, samples(data, test_inputs(data, draws))),
-        (NETWORK, network_bytes(regime) + logits(data, inputs)),
+        (NETWORK, network_bytes(regime) + logits(regime, inputs)),
     ]
 }
 
 const TRAINING_SET: &str = "the training set (data.classes, samples, sparsity, patches)";
-const TEST_SET: &str = "test inputs and logits on them (data.classes, procedure.test_draws)";
+const TEST_SET: &str = "test inputs of read-outs (data.classes, procedure.test_draws)";
 const NETWORK: &str =
     "a network in training (data.classes, samples, patches, network.neurons_per_class)";
 const JOINT: &str =
@@ -75,16 +84,14 @@ pub fn world<'a>(
 ) -> Vec<Part> {
     let data = &regime.data;
     let inputs = data.sample_count() as f64;
-    let on_inputs = logits(data, inputs);
+    let on_inputs = logits(regime, inputs);
     let training = |regime: &Regime| network_bytes(regime) + on_inputs;
     let (mut members, mut tested) = (0.0, 0.0);
     let mut passing: Vec<Part> = Vec::new();
-    // A thread keeps the largest array of its last network for the next.
-    let mut spare: f64 = 0.0;
     let mut read_outs: f64 = 0.0;
     for procedure in procedures {
-        tested = test_inputs(data, procedure.test_draws);
         if let Some(model) = &procedure.random_features {
+            tested = f64::max(tested, test_inputs(data, procedure.test_draws));
             read_outs = read_outs.max(random_features::bytes(data, model, at_once));
         }
         if procedure.members == 0 {
@@ -95,32 +102,27 @@ pub fn world<'a>(
             false => procedure.members,
         };
         members = f64::max(members, distinct as f64);
-        spare = spare.max(network_bytes(regime));
         passing.push((NETWORK, training(regime)));
         if procedure.joint_networks > 0 {
             let mut wide = regime.clone();
             wide.network.neurons_per_class *= procedure.joint_networks;
-            passing.push((JOINT, network_bytes(regime) + training(&wide)));
-            spare = spare.max(network_bytes(&wide));
+            passing.push((JOINT, training(&wide)));
         }
         if procedure.students().any(|(_, student)| student.is_some()) {
             // The teachers' mean logits, and what they are softened to.
             passing.push((STUDENT, training(regime) + 2.0 * on_inputs));
         }
     }
+    let mut of_tests = None;
     if read_outs > 0.0 {
-        passing.push((RANDOM, spare + read_outs));
+        of_tests = Some((TEST_SET, samples(data, tested)));
+        passing.push((RANDOM, read_outs));
     }
-    let on_tests = match members > 0.0 {
-        // Those of each member, of the ensemble and of the network just trained.
-        true => (members + 2.0) * logits(data, tested),
-        false => 0.0,
-    };
     let mut parts = vec![
         (TRAINING_SET, samples(data, inputs)),
-        (TEST_SET, samples(data, tested) + on_tests),
         (MEMBERS, members * kept(regime)),
     ];
+    parts.extend(of_tests);
     parts.extend(passing.into_iter().max_by(|a, b| a.1.total_cmp(&b.1)));
     parts
 }

@@ -52,7 +52,7 @@ pub struct Procedure {
     /// Random-feature models of the same data: one, their ensemble, its students, and all trained jointly.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub random_features: Option<RandomFeatures>,
-    /// Fresh test inputs for each cell.
+    /// Fresh test inputs for each cell whose error must be sampled.
     #[serde(default)]
     pub test_draws: Draws,
 }

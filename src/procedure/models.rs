@@ -1,13 +1,13 @@
 //! The models of one world: trained when a procedure first asks for them, kept for the others.
 
 use super::Procedure;
-use super::lottery::predicted_views;
+use super::lottery::{largest_overlaps, predicted_views};
 use super::quantities::{ModelRow, Outcome, WorldOutcome};
 use super::quantity::Quantity;
-use super::world::{World, add, network_index};
-use crate::engine::overlap::Trained;
+use super::world::{World, network_index};
+use crate::engine::state::Trained;
 use crate::engine::{Start, train};
-use crate::evaluation::{Draws, Evaluation};
+use crate::evaluation::{Draws, Evaluation, Portrait};
 use crate::objective::{Distillation, Objective};
 use crate::random_features::{
     self, RandomFeatureError, RandomFeatureRegime, RandomFeatures, growth::Growth,
@@ -30,14 +30,12 @@ type Measured = BTreeMap<String, Quantity>;
 
 /// A network trained alone.
 struct Member {
+    /// Without its feature overlaps, the bulk of it: the portrait shows what is still asked of them.
     network: Trained<f32>,
+    portrait: Portrait,
+    /// Largest overlap of each class with each of its own views.
+    overlaps: Vec<f32>,
     predicted: Vec<Option<usize>>,
-    tested: Tested,
-}
-
-/// A network on the test inputs.
-struct Tested {
-    logits: Vec<f32>,
     evaluation: Evaluation,
 }
 
@@ -107,23 +105,18 @@ impl Models {
             members.push(Member::train(world, members.len() as u64));
         }
         let mut outcome = Outcome::default();
-        let mut sum_of_logits: Vec<f32> = Vec::new();
-        for (index, member) in networks.iter().map(|l| &members[*l]).enumerate() {
-            // The noise of the test inputs is a copy's own.
-            let copy = (networks[index] != index)
-                .then(|| Tested::of(world, &member.network, index as u64));
-            let tested = copy.as_ref().unwrap_or(&member.tested);
+        for member in networks.iter().map(|l| &members[*l]) {
             outcome.lottery.observe(
                 &world.regime,
-                &member.network,
-                &tested.evaluation,
+                &member.overlaps,
+                &member.evaluation,
                 &member.predicted,
             );
-            outcome.add("single", ModelRow::of(&member.network, &tested.evaluation));
-            add(&mut sum_of_logits, &tested.logits);
+            outcome.add("single", ModelRow::of(&member.network, &member.evaluation));
         }
+        let portraits = networks.iter().map(|l| &members[*l].portrait);
         let of_ensemble = networks.iter().map(|l| &members[*l].network);
-        outcome.ensemble(world, &sum_of_logits, of_ensemble);
+        outcome.ensemble(world, &Portrait::sum(portraits), of_ensemble);
 
         if procedure.joint_networks > 0 {
             let row = kept(&mut self.joint, procedure.joint_networks, |networks| {
@@ -172,21 +165,15 @@ impl Member {
     fn train(world: &World, index: u64) -> Self {
         let start = world.initial(index);
         let predicted = predicted_views(&world.regime, &world.data, &start);
-        let network = world.train_alone(start, None);
+        let mut network = world.train_alone(start, None);
+        let portrait = Portrait::of(&world.regime, &network);
+        let features = std::mem::take(&mut network.features);
         Self {
+            overlaps: largest_overlaps(&world.regime, &features),
+            evaluation: world.evaluate(&world.regime, &portrait, index),
             predicted,
-            tested: Tested::of(world, &network, index),
+            portrait,
             network,
-        }
-    }
-}
-
-impl Tested {
-    fn of(world: &World, network: &Trained<f32>, index: u64) -> Self {
-        let logits = world.test_logits(&world.regime, network, index);
-        Self {
-            evaluation: world.score(&logits),
-            logits,
         }
     }
 }
@@ -196,7 +183,7 @@ fn train_jointly(world: &World, networks: usize) -> ModelRow {
     let mut wide = world.regime.clone();
     wide.network.neurons_per_class *= networks;
     let start = Start::draw(&wide, &world.data, world.seed, network_index::JOINT);
-    let objective = Objective::cross_entropy(wide.data.classes);
+    let objective = Objective::cross_entropy();
     let steps = wide.training.steps;
     let network = train(
         &wide,
@@ -207,8 +194,9 @@ fn train_jointly(world: &World, networks: usize) -> ModelRow {
         steps,
         None,
     );
-    let logits = world.test_logits(&wide, &network, network_index::JOINT);
-    ModelRow::of(&network, &world.score(&logits))
+    let portrait = Portrait::of(&wide, &network);
+    let evaluation = world.evaluate(&wide, &portrait, network_index::JOINT);
+    ModelRow::of(&network, &evaluation)
 }
 
 fn random_feature_models(

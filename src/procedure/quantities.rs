@@ -3,12 +3,12 @@
 use super::Procedure;
 use super::lottery::Lottery;
 use super::quantity::Quantity;
-use super::world::{World, add};
-use crate::engine::is_correct;
-use crate::engine::overlap::Trained;
-use crate::evaluation::Evaluation;
+use super::world::{World, network_index};
+use crate::engine::state::Trained;
+use crate::evaluation::{Evaluation, Portrait};
 use crate::random_features::{self, growth};
 use crate::regime::Regime;
+use crate::rows::ClassRows;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -38,7 +38,8 @@ pub struct ModelRow {
     pub single_view_error: Quantity,
     /// `err(D_m)`.
     pub multi_view_error: Quantity,
-    /// Monte-Carlo standard error of `test_error`.
+    /// What `test_error` may be off by: the bound of what its computation neglects, and a Monte-Carlo standard error where
+    /// inputs were drawn. (Up to version 0.6 all errors were counted on fresh inputs, and this is the standard error.)
     pub monte_carlo_error: Quantity,
 }
 
@@ -217,7 +218,7 @@ impl ModelRow {
             test_error: evaluation.test_error_over_mu().into(),
             single_view_error: evaluation.single_view_error().into(),
             multi_view_error: evaluation.multi_view_error().into(),
-            monte_carlo_error: evaluation.standard_error().into(),
+            monte_carlo_error: evaluation.uncertainty().into(),
         }
     }
 }
@@ -235,23 +236,20 @@ impl Outcome {
         self.models.push(ModelRow { role, ..row });
     }
 
-    /// Adds the ensemble of `members`, whose logits on the test inputs sum to `sum`.
+    /// Adds the ensemble of `members`, of which `portrait` shows the sum.
     pub fn ensemble<'a>(
         &mut self,
         world: &World,
-        sum: &[f32],
+        portrait: &Portrait,
         members: impl Iterator<Item = &'a Trained<f32>>,
     ) {
-        let mut training = Vec::new();
-        for member in members {
-            add(&mut training, &member.training_logits);
-        }
-        let rows = training.chunks_exact(training.len() / world.data.samples.len());
-        let errors = rows
-            .zip(&world.data.samples)
-            .filter(|(f, s)| !is_correct(f, s.label))
+        let training = ClassRows::sum(members.map(|member| &member.training_logits));
+        let classes = world.regime.data.classes;
+        let errors = (training.iter().zip(&world.data.samples))
+            .filter(|(f, s)| !f.is_largest(s.label, classes))
             .count();
-        self.add("ensemble", ModelRow::new(0, errors, &world.score(sum)));
+        let evaluation = world.evaluate(&world.regime, portrait, network_index::ENSEMBLE);
+        self.add("ensemble", ModelRow::new(0, errors, &evaluation));
     }
 
     /// What the models say of their world, with a training set of so many samples.

@@ -1,18 +1,19 @@
 //! One world: its data, and networks trained on them.
 
 use crate::data::DataSet;
-use crate::engine::overlap::Trained;
+use crate::engine::state::Trained;
 use crate::engine::{Observer, Start, train};
-use crate::evaluation::{Draws, Evaluation, TestSet};
+use crate::evaluation::{Draws, Evaluation, Portrait};
 use crate::objective::{Distillation, Objective};
 use crate::regime::Regime;
+use crate::rows::ClassRows;
 use crate::seed::{Purpose, WorldSeed};
 
 /// Indices of the networks of a world; the members of the ensemble are `0 … K − 1`.
 ///
-/// Network `index` starts from the streams `index` of [`Purpose::Initialisation`] and [`Purpose::Noise`]. The test inputs
-/// are stream 0 of [`Purpose::Evaluation`]; their noise, as the network sees it, is stream
-/// - `index + 1` for members, and for networks trained as one sum;
+/// Network `index` starts from the streams `index` of [`Purpose::Initialisation`] and [`Purpose::Noise`]. Where its test error
+/// must be sampled, the inputs are stream
+/// - `index + 1` of [`Purpose::Evaluation`] for members, for their ensemble, and for networks trained as one sum;
 /// - `10_001 + 2 index` for students, and the next one for a student that starts with its views exchanged.
 pub mod network_index {
     /// The ensemble's students: that of all soft labels and that of the label's own. They share the start and the noise
@@ -22,13 +23,15 @@ pub mod network_index {
     pub const SELF_DISTILLED: u64 = 1_001;
     /// The networks trained as one sum.
     pub const JOINT: u64 = 1_002;
+    /// The ensemble of the members, whose start is theirs.
+    pub const ENSEMBLE: u64 = 1_003;
 }
 
-/// The data of a world: training set and test inputs.
+/// The data of a world, and how its networks are tested.
 pub struct World {
     /// The training set `Z`.
     pub data: DataSet,
-    test: TestSet,
+    draws: Draws,
     pub(super) seed: WorldSeed,
     pub(super) regime: Regime,
 }
@@ -37,10 +40,9 @@ impl World {
     /// Draws the data of a world.
     pub fn new(regime: &Regime, draws: Draws, seed: WorldSeed) -> Self {
         let data = DataSet::draw(&regime.data, &mut seed.rng(Purpose::Data, 0));
-        let test = TestSet::draw(&regime.data, draws, &mut seed.rng(Purpose::Evaluation, 0));
         Self {
             data,
-            test,
+            draws,
             seed,
             regime: regime.clone(),
         }
@@ -51,18 +53,10 @@ impl World {
         Start::draw(&self.regime, &self.data, self.seed, index)
     }
 
-    /// Logits `[inputs][k]` of network `index` on the test inputs. `regime` is the world's, but for the number of neurons.
-    pub fn test_logits(&self, regime: &Regime, network: &Trained<f32>, index: u64) -> Vec<f32> {
-        self.test.logits(
-            regime,
-            network,
-            &mut self.seed.rng(Purpose::Evaluation, index + 1),
-        )
-    }
-
-    /// Scores logits on the test inputs.
-    pub fn score(&self, logits: &[f32]) -> Evaluation {
-        self.test.score(logits)
+    /// The test errors of what a portrait shows: network `index`, or the ensemble. `regime` is the world's, but for the number of neurons.
+    pub fn evaluate(&self, regime: &Regime, portrait: &Portrait, index: u64) -> Evaluation {
+        let mut rng = self.seed.rng(Purpose::Evaluation, index + 1);
+        Evaluation::of(regime, portrait, self.draws, &mut rng)
     }
 
     /// Trains a network alone, as the regime says; an observer sees the state every so many steps.
@@ -71,7 +65,7 @@ impl World {
         start: Start<f32>,
         observer: Option<Observer<'_, f32>>,
     ) -> Trained<f32> {
-        let objective = Objective::cross_entropy(self.regime.data.classes);
+        let objective = Objective::cross_entropy();
         train(
             &self.regime,
             &self.data,
@@ -91,13 +85,9 @@ impl World {
         index: u64,
         swap_views: bool,
     ) -> (Trained<f32>, Evaluation) {
-        let mut mean = Vec::new();
-        let mut count = 0;
-        for teacher in teachers {
-            add(&mut mean, &teacher.training_logits);
-            count += 1;
-        }
-        mean.iter_mut().for_each(|f| *f /= count as f32);
+        let teachers: Vec<_> = teachers.into_iter().map(|t| &t.training_logits).collect();
+        let count = teachers.len() as f32;
+        let mean = ClassRows::sum(teachers).map(|f| f / count);
         let regime = &self.regime;
         let objective = Objective::distillation(
             regime.data.classes,
@@ -117,14 +107,7 @@ impl World {
             &regime, &self.data, self.seed, start, &objective, spec.steps, None,
         );
         let stream = 10 * network_index::DISTILLED + 2 * index + u64::from(swap_views);
-        let logits = self.test_logits(&regime, &network, stream);
-        let evaluation = self.score(&logits);
+        let evaluation = self.evaluate(&regime, &Portrait::of(&regime, &network), stream);
         (network, evaluation)
     }
-}
-
-/// Adds to a sum that begins empty.
-pub(super) fn add(sum: &mut Vec<f32>, terms: &[f32]) {
-    sum.resize(terms.len(), 0.0);
-    sum.iter_mut().zip(terms).for_each(|(s, x)| *s += x);
 }

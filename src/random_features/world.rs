@@ -6,7 +6,7 @@ use super::readout::SolveError;
 use super::regime::{RandomFeatureRegime, ReadoutKind};
 use super::standardise::Standardiser;
 use super::strength::{self, Chosen, Supervised};
-use crate::data::{DataSet, Sample};
+use crate::data::{DataSet, Sample, add_noise_patches};
 use crate::evaluation::{Evaluation, TestSet};
 use crate::regime::{DataRegime, RegimeError, SampleCount};
 use crate::seed::{Purpose, WorldSeed};
@@ -65,12 +65,17 @@ pub(super) struct Model {
 
 impl<'a> Inputs<'a> {
     pub(super) fn draw(regime: &'a RandomFeatureRegime, seed: WorldSeed) -> Self {
-        let training = DataSet::draw(&regime.data, &mut seed.rng(Purpose::Data, 0)).samples;
+        let training = DataSet::draw(&regime.data, &mut seed.rng(Purpose::Data, 0));
+        let training = training.with_noise_patches(&regime.data, seed).samples;
         let fresh = DataRegime {
             samples: SampleCount::Count(regime.model.held_out),
             ..regime.data.clone()
         };
-        let held_out = DataSet::draw(&fresh, &mut seed.rng(Purpose::Validation, 0)).samples;
+        let mut rng = seed.rng(Purpose::Validation, 0);
+        let mut held_out = DataSet::draw(&fresh, &mut rng).samples;
+        for sample in &mut held_out {
+            add_noise_patches(&fresh, sample, &mut rng);
+        }
         let labels = Targets {
             training: one_hot(regime, &training),
             held_out: one_hot(regime, &held_out),

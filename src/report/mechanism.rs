@@ -1,8 +1,8 @@
 //! What the pictures of the mechanism show: one world, looked at closely.
 
 use crate::engine::Observer;
-use crate::engine::overlap::{StepView, Trained};
-use crate::evaluation::Evaluation;
+use crate::engine::state::{StepView, Trained};
+use crate::evaluation::{Evaluation, Portrait};
 use crate::objective::{Distillation, tempered};
 use crate::procedure::{World, largest_overlaps, network_index, predicted_views};
 use crate::seed::WorldSeed;
@@ -164,15 +164,13 @@ fn distil(seed: u64) -> (Vec<ModelCells>, Vec<f64>, Vec<SoftLabel>) {
     let theorem = embedded("ensemble-distillation");
     let (regime, procedure) = (&theorem.regime, &theorem.procedure);
     let world = world(&theorem, seed);
-    let mut sum: Vec<f32> = Vec::new();
+    let mut portraits: Vec<Portrait> = Vec::new();
     let mut members = Vec::new();
     let mut scores: Vec<Evaluation> = Vec::new();
     for index in 0..procedure.members as u64 {
         let member = world.train_alone(world.initial(index), None);
-        let logits = world.test_logits(regime, &member, index);
-        sum.resize(logits.len(), 0.0);
-        sum.iter_mut().zip(&logits).for_each(|(s, f)| *s += f);
-        scores.push(world.score(&sum));
+        portraits.push(Portrait::of(regime, &member));
+        scores.push(world.evaluate(regime, &Portrait::sum(&portraits), index));
         members.push(member);
     }
     let spec = procedure
@@ -201,8 +199,9 @@ fn self_distil(seed: u64) -> Vec<ModelCells> {
         .unwrap_or_else(|| unreachable!("theorem 4 distils"));
     let alone = |name: &str, index: u64| {
         let network = world.train_alone(world.initial(index), None);
-        let logits = world.test_logits(&theorem.regime, &network, index);
-        (cells(name, &world.score(&logits)), network)
+        let portrait = Portrait::of(&theorem.regime, &network);
+        let evaluation = world.evaluate(&theorem.regime, &portrait, index);
+        (cells(name, &evaluation), network)
     };
     let (teacher_cells, teacher) = alone("the teacher", 0);
     let (fresh_cells, _) = alone(
@@ -222,7 +221,7 @@ fn cells(model: &str, evaluation: &Evaluation) -> ModelCells {
     let pairs = evaluation.single.chunks_exact(2);
     ModelCells {
         model: model.into(),
-        error: pairs.map(|c| [c[0].rate(), c[1].rate()]).collect(),
+        error: pairs.map(|c| [c[0].rate, c[1].rate]).collect(),
     }
 }
 
@@ -247,7 +246,8 @@ fn soft_labels(
     let mut groups = [[0.0f64; 4]; 3];
     for (n, sample) in world.data.samples.iter().enumerate() {
         let scaled = |network: &Trained<f32>, scale: f32| -> Vec<f32> {
-            let row = &network.training_logits[n * k..][..k];
+            let mut row = vec![0.0; k];
+            network.training_logits.row(n).write(&mut row);
             row.iter().map(|f| scale * f).collect()
         };
         let mut teacher = vec![0.0; k];

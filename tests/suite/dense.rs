@@ -1,8 +1,8 @@
 //! The literal engine against the overlap dynamics it must approach, on one and the same world.
 
-use crate::small::{data, relative_gap, seed, wide};
-use multiview::engine::overlap::Trained;
-use multiview::engine::{Observer, dense, reference};
+use crate::small::{after, data, logits, relative_gap, seed, wide};
+use multiview::engine::state::Trained;
+use multiview::engine::{Observer, Stop, dense, reference};
 use multiview::objective::Objective;
 use multiview::regime::Regime;
 use rayon::prelude::*;
@@ -15,24 +15,19 @@ fn gaps(regime: &Regime, dimension: usize, world: u64) -> [f64; 3] {
     let vectors = dense::World::<f32>::draw(regime, &data, dimension, seed).unwrap();
     let weights = vectors.initialise(regime, seed, 0);
     let start = vectors.overlaps(regime, &weights);
-    let objective = Objective::cross_entropy(regime.data.classes);
+    let objective = Objective::cross_entropy();
     let steps = regime.training.steps;
-    let (_, literal) = dense::train(regime, &vectors, weights, &objective, steps, None);
+    let (_, literal) = dense::train(regime, &vectors, weights, &objective, after(steps), None);
     assert_eq!(literal.training_errors, 0, "the horizon is past the fit");
     let mut wrong = regime.clone();
     wrong.data.noise_variance *= 1.5;
-    let limit = |regime| reference::train(regime, &data, start.clone(), &objective, steps, None);
+    let limit =
+        |regime| reference::train(regime, &data, start.clone(), &objective, after(steps), None);
     let (right, wrong) = (limit(regime), limit(&wrong));
     [
         relative_gap(&wide(&literal.features), &wide(&right.features)),
-        relative_gap(
-            &wide(&literal.training_logits),
-            &wide(&right.training_logits),
-        ),
-        relative_gap(
-            &wide(&literal.training_logits),
-            &wide(&wrong.training_logits),
-        ),
+        relative_gap(&wide(&logits(&literal)), &wide(&logits(&right))),
+        relative_gap(&wide(&logits(&literal)), &wide(&logits(&wrong))),
     ]
 }
 
@@ -90,23 +85,26 @@ fn both_engines_see_the_same_network_at_the_start() {
         let data = data(&regime, seed(0));
         let world = dense::World::<f64>::draw(&regime, &data, 50, seed(0)).unwrap();
         let weights = world.initialise(&regime, seed(0), 0);
-        let objective = Objective::cross_entropy(regime.data.classes);
+        let objective = Objective::cross_entropy();
         let start = world.overlaps(&regime, &weights);
-        let limit = reference::train(&regime, &data, start, &objective, 0, None);
+        let limit = reference::train(&regime, &data, start, &objective, after(0), None);
         let literal = world.logits(&regime, &weights);
-        assert!(relative_gap(&literal, &limit.training_logits) < 1e-12);
+        assert!(relative_gap(&literal, &logits(&limit)) < 1e-12);
     }
 }
 
 /// One network's training, everything but the order in which `f32` sums run.
 fn train(world: u64, perfect_steps: usize) -> Trained<f32> {
-    let mut regime = crate::small::regime();
-    regime.training.perfect_steps = perfect_steps;
+    let regime = crate::small::regime();
+    let stop = Stop {
+        steps: 200,
+        perfect_steps,
+    };
     let data = data(&regime, seed(world));
     let vectors = dense::World::draw(&regime, &data, 500, seed(world)).unwrap();
     let weights = vectors.initialise(&regime, seed(world), 0);
-    let objective = Objective::cross_entropy(regime.data.classes);
-    dense::train(&regime, &vectors, weights, &objective, 200, None).1
+    let objective = Objective::cross_entropy();
+    dense::train(&regime, &vectors, weights, &objective, stop, None).1
 }
 
 #[test]
@@ -182,16 +180,23 @@ fn training_stops_and_reports_as_the_overlap_engine_does() {
     let world = dense::World::<f64>::draw(&regime, &data, 100, seed(0)).unwrap();
     let weights = world.initialise(&regime, seed(0), 0);
     let start = world.overlaps(&regime, &weights);
-    let objective = Objective::cross_entropy(regime.data.classes);
+    let objective = Objective::cross_entropy();
     let mut seen = Vec::new();
-    let mut call = |view: multiview::engine::overlap::StepView<f64>| {
+    let mut call = |view: multiview::engine::state::StepView<f64>| {
         seen.push((view.step, view.loss, view.features.to_vec()));
     };
     let observer = Observer {
         every: 20,
         call: &mut call,
     };
-    dense::train(&regime, &world, weights, &objective, 50, Some(observer));
+    dense::train(
+        &regime,
+        &world,
+        weights,
+        &objective,
+        after(50),
+        Some(observer),
+    );
     let steps: Vec<usize> = seen.iter().map(|s| s.0).collect();
     assert_eq!(steps, [0, 20, 40]);
     assert!(seen.windows(2).all(|w| w[1].1 < w[0].1), "the loss falls");

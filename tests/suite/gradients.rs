@@ -1,11 +1,13 @@
 //! Every update against central differences of the loss it descends, in `f64`.
 
-use crate::small::{at, data, largest_gap, seed, smoothed_relu};
+use crate::small::{after, at, data, largest_gap, seed, smoothed_relu};
 use multiview::data::{DataSet, Patch};
-use multiview::engine::overlap::{Layout, Overlaps};
+use multiview::engine::noise::Noise;
+use multiview::engine::state::{Layout, Overlaps};
 use multiview::engine::{dense, reference};
 use multiview::objective::{Distillation, Form, Objective, SoftLabels};
 use multiview::regime::{PatchCount, Regime, SampleCount};
+use multiview::rows::ClassRows;
 use rand::RngExt;
 
 /// Step of the differences: truncation `h²` and rounding `10⁻¹⁶/h` are both below `10⁻⁹`.
@@ -100,7 +102,7 @@ fn dense_step(
 ) -> (Vec<f64>, Vec<f64>) {
     let world = dense::World::<f64>::draw(regime, data, 9, seed(1)).unwrap();
     let start = world.initialise(regime, seed(1), 0);
-    let (after, _) = dense::train(regime, &world, start.clone(), objective, 1, None);
+    let (after, _) = dense::train(regime, &world, start.clone(), objective, after(1), None);
     let (mut moved, mut descent) = (Vec::new(), Vec::new());
     for j in 0..start.columns.ncols() {
         for i in 0..start.columns.nrows() {
@@ -130,7 +132,7 @@ fn the_dense_step_descends_the_cross_entropy() {
             regime.data.feature_noise = feature_noise.into();
             regime.data.patches = patches;
             let data = data(&regime, seed(1));
-            let objective = Objective::cross_entropy(3);
+            let objective = Objective::cross_entropy();
             let (moved, descent) = dense_step(&regime, &data, &objective, |logits| {
                 cross_entropy(&data, logits)
             });
@@ -149,7 +151,7 @@ fn the_dense_step_descends_two_sided_distillation() {
     let spec = distillation(Form::TwoSided);
     let labels = data.samples.iter().map(|s| s.label);
     let rate = regime.training.learning_rate_per_class;
-    let objective = Objective::distillation(3, &spec, rate, &teacher, labels);
+    let objective = Objective::distillation(3, &spec, rate, &ClassRows::dense(3, &teacher), labels);
     let (moved, descent) = dense_step(&regime, &data, &objective, |logits| {
         let push = tempered_cross_entropy(&spec, false, &teacher, logits, 3);
         cross_entropy(&data, logits) + 5.0 / spec.temperature(3) * push
@@ -168,7 +170,13 @@ fn the_dense_step_follows_the_residuals_of_one_sided_distillation() {
     for form in [Form::OneSided, Form::OneSidedGated] {
         let labels = data.samples.iter().map(|s| s.label);
         let rate = regime.training.learning_rate_per_class;
-        let objective = Objective::distillation(3, &distillation(form), rate, &teacher, labels);
+        let objective = Objective::distillation(
+            3,
+            &distillation(form),
+            rate,
+            &ClassRows::dense(3, &teacher),
+            labels,
+        );
         let world = dense::World::<f64>::draw(&regime, &data, 9, seed(1)).unwrap();
         let logits = world.logits(&regime, &world.initialise(&regime, seed(1), 0));
         let mut residuals = vec![0.0; logits.len()];
@@ -200,8 +208,8 @@ fn residuals_are_derivatives_in_the_logits() {
         for form in [Form::TwoSided, Form::OneSidedGated, Form::OneSided] {
             let spec = distillation(form);
             let rate = 1.0 / 3.0;
-            let objective =
-                Objective::distillation(K, &spec, rate, &teacher, std::iter::once(label));
+            let rows = ClassRows::dense(K, &teacher);
+            let objective = Objective::distillation(K, &spec, rate, &rows, std::iter::once(label));
             let mut residual = vec![0.0; K];
             objective.residual(0, 0, label, &logits, &mut residual, &mut [0.0; K]);
             let difference = |loss: &dyn Fn(&[f64]) -> f64, i: usize| {
@@ -242,6 +250,21 @@ fn residuals_are_derivatives_in_the_logits() {
     assert!(truncated > 100 && pushed > 100, "both branches are seen");
 }
 
+/// `B`, written out.
+fn stored(state: &Overlaps<f64>) -> &[f64] {
+    match &state.noise {
+        Noise::Stored { values, .. } => values,
+        Noise::Counted { .. } => panic!("written out before"),
+    }
+}
+
+fn stored_mut(state: &mut Overlaps<f64>) -> &mut [f64] {
+    match &mut state.noise {
+        Noise::Stored { values, .. } => values,
+        Noise::Counted { .. } => panic!("written out before"),
+    }
+}
+
 /// The logits written in `(A, B)`.
 fn overlap_logits(regime: &Regime, data: &DataSet, state: &Overlaps<f64>) -> Vec<f64> {
     let layout = state.layout;
@@ -255,7 +278,7 @@ fn overlap_logits(regime: &Regime, data: &DataSet, state: &Overlaps<f64>) -> Vec
             let mut f = 0.0;
             for (p, patch) in sample.patches.iter().enumerate() {
                 for r in 0..layout.neurons {
-                    let mut s = state.noise[at(layout, row + p, i, r)]
+                    let mut s = stored(state)[at(layout, row + p, i, r)]
                         + f64::from(patch.feature_noise) * common[at(layout, 0, i, r)];
                     if let Some(v) = patch.feature {
                         s += f64::from(patch.weight) * state.features[at(layout, v as usize, i, r)];
@@ -302,11 +325,11 @@ fn the_overlap_step_descends_the_cross_entropy() {
             let mut regime = regime(exponent);
             regime.data.feature_noise = feature_noise.into();
             let data = data(&regime, seed(2));
-            let state = Overlaps::<f64>::draw(&regime, &data, seed(2), 0);
+            let state = Overlaps::<f64>::draw(&regime, seed(2), 0).written_out(&data);
             let in_a = descent(&regime, &data, &state, |s| &mut s.features);
-            let in_b = descent(&regime, &data, &state, |s| &mut s.noise);
-            let objective = Objective::cross_entropy(3);
-            let after = reference::train(&regime, &data, state.clone(), &objective, 1, None);
+            let in_b = descent(&regime, &data, &state, stored_mut);
+            let objective = Objective::cross_entropy();
+            let after = reference::train(&regime, &data, state.clone(), &objective, after(1), None);
             let moved: Vec<f64> = after
                 .features
                 .iter()
@@ -318,11 +341,11 @@ fn the_overlap_step_descends_the_cross_entropy() {
 
             let mut expected = state.clone();
             expected.features = after.features.clone();
-            for (b, g) in expected.noise.iter_mut().zip(&in_b) {
+            for (b, g) in stored_mut(&mut expected).iter_mut().zip(&in_b) {
                 *b += regime.data.noise_variance * g;
             }
             let logits = overlap_logits(&regime, &data, &expected);
-            let gap = largest_gap(&after.training_logits, &logits);
+            let gap = largest_gap(&crate::small::logits(&after), &logits);
             assert!(gap < TOLERANCE, "B at q = {exponent}: {gap}");
         }
     }
@@ -341,20 +364,20 @@ fn noise_overlaps_move_by_the_noise_variance_times_the_gradient() {
             feature_noise: 0.0,
         }];
     }
-    let mut state = Overlaps::<f64>::draw(&regime, &data, seed(4), 0);
+    let mut state = Overlaps::<f64>::draw(&regime, seed(4), 0).written_out(&data);
     let layout = state.layout;
-    for row in state.noise.chunks_exact_mut(layout.stride) {
+    for row in stored_mut(&mut state).chunks_exact_mut(layout.stride) {
         row[0] = 1.5 + row[0].abs(); // on the linear branch, where φ(s) = s − 2/3
     }
-    let in_b = descent(&regime, &data, &state, |s| &mut s.noise);
-    let objective = Objective::cross_entropy(3);
-    let after = reference::train(&regime, &data, state.clone(), &objective, 1, None);
+    let in_b = descent(&regime, &data, &state, stored_mut);
+    let objective = Objective::cross_entropy();
+    let after = reference::train(&regime, &data, state.clone(), &objective, after(1), None);
     assert_eq!(after.features, state.features, "no feature, no gradient");
     let entries = (0..data.samples.len()).flat_map(|n| (0..3).map(move |i| (n, i)));
     let (moved, expected): (Vec<f64>, Vec<f64>) = entries
         .map(|(n, i)| {
             let b = at(layout, n, i, 0);
-            let moved = after.training_logits[n * 3 + i] + 2.0 / 3.0 - state.noise[b];
+            let moved = after.training_logits.row(n).of(i) + 2.0 / 3.0 - stored(&state)[b];
             (moved, regime.data.noise_variance * in_b[b])
         })
         .unzip();

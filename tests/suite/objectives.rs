@@ -1,6 +1,7 @@
 //! The residual of every objective, in the logits alone. (Gradients: `gradients.rs`.)
 
 use multiview::objective::{Distillation, Form, Objective, SoftLabels, tempered};
+use multiview::rows::ClassRows;
 use proptest::prelude::*;
 
 const K: usize = 6;
@@ -34,8 +35,14 @@ fn residual(objective: &Objective<f64>, step: usize, label: usize, logits: &[f64
 
 /// What distillation adds to the cross-entropy's residual, in units of `η'/η`.
 fn push(spec: &Distillation, teacher: &[f64], label: usize, logits: &[f64]) -> Vec<f64> {
-    let objective = Objective::distillation(K, spec, 5.0, teacher, std::iter::once(label));
-    let plain = residual(&Objective::cross_entropy(K), 0, label, logits);
+    let objective = Objective::distillation(
+        K,
+        spec,
+        5.0,
+        &ClassRows::dense(K, teacher),
+        std::iter::once(label),
+    );
+    let plain = residual(&Objective::cross_entropy(), 0, label, logits);
     let full = residual(&objective, 0, label, logits);
     full.iter()
         .zip(plain)
@@ -68,7 +75,7 @@ const ROUNDING: f64 = 1e-13;
 proptest! {
     #[test]
     fn cross_entropy_pulls_up_the_label_and_down_the_rest((logits, _, label) in inputs()) {
-        let e = residual(&Objective::cross_entropy(K), 0, label, &logits);
+        let e = residual(&Objective::cross_entropy(), 0, label, &logits);
         let mut expected: Vec<f64> = softmax(&logits).iter().map(|p| -p).collect();
         expected[label] += 1.0;
         prop_assert!(close(&e, &expected, ROUNDING));
@@ -127,10 +134,11 @@ proptest! {
 
     #[test]
     fn the_push_begins_after_the_warm_up((logits, teacher, label) in inputs(), warm_up in 0..50usize) {
-        let plain = residual(&Objective::cross_entropy(K), 0, label, &logits);
+        let plain = residual(&Objective::cross_entropy(), 0, label, &logits);
         for form in [Form::OneSided, Form::OneSidedGated, Form::TwoSided] {
             let late = Distillation { warm_up_steps: warm_up, ..spec(form) };
-            let build = |spec| Objective::distillation(K, spec, 5.0, &teacher, std::iter::once(label));
+            let rows = ClassRows::dense(K, &teacher);
+            let build = |spec| Objective::distillation(K, spec, 5.0, &rows, std::iter::once(label));
             let (late, pushed) = (build(&late), residual(&build(&spec(form)), 0, label, &logits));
             for step in 0..warm_up {
                 prop_assert_eq!(&residual(&late, step, label, &logits), &plain);
@@ -158,8 +166,8 @@ proptest! {
         let narrow = |x: &[f64]| x.iter().map(|x| *x as f32).collect::<Vec<_>>();
         for form in [Form::OneSided, Form::TwoSided] {
             let labels = std::iter::once(label);
-            let double = Objective::distillation(K, &spec(form), 5.0, &teacher, labels.clone());
-            let single = Objective::distillation(K, &spec(form), 5.0, &narrow(&teacher), labels);
+            let double = Objective::distillation(K, &spec(form), 5.0, &ClassRows::dense(K, &teacher), labels.clone());
+            let single = Objective::distillation(K, &spec(form), 5.0, &ClassRows::dense(K, &narrow(&teacher)), labels);
             let mut e = [0.0f32; K];
             single.residual(0, 0, label, &narrow(&logits), &mut e, &mut [0.0; K]);
             let e = e.map(f64::from);
@@ -171,14 +179,55 @@ proptest! {
 /// A tie is an error, as in the evaluation: the label's logit must be the strict maximum.
 #[test]
 fn a_tie_is_not_correct() {
-    let objective = Objective::<f64>::cross_entropy(K);
+    let objective = Objective::<f64>::cross_entropy();
     let fit = |logits: [f64; K], label| {
         objective.residual(0, 0, label, &logits, &mut [0.0; K], &mut [0.0; K])
     };
     assert!(!fit([0.0; K], 2).correct);
     assert!(!fit([1.0, 0.0, 1.0, 0.0, 0.0, 0.0], 0).correct);
     assert!(fit([1.0, 0.0, 0.9, 0.0, 0.0, 0.0], 0).correct);
-    assert!((fit([0.0; K], 2).label_probability - 1.0 / 6.0).abs() < ROUNDING);
+    assert!((fit([0.0; K], 2).loss() - 6f64.ln()).abs() < ROUNDING);
+}
+
+/// The cross-entropy of a label that is hopelessly behind is as far as it is behind, though its probability is 0 in `f32`.
+#[test]
+fn the_loss_is_finite_where_the_probability_is_zero() {
+    let objective = Objective::<f32>::cross_entropy();
+    let logits = [500.0, 0.0, 0.0, 0.0, 0.0, 0.0];
+    let fit = objective.residual(0, 0, 1, &logits, &mut [0.0; K], &mut [0.0; K]);
+    assert!((fit.loss() - 500.0).abs() < 1e-3, "{}", fit.loss());
+}
+
+/// Soft labels of a sparse teacher are those of the same teacher with every logit written out.
+#[test]
+fn a_sparse_teacher_teaches_as_a_dense_one() {
+    let logits = [0.0, 2.0, 0.0, 0.0, 3.5, 0.0];
+    let mut sparse = ClassRows::new();
+    sparse.push([(4, 3.5), (1, 2.0)].into_iter(), 0.0);
+    for form in [Form::OneSided, Form::OneSidedGated, Form::TwoSided] {
+        for soft_labels in [SoftLabels::All, SoftLabels::LabelOnly] {
+            if form == Form::TwoSided && soft_labels == SoftLabels::LabelOnly {
+                continue;
+            }
+            let spec = Distillation {
+                soft_labels,
+                ..spec(form)
+            };
+            for label in [1, 2] {
+                let build = |rows: &ClassRows<f64>| {
+                    Objective::distillation(K, &spec, 5.0, rows, std::iter::once(label))
+                };
+                let [sparse, dense] =
+                    [&sparse, &ClassRows::dense(K, &logits)].map(|rows| build(rows));
+                let student = [0.3, 1.0, -0.2, 0.0, 0.7, 0.1];
+                let [a, b] = [sparse, dense].map(|o| residual(&o, 0, label, &student));
+                assert!(
+                    close(&a, &b, ROUNDING),
+                    "{form:?}, {soft_labels:?}: {a:?}, {b:?}"
+                );
+            }
+        }
+    }
 }
 
 /// Each sample is pushed by its own row of soft labels.
@@ -192,12 +241,17 @@ fn soft_labels_belong_to_their_samples() {
         K,
         &spec(Form::OneSided),
         5.0,
-        rows.as_flattened(),
+        &ClassRows::dense(K, rows.as_flattened()),
         [1, 2].into_iter(),
     );
     for (n, (row, label)) in rows.iter().zip([1, 2]).enumerate() {
-        let alone =
-            Objective::distillation(K, &spec(Form::OneSided), 5.0, row, std::iter::once(label));
+        let alone = Objective::distillation(
+            K,
+            &spec(Form::OneSided),
+            5.0,
+            &ClassRows::dense(K, row),
+            std::iter::once(label),
+        );
         let mut e = [0.0; K];
         both.residual(0, n, label, &[0.5; K], &mut e, &mut [0.0; K]);
         assert_eq!(e.to_vec(), residual(&alone, 0, label, &[0.5; K]));

@@ -1,7 +1,9 @@
 //! Regimes small enough to train in milliseconds, and comparisons of what comes out.
 
 use multiview::data::DataSet;
-use multiview::engine::overlap::Layout;
+use multiview::engine::Stop;
+use multiview::engine::state::{Layout, Trained};
+use multiview::real::Real;
 use multiview::regime::*;
 use multiview::seed::{Purpose, WorldSeed};
 
@@ -63,9 +65,32 @@ pub fn seed(world: u64) -> WorldSeed {
     }
 }
 
-/// The training set of a world.
+/// The training set of a world, every patch written out.
 pub fn data(regime: &Regime, seed: WorldSeed) -> DataSet {
-    DataSet::draw(&regime.data, &mut seed.rng(Purpose::Data, 0))
+    let data = DataSet::draw(&regime.data, &mut seed.rng(Purpose::Data, 0));
+    data.with_noise_patches(&regime.data, seed)
+}
+
+/// So many steps, whatever the training error.
+pub fn after(steps: usize) -> Stop {
+    Stop {
+        steps,
+        perfect_steps: 0,
+    }
+}
+
+/// `F_i(X_n)`, `[N][k]`.
+pub fn logits<R: Real>(network: &Trained<R>) -> Vec<R> {
+    let k = network.layout.classes;
+    let mut logits = vec![R::zero(); network.training_logits.len() * k];
+    for (row, out) in network
+        .training_logits
+        .iter()
+        .zip(logits.chunks_exact_mut(k))
+    {
+        row.write(out);
+    }
+    logits
 }
 
 /// `‖x − y‖ / ‖y‖`, entries that are infinite in both left out.

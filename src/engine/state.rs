@@ -10,12 +10,13 @@
 //! B[n,p] += η/N ν² e[n,i] φ'(s)
 //! ```
 
-use super::storage::Storage;
+use super::noise::{Noise, NoiseStream};
 use crate::data::DataSet;
 use crate::normals::Normals;
 pub use crate::real::LANES;
 use crate::real::{Real, each};
 use crate::regime::Regime;
+use crate::rows::ClassRows;
 use crate::seed::{Purpose, WorldSeed};
 use pulp::NullaryFnOnce;
 
@@ -47,52 +48,72 @@ impl Layout {
     }
 }
 
-/// A network's overlaps. Padding neurons have noise overlap −∞, so that they are silent for ever.
+/// A network's overlaps.
 #[derive(Clone, Debug)]
-pub struct Overlaps<R: Real> {
+pub struct Overlaps<R> {
     /// Shape of a row.
     pub layout: Layout,
-    /// `A`, `[features][k][stride]`.
+    /// `A`, `[features][k][stride]`, padding neurons 0.
     pub features: Vec<R>,
-    /// `B`, `[patches of all samples][k][stride]`.
-    pub noise: Storage<R>,
+    /// `B` at the start.
+    pub noise: Noise<R>,
 }
 
 impl<R: Real> Overlaps<R> {
     /// The initialisation of network `index` of a world: `A ~ N(0, σ_0²)`, `B ~ N(0, σ_0² ν²)`, independent.
-    pub fn draw(regime: &Regime, data: &DataSet, seed: WorldSeed, index: u64) -> Self {
+    pub fn draw(regime: &Regime, seed: WorldSeed, index: u64) -> Self {
         let layout = Layout::of(regime);
         let scale = regime.init_scale();
-        let noise_scale = R::of(scale * regime.data.noise_variance.sqrt());
-        let fill = |values: &mut [R], scale: R, padding: R, purpose| {
-            let normals = Normals::new(&mut seed.rng(purpose, index));
-            pulp::Arch::new().dispatch(Fill {
-                values,
-                layout,
-                scale,
-                padding,
-                normals,
-            });
-        };
         let mut features = vec![R::zero(); regime.data.features() * layout.row()];
-        let initialisation = Purpose::Initialisation;
-        fill(&mut features, R::of(scale), R::zero(), initialisation);
-        let mut noise = Storage::stale(data.patch_count() * layout.row());
-        fill(&mut noise, noise_scale, R::neg_infinity(), Purpose::Noise);
+        pulp::Arch::new().dispatch(Fill {
+            values: &mut features,
+            layout,
+            scale: R::of(scale),
+            normals: Normals::new(&mut seed.rng(Purpose::Initialisation, index)),
+        });
         Self {
             layout,
             features,
-            noise,
+            noise: Noise::Counted {
+                stream: NoiseStream::new(seed, index),
+                scale: R::of(scale * regime.data.noise_variance.sqrt()),
+            },
+        }
+    }
+
+    /// The same start with `B` written out for every patch of `data`: `N P k m` numbers.
+    #[must_use]
+    pub fn written_out(self, data: &DataSet) -> Self {
+        if let Noise::Stored { .. } = self.noise {
+            return self;
+        }
+        let layout = self.layout;
+        let mut starts = Vec::with_capacity(data.samples.len());
+        let mut values = vec![R::zero(); data.patch_count() * layout.row()];
+        let mut first = 0;
+        for (n, sample) in data.samples.iter().enumerate() {
+            starts.push(first);
+            let patches = 0..sample.patches.len() as u32;
+            let classes = 0..layout.classes as u32;
+            let blocks: Vec<_> = patches
+                .flat_map(|p| classes.clone().map(move |i| [p, i]))
+                .collect();
+            let own = &mut values[first * layout.row()..][..blocks.len() * layout.stride];
+            self.noise.fill(layout, n, &blocks, own);
+            first += sample.patches.len();
+        }
+        Self {
+            noise: Noise::Stored { starts, values },
+            ..self
         }
     }
 }
 
-/// Fills the neurons in use with scaled normals and the others with the padding.
+/// Fills the neurons in use with scaled normals and the others with 0.
 struct Fill<'a, R> {
     values: &'a mut [R],
     layout: Layout,
     scale: R,
-    padding: R,
     normals: Normals,
 }
 
@@ -118,7 +139,7 @@ impl<R: Real> NullaryFnOnce for Fill<'_, R> {
         } = self.layout;
         if neurons < stride {
             for row in self.values.chunks_exact_mut(stride) {
-                row[neurons..].fill(self.padding);
+                row[neurons..].fill(R::zero());
             }
         }
     }
@@ -142,8 +163,8 @@ pub struct Trained<R> {
     pub layout: Layout,
     /// `A` at the end, `[features][k][stride]`.
     pub features: Vec<R>,
-    /// `F_i(X_n)` on the training set at the end, `[N][k]`.
-    pub training_logits: Vec<R>,
+    /// `F_i(X_n)` on the training set at the end; classes left out have logits at the scale of the initial noise, taken for 0.
+    pub training_logits: ClassRows<R>,
     /// Gradient steps taken.
     pub steps: usize,
     /// Training samples misclassified at the end.

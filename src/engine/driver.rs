@@ -1,0 +1,80 @@
+//! One loop for every engine: step, look, stop.
+
+use super::state::{StepView, Trained};
+
+/// A training run of one network: what an engine is.
+pub trait Engine<R> {
+    /// Takes the gradient step after `step` others, of which `left` are still to be taken with this one; returns how many training
+    /// samples were misclassified before it.
+    fn step(&mut self, step: usize, left: usize) -> usize;
+    /// What the last step saw.
+    fn view(&mut self) -> View<'_, R>;
+    /// Checks a stop: the number of training samples misclassified as the network stands, every class counted.
+    fn finish(self: Box<Self>, steps: usize) -> Trained<R>;
+}
+
+/// What an engine shows an observer.
+#[derive(Clone, Copy, Debug)]
+pub struct View<'a, R> {
+    /// Mean cross-entropy over the training set, in nats.
+    pub loss: f64,
+    /// `A`, `[features][k][stride]`.
+    pub features: &'a [R],
+}
+
+/// A callback that sees the state every few steps.
+pub struct Observer<'a, R> {
+    /// Steps between two calls.
+    pub every: usize,
+    /// The callback.
+    pub call: &'a mut dyn FnMut(StepView<R>),
+}
+
+impl<'a, R> Observer<'a, R> {
+    /// The same for a shorter time: nothing else shortens the lifetime behind `&mut dyn`.
+    pub(crate) fn shorter<'b>(self) -> Observer<'b, R>
+    where
+        'a: 'b,
+    {
+        Observer {
+            every: self.every,
+            call: self.call,
+        }
+    }
+}
+
+/// When a run ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stop {
+    /// Largest number of steps.
+    pub steps: usize,
+    /// Ends the run once training error 0 has held for this many consecutive steps; 0 never does.
+    pub perfect_steps: usize,
+}
+
+/// Trains until `stop`, by full-batch gradient descent.
+pub fn drive<R>(
+    mut engine: Box<dyn Engine<R> + '_>,
+    stop: Stop,
+    mut observer: Option<Observer<'_, R>>,
+) -> Trained<R> {
+    let (mut taken, mut held) = (0, 0);
+    while taken < stop.steps {
+        let errors = engine.step(taken, stop.steps - taken);
+        if let Some(o) = observer.as_mut().filter(|o| taken.is_multiple_of(o.every)) {
+            let View { loss, features } = engine.view();
+            (o.call)(StepView {
+                step: taken,
+                training_errors: errors,
+                loss,
+                features,
+            });
+        }
+        taken += 1;
+        held = if errors == 0 { held + 1 } else { 0 };
+        if stop.perfect_steps > 0 && held >= stop.perfect_steps {
+            break;
+        }
+    }
+    engine.finish(taken)
+}

@@ -1,0 +1,241 @@
+//! What a feature adds to a logit.
+//!
+//! A feature of weight `z`, on `C_p` patches of weight `z/C_p` each, adds to a class the sum over patches and neurons of `φ(s + ξ)` with
+//! `s = z a/C_p + α_p S` and fresh noise `ξ ~ N(0, τ²)`, `τ = σ_0 ν`, independent for each patch and neuron. `φ` is convex and
+//! its slope grows up to `ϱ`, so around any `s`
+//!
+//! ```text
+//! φ(s) + φ'(s) ξ  ≤  φ(s + ξ)  ≤  φ(s) + φ'(s) ξ + κ ξ²/2,      κ = max φ'' within reach of the noise.
+//! ```
+//!
+//! The linear terms add up to one normal number of deviation `τ (Σ φ'(s)²)^½`: a contribution lies between two normals. With `L = ln(1/δ)`
+//! the squares stay below `Σκ + 2 (L Σκ²)^½ + 2 L max κ` times `τ²/2` but for a chance `δ` (Laurent and Massart 2000, lemma 1), and
+//! `τ` times the *reach* bounds every noise number of an input but for a chance `δ`. Where `z` lies in an interval and `α_p` in
+//! `[0, γ]`, the lower normal takes the smallest `s` of each neuron and the upper one the largest.
+
+use super::portrait::Neurons;
+use crate::network::SmoothedRelu;
+use crate::regime::Regime;
+use statrs::function::gamma::ln_gamma;
+
+/// `ln(1/δ)` with `δ = e^{−30} ≈ 1e-13`.
+pub(super) const SURETY: f64 = 30.0;
+
+/// What the bounds of chance `δ` leave out of a cell's error: there are fewer than 1e5 of them for an input, a few for each class and
+/// each feature present.
+pub(super) const NEGLECTED: f64 = 1e-8;
+
+/// A normal number, `mean + deviation · N(0, 1)`.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Normal {
+    pub mean: f64,
+    pub deviation: f64,
+}
+
+impl Normal {
+    /// The sum of two that are independent.
+    pub fn plus(self, other: Self) -> Self {
+        Self {
+            mean: self.mean + other.mean,
+            deviation: self.deviation.hypot(other.deviation),
+        }
+    }
+}
+
+/// Bounds of a contribution: one normal that it is no smaller than, and one that it is no larger than, each in distribution.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Bounds {
+    pub low: Normal,
+    pub high: Normal,
+}
+
+/// Contributions in one regime.
+pub(super) struct Contribution {
+    activation: SmoothedRelu<f64>,
+    exponent: i32,
+    threshold: f64,
+    /// `C_p`.
+    pub patches: f64,
+    /// `τ = σ_0 ν`.
+    pub noise: f64,
+    /// `γ`.
+    feature_noise: f64,
+    /// Largest noise number of an input, in units of `τ`.
+    pub reach: f64,
+}
+
+impl Contribution {
+    /// For inputs that show a class at most so many noise numbers, over all classes.
+    pub fn new(regime: &Regime, numbers: f64) -> Self {
+        let (data, network) = (&regime.data, &regime.network);
+        Self {
+            activation: SmoothedRelu::new(network),
+            exponent: network.relu_exponent as i32,
+            threshold: network.relu_threshold,
+            patches: data.patches_per_feature as f64,
+            noise: regime.init_scale() * data.noise_variance.sqrt(),
+            feature_noise: data.feature_noise(),
+            // P(|N| > x) ≤ 2 e^{−x²/2}.
+            reach: (2.0 * (SURETY + (2.0 * numbers).ln())).sqrt(),
+        }
+    }
+
+    /// `φ(s)`.
+    pub fn value(&self, s: f64) -> f64 {
+        self.activation.value_and_slope(s).0
+    }
+
+    /// Bounds of what a feature with a weight in `[z0, z1]` adds through these neurons.
+    pub fn bounds(&self, neurons: &Neurons, [z0, z1]: [f64; 2]) -> Bounds {
+        let mut bounds = Bounds::default();
+        let (mut variances, mut curvature) = ([0.0; 2], Curvature::default());
+        for [a, s] in neurons {
+            let (a, s) = (f64::from(*a), f64::from(*s));
+            let ends = [z0 * a / self.patches, z1 * a / self.patches];
+            let low = ends[0].min(ends[1]) + self.feature_noise * s.min(0.0);
+            let high = ends[0].max(ends[1]) + self.feature_noise * s.max(0.0);
+            for ((s, normal), variance) in [(low, &mut bounds.low), (high, &mut bounds.high)]
+                .into_iter()
+                .zip(&mut variances)
+            {
+                let (value, slope) = self.activation.value_and_slope(s);
+                normal.mean += self.patches * value;
+                *variance += self.patches * slope * slope;
+            }
+            curvature.add(self.patches, self.remainder(high));
+        }
+        bounds.low.deviation = self.noise * variances[0].sqrt();
+        bounds.high.deviation = self.noise * variances[1].sqrt();
+        bounds.high.mean += curvature.bound();
+        bounds
+    }
+
+    /// Bounds that hold for every noise within reach.
+    pub fn ends(&self, bounds: Bounds) -> [f64; 2] {
+        let Bounds { low, high } = bounds;
+        [
+            (low.mean - self.reach * low.deviation).max(0.0),
+            high.mean + self.reach * high.deviation,
+        ]
+    }
+
+    /// `κ τ²/2` at `s`. The linear activation bends at 0 alone: there it is what a noise within reach can add beyond its tangent, all of it certain.
+    fn remainder(&self, s: f64) -> [f64; 2] {
+        let reach = self.reach * self.noise;
+        if self.exponent == 1 {
+            return [(reach - s.abs()).max(0.0), 0.0];
+        }
+        if s + reach <= 0.0 || s - reach >= self.threshold {
+            return [0.0; 2];
+        }
+        let largest = ((s + reach) / self.threshold).min(1.0);
+        let bend = f64::from(self.exponent - 1) / self.threshold * largest.powi(self.exponent - 2);
+        [0.0, 0.5 * self.noise * self.noise * bend]
+    }
+
+    /// A bound of what so many patches, each with neurons of overlap at most `peak` with its feature at weight `z`, add to a class but for a
+    /// chance `δ` (Bernstein's inequality, with Minkowski's for the moments:
+    /// `E (s + ξ)_+^n ≤ (s + τ (E N_+^n)^{1/n})^n`).
+    pub fn crowd(&self, groups: &[(f64, f64)], neurons: usize, [peak, common]: [f64; 2]) -> f64 {
+        let (mut mean, mut variance, mut largest) = (0.0, 0.0, 0.0f64);
+        for (patches, z) in groups.iter().filter(|(patches, _)| *patches > 0.0) {
+            let s = z / self.patches * peak + self.feature_noise * common.max(0.0);
+            let count = patches * neurons as f64;
+            mean += count * self.moment(s, 1);
+            variance += count * self.moment(s, 2);
+            largest = largest.max(self.value(s + self.reach * self.noise));
+        }
+        mean + (2.0 * variance * SURETY).sqrt() + largest * SURETY / 3.0
+    }
+
+    /// A bound of `E φ(s + ξ)^n` for `s ≥ 0`: `φ` is below both `z_+^q/(q ϱ^{q−1})` and `z_+`.
+    fn moment(&self, s: f64, n: i32) -> f64 {
+        let bent = s + self.noise * half_normal_norm(n * self.exponent);
+        let straight = s + self.noise * half_normal_norm(n);
+        self.activation.first_branch(bent).min(straight).powi(n)
+    }
+
+    /// The largest `φ(α S + ξ)` within reach of the noise.
+    pub fn extreme(&self, common: f64) -> f64 {
+        self.value(self.feature_noise * common.max(0.0) + self.reach * self.noise)
+    }
+
+    /// Of what a patch of pure noise adds through a neuron, `φ(α S + ξ)` with `α` uniform in `[0, γ]`: bounds of the mean, and one of the
+    /// second moment. Both are convex in `α`, so that the midpoint rule falls short of them and the trapezoidal rule exceeds them.
+    pub fn pure_noise(&self, common: f64) -> PureNoise {
+        const SHARES: i32 = 8;
+        let largest = self.feature_noise * common;
+        let mut noise = PureNoise::default();
+        for half in 0..=2 * SHARES {
+            let [mean, square] = self.moments(largest * f64::from(half) / f64::from(2 * SHARES));
+            if half % 2 == 1 {
+                noise.mean[0] += mean / f64::from(SHARES);
+            } else {
+                let ends = half == 0 || half == 2 * SHARES;
+                let weight = if ends { 0.5 } else { 1.0 } / f64::from(SHARES);
+                noise.mean[1] += weight * mean;
+                noise.square += weight * square;
+            }
+            if largest == 0.0 {
+                let mean = [mean; 2];
+                return PureNoise { mean, square };
+            }
+        }
+        noise
+    }
+
+    /// Mean and second moment of `φ(s + ξ)`, by the trapezoidal rule, which is exact but for rounding where a function is smooth.
+    fn moments(&self, s: f64) -> [f64; 2] {
+        const HALF: i32 = 40;
+        let (mut moments, mut total) = ([0.0; 2], 0.0);
+        for step in -HALF..=HALF {
+            let n = 8.0 * f64::from(step) / f64::from(HALF);
+            let weight = (-0.5 * n * n).exp();
+            let value = self.value(s + self.noise * n);
+            total += weight;
+            moments[0] += weight * value;
+            moments[1] += weight * value * value;
+        }
+        moments.map(|m| m / total)
+    }
+}
+
+/// Moments of what a patch of pure noise adds through a neuron, or through several.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct PureNoise {
+    /// Lower and upper bound of the mean.
+    pub mean: [f64; 2],
+    /// Upper bound of the second moment.
+    pub square: f64,
+}
+
+/// Sums over the squares of the noise.
+#[derive(Default)]
+struct Curvature {
+    certain: f64,
+    sum: f64,
+    squares: f64,
+    largest: f64,
+}
+
+impl Curvature {
+    fn add(&mut self, patches: f64, [certain, bend]: [f64; 2]) {
+        self.certain += patches * certain;
+        self.sum += patches * bend;
+        self.squares += patches * bend * bend;
+        self.largest = self.largest.max(bend);
+    }
+
+    fn bound(&self) -> f64 {
+        let spread = 2.0 * (self.squares * SURETY).sqrt() + 2.0 * self.largest * SURETY;
+        self.certain + self.sum + spread
+    }
+}
+
+/// `(E N_+^n)^{1/n}` of a standard normal: `E N_+^n = 2^{n/2−1} Γ((n+1)/2)/√π`.
+fn half_normal_norm(n: i32) -> f64 {
+    let n = f64::from(n);
+    let log = (0.5 * n - 1.0) * std::f64::consts::LN_2 + ln_gamma(0.5 * (n + 1.0))
+        - 0.5 * std::f64::consts::PI.ln();
+    (log / n).exp()
+}
