@@ -37,7 +37,23 @@ impl Theorem {
             message: e.to_string(),
         };
         theorem.validate().map_err(located)?;
+        theorem.check_engines().map_err(located)?;
         Ok(theorem)
+    }
+
+    /// Checks that the engines can train the networks of the theorem and of its controls.
+    fn check_engines(&self) -> Result<(), RegimeError> {
+        if self.procedure.members > 0 {
+            self.regime.check_engine().map_err(|e| e.of("regime"))?;
+        }
+        for control in &self.controls {
+            let setting = self.under(control)?;
+            if setting.procedure.members > 0 {
+                let set = format!("controls.{}.set.regime", control.name);
+                setting.regime.check_engine().map_err(|e| e.of(&set))?;
+            }
+        }
+        Ok(())
     }
 
     /// Reads a theorem file.

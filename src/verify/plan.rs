@@ -168,6 +168,13 @@ impl Plan {
         }
         // Threads share one pool for read-outs.
         let at_once = rayon::current_num_threads().div_ceil(threads.max(1));
+        for experiment in groups.values().flatten() {
+            if experiment.procedure.members > 0 {
+                let regime = &experiment.regime;
+                let named = |e: RegimeError| e.of("regime");
+                regime.check_engine().map_err(named)?;
+            }
+        }
         let mut needs: Vec<(f64, u64, Memory)> = Vec::new();
         for group in groups.values() {
             let procedures = group.iter().map(|e| &e.procedure);

@@ -409,8 +409,6 @@ fn the_ends_of_closed_ranges_are_accepted() {
     ];
     for change in cases {
         let mut regime = crate::small::regime();
-        // Which trains every regime.
-        regime.training.engine = EngineKind::OverlapReference;
         change(&mut regime);
         regime.validate().unwrap();
     }

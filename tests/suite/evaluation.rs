@@ -35,9 +35,7 @@ fn network(regime: &Regime, overlap: impl Fn(usize, usize, usize) -> f64) -> Tra
 }
 
 fn evaluate(regime: &Regime, networks: &[Trained<f32>], draws: Draws) -> Evaluation {
-    let mut trainable = regime.clone();
-    trainable.training.engine = EngineKind::OverlapReference;
-    trainable.validate().expect("a valid regime");
+    regime.validate().expect("a valid regime");
     let portraits: Vec<Portrait> = networks.iter().map(|n| Portrait::of(regime, n)).collect();
     let mut rng = small::seed(0).rng(Purpose::Evaluation, 0);
     Evaluation::of(regime, &Portrait::sum(&portraits), draws, &mut rng)

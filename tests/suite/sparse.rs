@@ -321,16 +321,19 @@ fn the_papers_patches_and_feature_noise_agree() {
 fn other_regimes_are_refused() {
     let mut linear = regime(12, 8);
     linear.network.relu_exponent = 1;
-    let error = linear.validate().unwrap_err();
+    let error = linear.check_engine().unwrap_err();
     assert_eq!(error.field, "network.relu_exponent");
     assert!(error.allowed.contains("overlap-reference"), "{error}");
     let mut crowded = regime(100, 8);
     crowded.network.init_scale = 0.05.into();
     crowded.data.patches = PatchCount::Rule(PatchRule::Paper);
-    let error = crowded.validate().unwrap_err();
+    let error = crowded.check_engine().unwrap_err();
     assert_eq!(error.field, "data.patches");
     let mut noisy = regime(20, 8);
     noisy.data.feature_noise = 0.01.into();
-    assert_eq!(noisy.validate().unwrap_err().field, "data.feature_noise");
-    assert!(regime(100, 8).validate().is_ok());
+    assert_eq!(
+        noisy.check_engine().unwrap_err().field,
+        "data.feature_noise"
+    );
+    assert!(regime(100, 8).check_engine().is_ok());
 }
