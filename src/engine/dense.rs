@@ -374,12 +374,9 @@ struct Pass<'a, R> {
 impl<'a, R: Real> Pass<'a, R> {
     fn new(regime: &Regime, world: &'a World<R>) -> Self {
         let (k, neurons) = (regime.data.classes, regime.network.neurons_per_class);
-        let mut starts = vec![0];
-        let mut most = 0;
-        for sample in &world.data.samples {
-            starts.push(starts[starts.len() - 1] + sample.patches.len());
-            most = most.max(sample.patches.len());
-        }
+        let starts = world.data.patch_starts();
+        let most = world.data.samples.iter().map(|s| s.patches.len());
+        let most = most.max().unwrap_or_default();
         let padded = world.inputs.ncols().next_multiple_of(TILE);
         Self {
             inputs: world.inputs.as_ref(),

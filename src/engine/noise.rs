@@ -109,13 +109,16 @@ impl NoiseStream {
     }
 }
 
+/// High and low words of products.
+#[inline(always)]
+fn product(x: Lanes<u32>, by: u32) -> (Lanes<u32>, Lanes<u32>) {
+    let wide = each(|l| u64::from(x[l]) * u64::from(by));
+    (each(|l| (wide[l] >> 32) as u32), each(|l| wide[l] as u32))
+}
+
 /// Philox4x32-10 of eight counters.
 #[inline(always)]
 fn philox(mut c: [Lanes<u32>; 4], mut key: [u32; 2]) -> [Lanes<u32>; 4] {
-    let product = |x: Lanes<u32>, by: u32| {
-        let wide = each(|l| u64::from(x[l]) * u64::from(by));
-        (each(|l| (wide[l] >> 32) as u32), each(|l| wide[l] as u32))
-    };
     for _ in 0..10 {
         let (high0, low0) = product(c[0], 0xD251_1F53);
         let (high1, low1) = product(c[2], 0xCD9E_8D57);
@@ -136,13 +139,17 @@ fn philox(mut c: [Lanes<u32>; 4], mut key: [u32; 2]) -> [Lanes<u32>; 4] {
 /// Thirty-two standard normals from as many random words.
 #[inline(always)]
 fn box_muller(words: [Lanes<u32>; 4]) -> [Lanes<f32>; 4] {
-    let pair = |r: Lanes<u32>, angle: Lanes<u32>| {
-        let r = each(|l| radius(r[l]));
-        let turn = each(|l| sine_cosine(angle[l]));
-        [each(|l| r[l] * turn[l].1), each(|l| r[l] * turn[l].0)]
-    };
-    let ([a, b], [c, d]) = (pair(words[0], words[1]), pair(words[2], words[3]));
+    let [a, b] = pair(words[0], words[1]);
+    let [c, d] = pair(words[2], words[3]);
     [a, b, c, d]
+}
+
+/// Sixteen. (Not a closure, which would be compiled without the vector instructions at hand.)
+#[inline(always)]
+fn pair(radii: Lanes<u32>, angles: Lanes<u32>) -> [Lanes<f32>; 2] {
+    let r = each(|l| radius(radii[l]));
+    let turn = each(|l| sine_cosine(angles[l]));
+    [each(|l| r[l] * turn[l].1), each(|l| r[l] * turn[l].0)]
 }
 
 #[cfg(test)]

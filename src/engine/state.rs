@@ -87,24 +87,43 @@ impl<R: Real> Overlaps<R> {
         if let Noise::Stored { .. } = self.noise {
             return self;
         }
-        let layout = self.layout;
-        let mut starts = Vec::with_capacity(data.samples.len());
-        let mut values = vec![R::zero(); data.patch_count() * layout.row()];
-        let mut first = 0;
-        for (n, sample) in data.samples.iter().enumerate() {
-            starts.push(first);
-            let patches = 0..sample.patches.len() as u32;
-            let classes = 0..layout.classes as u32;
-            let blocks: Vec<_> = patches
-                .flat_map(|p| classes.clone().map(move |i| [p, i]))
-                .collect();
-            let own = &mut values[first * layout.row()..][..blocks.len() * layout.stride];
-            self.noise.fill(layout, n, &blocks, own);
-            first += sample.patches.len();
-        }
+        let mut values = vec![R::zero(); data.patch_count() * self.layout.row()];
+        pulp::Arch::new().dispatch(WriteOut {
+            start: &self,
+            data,
+            values: &mut values,
+        });
+        let starts = data.patch_starts();
         Self {
             noise: Noise::Stored { starts, values },
             ..self
+        }
+    }
+}
+
+/// Writes out the noise overlaps of every patch.
+struct WriteOut<'a, R> {
+    start: &'a Overlaps<R>,
+    data: &'a DataSet,
+    values: &'a mut [R],
+}
+
+impl<R: Real> NullaryFnOnce for WriteOut<'_, R> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let layout = self.start.layout;
+        let mut rest = self.values;
+        let mut blocks = Vec::with_capacity(layout.classes);
+        for (n, sample) in self.data.samples.iter().enumerate() {
+            for patch in 0..sample.patches.len() as u32 {
+                let own;
+                (own, rest) = rest.split_at_mut(layout.row());
+                blocks.clear();
+                blocks.extend((0..layout.classes as u32).map(|class| [patch, class]));
+                self.start.noise.fill(layout, n, &blocks, own);
+            }
         }
     }
 }

@@ -237,10 +237,8 @@ fn reports_are_written_among_reports_alone() {
         "holds files and no records",
     );
     let reports = Path::new(env!("CARGO_MANIFEST_DIR")).join("reports");
-    for kept in ["records", "sweeps"] {
-        super::report::copy_files(&reports.join(kept), &folder.path().join(kept));
-    }
-    let worlds = folder.path().join("sweeps/ties/worlds.jsonl");
+    super::report::copy_files(&reports.join("records"), &folder.path().join("records"));
+    let worlds = folder.path().join("records/quick-51/worlds.jsonl");
     fs::hard_link(worlds, folder.path().join("results.json")).expect("a link");
     refused(
         &folder,

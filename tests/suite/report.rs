@@ -32,9 +32,7 @@ fn the_reports_are_what_the_records_give() {
 #[test]
 fn deleted_reports_are_restored() {
     let folder = tempfile::tempdir().expect("a folder");
-    for kept in ["records", "sweeps"] {
-        copy_files(&reports().join(kept), &folder.path().join(kept));
-    }
+    copy_files(&reports().join("records"), &folder.path().join("records"));
     let written = |path: &Path| {
         let record = ["manifest.json", "worlds.jsonl", "mechanism.json"];
         record.iter().all(|name| !path.ends_with(name))
@@ -63,7 +61,7 @@ fn evidence_edited_by_hand_is_refused() {
     let folder = tempfile::tempdir().expect("a folder");
     let copy = folder.path().join("reports");
     copy_files(&reports(), &copy);
-    let path = copy.join("records/full-47/worlds.jsonl");
+    let path = copy.join("records/quick-51/worlds.jsonl");
     let text = std::fs::read_to_string(&path).expect("worlds");
     let edited = |change: &dyn Fn(&mut Value)| -> String {
         let edit = |line: &str| {
@@ -80,7 +78,7 @@ fn evidence_edited_by_hand_is_refused() {
     };
     let quantities = edited(&|o| o["quantities"]["single.test_error"] = 0.5.into());
     let consistent = edited(&|o| o["quantities"]["lottery.both_views_share"] = 0.5.into());
-    let manifest = copy.join("records/full-47/manifest.json");
+    let manifest = copy.join("records/quick-51/manifest.json");
     let asked = std::fs::read_to_string(&manifest).expect("a manifest");
     let asked_for = |from: &str, to: &str| {
         assert!(asked.contains(from), "{from}");
