@@ -254,7 +254,7 @@ impl<'a, R: Real, F> Dense<'a, R, F> {
 }
 
 impl<R: Real, F: FnOnce(Weights<R>)> Engine<R> for Dense<'_, R, F> {
-    fn step(&mut self, step: usize, _left: usize) -> usize {
+    fn evaluate(&mut self, step: usize, _left: usize) -> usize {
         pulp::Arch::new().dispatch(Step(self, step))
     }
 
@@ -263,6 +263,19 @@ impl<R: Real, F: FnOnce(Weights<R>)> Engine<R> for Dense<'_, R, F> {
         View {
             loss: self.loss,
             features: &self.features,
+        }
+    }
+
+    fn descend(&mut self) {
+        let samples = self.world.data.samples.len() as f64;
+        let rate = R::of(self.regime.learning_rate() / samples);
+        let columns = self.weights.columns.col_iter_mut();
+        for (w, g) in columns.zip(self.gradient.col_iter()) {
+            let w = w.try_as_col_major_mut().expect("a column").as_slice_mut();
+            let g = g.try_as_col_major().expect("a column").as_slice();
+            for (w, g) in w.iter_mut().zip(g) {
+                *w += rate * *g;
+            }
         }
     }
 
@@ -294,7 +307,6 @@ impl<R: Real, F> NullaryFnOnce for Step<'_, '_, R, F> {
     fn call(self) -> usize {
         let Self(run, step) = self;
         let samples = &run.world.data.samples;
-        let rate = R::of(run.regime.learning_rate() / samples.len() as f64);
         let pass = &mut run.pass;
         let (mut errors, mut loss) = (0, 0.0);
         let (mut n, mut tiles_done) = (0, 0);
@@ -321,14 +333,6 @@ impl<R: Real, F> NullaryFnOnce for Step<'_, '_, R, F> {
             }
         }
         run.loss = loss / samples.len() as f64;
-        let columns = run.weights.columns.col_iter_mut();
-        for (w, g) in columns.zip(run.gradient.col_iter()) {
-            let w = w.try_as_col_major_mut().expect("a column").as_slice_mut();
-            let g = g.try_as_col_major().expect("a column").as_slice();
-            for (w, g) in w.iter_mut().zip(g) {
-                *w += rate * *g;
-            }
-        }
         errors
     }
 }

@@ -4,11 +4,13 @@ use super::state::{StepView, Trained};
 
 /// A training run of one network: what an engine is.
 pub trait Engine<R> {
-    /// Takes the gradient step after `step` others, of which `left` are still to be taken with this one; returns how many training
-    /// samples were misclassified before it.
-    fn step(&mut self, step: usize, left: usize) -> usize;
-    /// What the last step saw.
+    /// Evaluates the network after `step` steps, of which `left` are still to be taken, and gathers the gradient of the next; returns how
+    /// many training samples are misclassified.
+    fn evaluate(&mut self, step: usize, left: usize) -> usize;
+    /// What was evaluated.
     fn view(&mut self) -> View<'_, R>;
+    /// Takes the step.
+    fn descend(&mut self);
     /// Checks a stop: the number of training samples misclassified as the network stands, every class counted.
     fn finish(self: Box<Self>, steps: usize) -> Trained<R>;
 }
@@ -60,7 +62,7 @@ pub fn drive<R>(
 ) -> Trained<R> {
     let (mut taken, mut held) = (0, 0);
     while taken < stop.steps {
-        let errors = engine.step(taken, stop.steps - taken);
+        let errors = engine.evaluate(taken, stop.steps - taken);
         if let Some(o) = observer.as_mut().filter(|o| taken.is_multiple_of(o.every)) {
             let View { loss, features } = engine.view();
             (o.call)(StepView {
@@ -70,6 +72,7 @@ pub fn drive<R>(
                 features,
             });
         }
+        engine.descend();
         taken += 1;
         held = if errors == 0 { held + 1 } else { 0 };
         if stop.perfect_steps > 0 && held >= stop.perfect_steps {

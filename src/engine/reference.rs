@@ -98,7 +98,7 @@ impl<'a, R: Real> Reference<'a, R> {
 }
 
 impl<R: Real> Engine<R> for Reference<'_, R> {
-    fn step(&mut self, step: usize, _left: usize) -> usize {
+    fn evaluate(&mut self, step: usize, _left: usize) -> usize {
         let arch = pulp::Arch::new();
         let (cubic, noisy) = (self.activation.is_cubic(), self.is_noisy());
         match (cubic, noisy) {
@@ -114,6 +114,13 @@ impl<R: Real> Engine<R> for Reference<'_, R> {
             loss: self.loss,
             features: &self.features,
         }
+    }
+
+    fn descend(&mut self) {
+        for (a, g) in self.features.iter_mut().zip(&self.gradient) {
+            *a += self.rate * *g;
+        }
+        self.common.apply(&mut self.features, self.rate);
     }
 
     fn finish(mut self: Box<Self>, steps: usize) -> Trained<R> {
@@ -222,10 +229,6 @@ impl<R: Real, const CUBIC: bool, const NOISY: bool> NullaryFnOnce
             }
         }
         engine.loss = loss / engine.data.samples.len() as f64;
-        for (a, g) in engine.features.iter_mut().zip(&engine.gradient) {
-            *a += engine.rate * *g;
-        }
-        engine.common.apply(&mut engine.features, engine.rate);
         errors
     }
 }

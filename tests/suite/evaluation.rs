@@ -233,6 +233,8 @@ proptest! {
 
     #[test]
     fn any_regime_agrees_with_plain_evaluation(regime in regimes(), wrong in 0..3usize, members in 1..4usize, seed: u64) {
+        // Some starts lie below the floor of single precision.
+        prop_assume!(regime.validate().is_ok());
         let mut rng = Pcg64::seed_from_u64(seed);
         let wrong = [0, 5, 40][wrong];
         let networks: Vec<Trained<f32>> =

@@ -219,9 +219,14 @@ fn reports_show_what_a_manifest_says_and_obey_nothing() {
     for field in ["title", "statement", "source"] {
         plan["theorems"][0][field] = spoof.as_str().into();
     }
-    fs::write(&manifest, plan.to_string()).expect("written");
-    // It would not fit; whoever makes a record can put one on or leave it out.
-    fs::remove_file(manifest.with_file_name("seal.json")).expect("removed");
+    // Whoever makes a record can put digests on whatever it says.
+    let directory = manifest.parent().expect("a folder");
+    let honest: Plan = Record::manifest(directory).expect("a manifest");
+    let worlds = Record::read(directory, &honest).expect("worlds").worlds;
+    fs::remove_dir_all(directory).expect("removed");
+    let spoofed: Plan = serde_json::from_value(plan.clone()).expect("a plan");
+    drop(Record::create(directory, &spoofed).expect("created"));
+    Record::put_in_order(directory, &spoofed, &worlds).expect("written");
     let mut report = multiview();
     report
         .args(["report", "--recorded", "--dir"])

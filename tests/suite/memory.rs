@@ -13,35 +13,37 @@ const CASES: [(&str, &[(&str, &str)]); 7] = [
     (
         "networks",
         &[
-            ("classes = 8", "classes = 40"),
-            ("samples = 120", "samples = 2000"),
+            ("classes = 8", "classes = 100"),
+            ("samples = 120", "samples = 120000"),
             ("neurons_per_class = 4", "neurons_per_class = 16"),
+        ],
+    ),
+    (
+        "networks, every overlap stored",
+        &[
+            ("classes = 8", "classes = 40"),
+            ("samples = 120", "samples = 5000"),
+            ("neurons_per_class = 4", "neurons_per_class = 16"),
+            (
+                "perfect_steps = 20",
+                "perfect_steps = 20\nengine = \"overlap-reference\"",
+            ),
         ],
     ),
     (
         "networks trained as one sum",
         &[
             ("classes = 8", "classes = 20"),
-            ("samples = 120", "samples = 400"),
+            ("samples = 120", "samples = 20000"),
             ("members = 2", "members = 1\njoint_networks = 64"),
-        ],
-    ),
-    (
-        "test inputs and logits",
-        &[
-            ("classes = 8", "classes = 60"),
-            ("members = 2", "members = 6"),
-            ("single_view = 4", "single_view = 300"),
-            ("multi_view = 4", "multi_view = 300"),
         ],
     ),
     (
         "members and a student",
         &[
             ("classes = 8", "classes = 100"),
-            ("samples = 120", "samples = 3000"),
+            ("samples = 120", "samples = 100000"),
             ("sparsity = 2.0", "sparsity = 0.0"),
-            ("neurons_per_class = 4", "neurons_per_class = 1"),
             (
                 "members = 2",
                 "members = 8\nself_distillation = { form = \"one-sided-gated\", temperature = 0.2, teacher_scale = 10.0, \

@@ -248,7 +248,7 @@ impl<'a, R: Real> Run<'a, R> {
     }
 
     #[inline(always)]
-    fn descend(&mut self) {
+    fn move_features(&mut self) {
         let k = self.layout.classes;
         let vectors = self.layout.stride / LANES;
         if !self.common.total.is_empty() {
@@ -363,7 +363,7 @@ impl<'a, R: Real> Run<'a, R> {
 }
 
 impl<R: Real> Engine<R> for Run<'_, R> {
-    fn step(&mut self, step: usize, left: usize) -> usize {
+    fn evaluate(&mut self, step: usize, left: usize) -> usize {
         // No evaluation stands for steps on both sides of the teacher's first push.
         let left = match self.objective.warm_up_steps() {
             Some(first) if step < first => left.min(first - step),
@@ -383,6 +383,11 @@ impl<R: Real> Engine<R> for Run<'_, R> {
             (false, false, _) => arch.dispatch(Step::<R, false, false, 0>(self, step, left)),
             (false, true, _) => arch.dispatch(Step::<R, false, true, 0>(self, step, left)),
         }
+        self.errors()
+    }
+
+    fn descend(&mut self) {
+        let arch = pulp::Arch::new();
         arch.dispatch(Descend(self));
         if !self.due.is_empty() || !self.absent.due.is_empty() {
             arch.dispatch(Pay {
@@ -390,7 +395,6 @@ impl<R: Real> Engine<R> for Run<'_, R> {
                 all: false,
             });
         }
-        self.errors()
     }
 
     fn view(&mut self) -> View<'_, R> {
@@ -494,7 +498,7 @@ impl<R: Real> NullaryFnOnce for Descend<'_, '_, R> {
 
     #[inline(always)]
     fn call(self) {
-        self.0.descend();
+        self.0.move_features();
     }
 }
 
