@@ -46,6 +46,7 @@ pub trait Real:
     + num_traits::Float
     + std::ops::AddAssign
     + std::ops::MulAssign
+    + std::ops::DivAssign
     + Default
     + 'static
 {

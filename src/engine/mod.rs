@@ -75,13 +75,7 @@ pub fn network_bytes(regime: &Regime) -> f64 {
     let numbers = match (regime.training.engine, data.dimension) {
         (EngineKind::Dense, Some(d)) => d as f64 * (patches + 2.0 * k * layout.neurons as f64),
         (EngineKind::OverlapReference, _) => patches * layout.row() as f64 + 2.0 * overlaps,
-        // A block is its overlaps and five words; a class present is six, in whole lanes; a sample, with the lists of its logits that
-        // are made at the end, is about 240, as measured.
-        _ => {
-            let classes = (1.0 + features) + state::LANES as f64 / 2.0;
-            n * (present * 1.1 * (layout.stride as f64 + 5.0) + 6.0 * classes + 240.0)
-                + 1.1 * overlaps
-        }
+        _ => 0.25 * n * sparse::sample_bytes(regime, present, 1.0 + features) + 1.1 * overlaps,
     };
     4.0 * numbers
 }

@@ -42,7 +42,7 @@ pub(super) fn tempered_row<R: Real>(
             None => R::of(others as f64) * *x,
         };
     }
-    soft.iter_mut().for_each(|(_, x)| *x = *x / mass);
+    soft.iter_mut().for_each(|(_, x)| *x /= mass);
     soft
 }
 

@@ -217,8 +217,7 @@ fn a_sparse_teacher_teaches_as_a_dense_one() {
                 let build = |rows: &ClassRows<f64>| {
                     Objective::distillation(K, &spec, 5.0, rows, std::iter::once(label))
                 };
-                let [sparse, dense] =
-                    [&sparse, &ClassRows::dense(K, &logits)].map(|rows| build(rows));
+                let [sparse, dense] = [&sparse, &ClassRows::dense(K, &logits)].map(build);
                 let student = [0.3, 1.0, -0.2, 0.0, 0.7, 0.1];
                 let [a, b] = [sparse, dense].map(|o| residual(&o, 0, label, &student));
                 assert!(

@@ -71,9 +71,9 @@ impl Extremes {
             let alpha = R::of(f64::from(self.gamma) * rng.random::<f64>());
             let patch = (present + p) as u32;
             noise.fill(layout, n, &[[patch, class]], &mut own);
-            for r in 0..layout.neurons {
+            for (r, own) in own.iter().enumerate().take(layout.neurons) {
                 // Insertion into rows in descending order.
-                let mut entry = (own[r], alpha);
+                let mut entry = (*own, alpha);
                 for row in 0..KEPT {
                     let place = row * stride + r;
                     if entry.0 > overlaps[place] {

@@ -21,7 +21,7 @@
 //!   left as it was.
 //! - `A[v]`, for another class's feature `v`, moves by `(η/N) Σ_n e z φ'(z A + B)` over all samples that carry `v`: some percent over a
 //!   training, which is not left out. Its terms' `B` are independent of everything else, so the sum is paid at its mean,
-//!   `(η/N) Σ_n e z · E_B[φ'(z A + B)]` ([`MeanSlope`](absent::MeanSlope)). The error is a share of the drift: the coefficient of variation of `φ'`
+//!   `(η/N) Σ_n e z · E_B[φ'(z A + B)]` (see `absent.rs`). The error is a share of the drift: the coefficient of variation of `φ'`
 //!   (√5 for `q = 3` at `A = 0`, less for larger `A`) over the root of the number of carriers, `N s/k + 2N/k`; 8 % of a few percent at `k = 200`.
 //!   Patches are gathered by weight in four classes, each paid at its mean weight.
 //! - The mean is paid to every class, the present ones too, which are owed exactly the rest: `e_i − e_absent`.
@@ -47,7 +47,7 @@
 //!
 //! # Patches of pure noise, feature noise
 //!
-//! Of `P = k²` patches most carry noise alone. For each class present and each neuron the [two](crowd::KEPT) that began largest are drawn exactly, in
+//! Of `P = k²` patches most carry noise alone. For each class present and each neuron the two that began largest are drawn exactly, in
 //! law, and are blocks like others. The rest never grow: `dB/dE` is smaller for each of them than for those, and their mean logit `P m E[φ(B)]` is the
 //! same for all classes; a regime in which it exceeds [`PURE_NOISE_LOGIT`](crate::regime::PURE_NOISE_LOGIT) is refused. Feature noise `α_p`, common to the features of a
 //! patch, makes `s = z A[v] + α_p Σ_{v'} A[v'] + B`: one running sum each way for every class and neuron, to which the rest of the noise patches
@@ -72,7 +72,7 @@ use super::state::{Overlaps, Trained};
 use crate::data::DataSet;
 use crate::network::SmoothedRelu;
 use crate::objective::Objective;
-use crate::real::Real;
+use crate::real::{LANES, Real};
 use crate::regime::{EngineKind, Regime};
 use crate::seed::WorldSeed;
 use run::Run;
@@ -99,6 +99,36 @@ const SLOW_GROWTH: [f64; 2] = [0.02, 0.05];
 /// Standard normals beyond this do not occur: the transform of Box and Muller ends at 6.76.
 const LARGEST_NORMAL: f64 = 6.8;
 
+/// `θ_A` in units of `σ_0`, and how many blocks a sample then has that are followed from the start for the chance size of their pair: the
+/// lowest of a few thresholds at which it is one at most.
+fn quiet(regime: &Regime) -> (f64, f64) {
+    let (data, neurons) = (&regime.data, regime.network.neurons_per_class as f64);
+    let patches =
+        data.views_per_class as f64 * (1.0 + data.sparsity) * data.patches_per_feature as f64;
+    let followed = |tail: f64| patches * data.classes as f64 * neurons * tail;
+    // With the upper tails of the normal law beyond them.
+    let thresholds = [
+        (4.0, 3.17e-5),
+        (4.5, 3.40e-6),
+        (5.0, 2.87e-7),
+        (6.0, 9.87e-10),
+    ];
+    let fits = thresholds.iter().find(|(_, tail)| followed(*tail) <= 1.0);
+    let (threshold, tail) = fits.copied().unwrap_or(thresholds[3]);
+    (threshold, followed(tail))
+}
+
+/// Bytes, about, of the blocks and classes that the engine keeps for a sample with so many patches and classes, in `f32`.
+pub(super) fn sample_bytes(regime: &Regime, patches: f64, classes: f64) -> f64 {
+    let stride = regime.network.neurons_per_class.next_multiple_of(LANES) as f64;
+    // A block is its overlaps and five words; a class present is six, in whole lanes; a sample, with the lists of its logits that are made
+    // at the end, is about 240, as measured. A sample that comes to follow another block moves, and leaves its place.
+    let blocks = 1.1 * patches * (stride + 5.0);
+    let kept = blocks + 6.0 * (classes + LANES as f64 / 2.0);
+    let moved = 1.0 - (-quiet(regime).1).exp();
+    4.0 * (kept * (1.0 + 1.3 * moved) + 240.0)
+}
+
 /// When unfollowed blocks are paid and when they are followed.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Rates {
@@ -120,7 +150,7 @@ impl Rates {
         let (data, network) = (&regime.data, &regime.network);
         let scale = regime.init_scale();
         let ceiling = 0.02 * network.relu_threshold;
-        let pair_threshold = (4.0 * scale).min(ceiling);
+        let pair_threshold = (quiet(regime).0 * scale).min(ceiling);
         let noise = data.noise_variance.sqrt();
         let block_threshold = (8.0 * scale * noise.max(1.0)).min(ceiling);
         let k = data.classes as f64;

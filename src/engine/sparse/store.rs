@@ -175,10 +175,10 @@ impl<R: Real> Store<R> {
         self.slots.copy_within(lanes, track.lanes.start);
     }
 
-    /// Makes room for more on sample `t`. Once an eighth of the storage has been left by samples that moved, all are put in order again.
+    /// Makes room for more on sample `t`. Once half of the storage has been left by samples that moved, all are put in order again.
     fn grow(&mut self, tracks: &mut [Track<R>], t: usize, vectors: usize) {
         self.left += tracks[t].blocks_room - tracks[t].blocks.start;
-        if 8 * self.left < self.blocks.len() {
+        if 2 * self.left < self.blocks.len() {
             self.move_last(&mut tracks[t], vectors);
             return;
         }
