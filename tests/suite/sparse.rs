@@ -149,7 +149,7 @@ fn pairs<A: Copy, const N: usize, B: Copy, const M: usize>(
 fn tolerance(engine: EngineKind) -> f64 {
     match engine {
         EngineKind::OverlapAdaptive => 2e-2,
-        _ => 1e-3,
+        _ => 1e-4,
     }
 }
 
@@ -199,11 +199,12 @@ fn students_agree() {
             steps,
         };
         let pair = case.both(&case.objective(&spec, &teacher), after(steps), 9);
-        pair.check(
-            &case,
-            &format!("{engine:?}, {form:?}"),
-            5.0 * tolerance(engine),
-        );
+        // A student's second views take off late, so that what a step misses is amplified longer.
+        let allowed = match engine {
+            EngineKind::OverlapAdaptive => 2.0 * tolerance(engine),
+            _ => tolerance(engine),
+        };
+        pair.check(&case, &format!("{engine:?}, {form:?}"), allowed);
         let [any, both] = case.known(&pair.0[1]);
         println!("{any} classes learned, {both} with both views");
         assert_eq!(any, 24);

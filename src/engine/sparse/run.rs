@@ -532,8 +532,6 @@ impl<R: Real> NullaryFnOnce for Follow<'_, '_, R> {
             }
         }
         run.follow_grown_pairs();
-        let due = std::mem::take(&mut run.due);
-        debug_assert!(due.is_empty());
     }
 }
 
