@@ -88,13 +88,13 @@ pub const SAME_SOFT_LABEL: f64 = 1e-6;
 pub const LAST_PAYMENT: f64 = 1.0 / 16.0;
 
 /// Most steps between two evaluations of a sample in the engine `overlap-adaptive`.
-pub const LONGEST_INTERVAL: usize = 32;
+pub const LONGEST_INTERVAL: usize = 256;
 
 /// Share of its pre-activation by which a block may have grown and yet not be followed.
 pub const UNFOLLOWED_GROWTH: f64 = 0.05;
 
 /// `δ`: share by which an unfollowed pre-activation may grow between two payments, in the engines `overlap` and `overlap-adaptive`.
-const SLOW_GROWTH: [f64; 2] = [0.02, 0.05];
+const SLOW_GROWTH: [f64; 2] = [0.02, 0.2];
 
 /// Standard normals beyond this do not occur: the transform of Box and Muller ends at 6.76.
 const LARGEST_NORMAL: f64 = 6.8;
@@ -169,7 +169,7 @@ impl Rates {
         let rate = regime.learning_rate() / n;
         let steepness = pair_threshold / (network.relu_threshold * network.relu_threshold);
         Self {
-            period: (allowed / growth).clamp(1.0, 256.0) as usize,
+            period: (allowed / growth).clamp(1.0, 2048.0) as usize,
             absent_period: 0.5 * allowed / (rate * steepness * main),
             pair_threshold,
             block_threshold,
