@@ -63,7 +63,7 @@ fn whole_run(c: &mut Criterion) {
         regime.training.engine = engine;
         let case = Case::new(regime.clone());
         group.bench_function(name, |b| {
-            b.iter(|| case.train(Engine::Sparse, case.regime.training.steps));
+            b.iter(|| case.train(Engine::Sparse, case.regime.steps()));
         });
     }
     group.finish();

@@ -393,7 +393,7 @@ fn whole_model(size: &str) {
     let regime = regime(k, m, None);
     let (drawing, data) = timed(|| DataSet::draw(&regime.data, &mut SEED.rng(Purpose::Data, 0)));
     let (starting, start) = timed(|| Overlaps::draw(&regime, SEED, 0));
-    let (training, trained) = run(&regime, &data, start, regime.training.steps);
+    let (training, trained) = run(&regime, &data, start, regime.steps());
     let (evaluation, _) = timed(|| {
         let portrait = Portrait::of(&regime, &trained);
         let mut rng = SEED.rng(Purpose::Evaluation, 0);

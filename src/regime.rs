@@ -86,7 +86,7 @@ pub struct TrainingRegime {
     /// `η/k`: the step size per class (a class's gradient carries a factor of about `1/k`).
     pub learning_rate_per_class: f64,
     /// Largest number of steps `T`.
-    pub steps: usize,
+    pub steps: StepCount,
     /// Stop once training error 0 has held for this many consecutive steps; 0 never stops early.
     #[serde(default)]
     pub perfect_steps: usize,
@@ -116,7 +116,7 @@ impl EngineKind {
     }
 }
 
-/// A number, or the paper's relation for it.
+/// A number, the paper's relation for it, or a multiple of that.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Relation {
@@ -124,6 +124,11 @@ pub enum Relation {
     Value(f64),
     /// `"paper"`.
     Rule(PaperRule),
+    /// `{ paper = c }`: `c` times what the paper's relation gives.
+    Multiple {
+        /// `c`.
+        paper: f64,
+    },
 }
 
 /// The name of the paper's relation.
@@ -140,6 +145,63 @@ impl Relation {
         match self {
             Self::Value(value) => value,
             Self::Rule(PaperRule::Paper) => paper,
+            Self::Multiple { paper: multiple } => multiple * paper,
+        }
+    }
+}
+
+/// A number of steps, or of steps for each class: with a step size of `η ∝ k` and `σ_0 ∝ 1/k`, what takes off at the start takes a
+/// time that is proportional to `k`.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum StepCount {
+    /// This many.
+    Count(usize),
+    /// `{ per_class = c }`: `⌈c k⌉`.
+    PerClass {
+        /// `c`.
+        per_class: f64,
+    },
+}
+
+impl StepCount {
+    /// The number of steps with `k` classes.
+    pub fn of(self, classes: usize) -> usize {
+        match self {
+            Self::Count(steps) => steps,
+            Self::PerClass { per_class } => (per_class * classes as f64).ceil() as usize,
+        }
+    }
+
+    /// Refuses what is no number of steps from `least` on, with as many classes as the largest regime has.
+    pub(crate) fn validate(self, field: &str, least: usize) -> Result<(), RegimeError> {
+        let allowed = format!("{least} to {MOST_STEPS}");
+        match self {
+            Self::Count(steps) => {
+                require((least..=MOST_STEPS).contains(&steps), field, steps, allowed)
+            }
+            Self::PerClass { per_class } => require(
+                (0.0..=MOST_STEPS as f64 / MOST_CLASSES as f64).contains(&per_class)
+                    && self.of(2) >= least,
+                &format!("{field}.per_class"),
+                per_class,
+                format!("{least} to {}, for each class", MOST_STEPS / MOST_CLASSES),
+            ),
+        }
+    }
+}
+
+impl From<usize> for StepCount {
+    fn from(steps: usize) -> Self {
+        Self::Count(steps)
+    }
+}
+
+impl std::fmt::Display for StepCount {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Count(steps) => write!(f, "{steps}"),
+            Self::PerClass { per_class } => write!(f, "{per_class} k"),
         }
     }
 }
@@ -260,6 +322,9 @@ pub(crate) fn require_inside_unit(field: &str, value: f64, least: f64) -> Result
 
 /// Most steps of a training.
 const MOST_STEPS: usize = 100_000_000;
+
+/// Most classes.
+pub(crate) const MOST_CLASSES: usize = 4096;
 
 /// Most samples of a training set.
 const MOST_SAMPLES: usize = 10_000_000;
@@ -416,6 +481,11 @@ impl Regime {
         (self.network.init_scale).or((self.data.classes as f64).powf(-1.0 / power))
     }
 
+    /// `T`: the largest number of steps of a network trained alone.
+    pub fn steps(&self) -> usize {
+        self.training.steps.of(self.data.classes)
+    }
+
     /// `η`: the step size.
     pub fn learning_rate(&self) -> f64 {
         self.training.learning_rate_per_class * self.data.classes as f64
@@ -464,10 +534,10 @@ impl DataRegime {
     pub fn validate(&self) -> Result<(), RegimeError> {
         let k = self.classes;
         require(
-            (2..=4096).contains(&k),
+            (2..=MOST_CLASSES).contains(&k),
             "data.classes",
             k,
-            "2 to 4096 classes",
+            format!("2 to {MOST_CLASSES} classes"),
         )?;
         require(
             (1..=2).contains(&self.views_per_class),
@@ -589,6 +659,13 @@ impl NetworkRegime {
         match self.init_scale {
             Relation::Value(scale) => within("network.init_scale", scale, LEAST_INIT_SCALE, 1e3),
             Relation::Rule(_) => Ok(()),
+            // The paper's relation is between 1/4096 and 1.
+            Relation::Multiple { paper } => within(
+                "network.init_scale.paper",
+                paper,
+                LEAST_INIT_SCALE * MOST_CLASSES as f64,
+                1e3,
+            ),
         }
     }
 }
@@ -607,12 +684,7 @@ impl TrainingRegime {
             self.perfect_steps,
             format!("0 to {MOST_STEPS}"),
         )?;
-        require(
-            (1..=MOST_STEPS).contains(&self.steps),
-            "training.steps",
-            self.steps,
-            format!("1 to {MOST_STEPS}"),
-        )
+        self.steps.validate("training.steps", 1)
     }
 }
 

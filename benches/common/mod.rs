@@ -46,7 +46,7 @@ pub fn regime(classes: usize, neurons: usize, samples: Option<usize>) -> Regime 
         },
         training: TrainingRegime {
             learning_rate_per_class: 5.0,
-            steps: 3000,
+            steps: 3000.into(),
             perfect_steps: 200,
             engine: EngineKind::Overlap,
         },

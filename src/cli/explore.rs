@@ -228,7 +228,7 @@ fn in_words(f: &Finding) -> String {
         glyph(f.estimate.verdict),
         f.claim,
         f.estimate.verdict,
-        text::plain(&text::subject(f.statistic, &f.quantity, f.event)),
+        text::plain(&text::subject(f.statistic, &f.quantity, f.event, &f.with)),
         text::band(f.band),
         text::measured(f),
         text::interval(f.estimate.interval),
@@ -252,7 +252,7 @@ fn dry_run(manifest: &Manifest, plan: &Plan, threads: usize) -> Result<(), Failu
         };
         let began = Instant::now();
         let mut brief = regime.clone();
-        (brief.training.steps, brief.training.perfect_steps) = (STEPS, 0);
+        (brief.training.steps, brief.training.perfect_steps) = (STEPS.into(), 0);
         let world = World::new(&brief, procedure.test_draws, seed);
         let data = began.elapsed().as_secs_f64();
         let start = world.initial(0);
@@ -266,9 +266,14 @@ fn dry_run(manifest: &Manifest, plan: &Plan, threads: usize) -> Result<(), Failu
             &procedure.self_distillation,
         ];
         // In floating point: no product of budgets wraps.
-        let taught: f64 = students.into_iter().flatten().map(|s| s.steps as f64).sum();
+        let classes = regime.data.classes;
+        let taught = students
+            .into_iter()
+            .flatten()
+            .map(|s| s.steps.of(classes) as f64);
+        let taught: f64 = taught.sum();
         let pair = 1.0 + f64::from(u8::from(procedure.antithetic));
-        let steps = models as f64 * regime.training.steps as f64 + taught * pair;
+        let steps = models as f64 * regime.steps() as f64 + taught * pair;
         let most = (data + step * steps) * manifest.sweep.worlds as f64;
         total += most;
         let values: Vec<String> = (cell.values.iter())

@@ -49,7 +49,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     }
     writeln!(out, "Claims")?;
     for claim in &theorem.claims {
-        let subject = text::subject(claim.statistic, &claim.quantity, claim.event);
+        let subject = text::subject(claim.statistic, &claim.quantity, claim.event, &claim.with);
         let band = text::band(claim.band);
         let own = claim.confidence;
         let own = own.map_or(String::new(), |c| {

@@ -75,7 +75,12 @@ fn row(finding: &Finding) -> Vec<String> {
         text::plain(&format!(
             "{}: {}",
             finding.claim,
-            text::subject(finding.statistic, &finding.quantity, finding.event)
+            text::subject(
+                finding.statistic,
+                &finding.quantity,
+                finding.event,
+                &finding.with
+            )
         )),
         text::band(finding.band),
         text::measured(finding),

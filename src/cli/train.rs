@@ -55,11 +55,11 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     }
     let mut theorem = theorem(&args.theorem)?;
     if let Some(steps) = args.steps {
-        theorem.regime.training.steps = steps as usize;
+        theorem.regime.training.steps = (steps as usize).into();
     }
     let regime = &theorem.regime;
     let views = regime.data.views_per_class;
-    let observed = regime.training.steps as f64 / f64::from(args.every);
+    let observed = regime.steps() as f64 / f64::from(args.every);
     // A row has a list for each class, and is written as text of twice its size.
     let row = regime.data.classes as f64 * (size_of::<Vec<f32>>() + 4 * views) as f64;
     let mut parts = alone(regime);

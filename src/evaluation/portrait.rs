@@ -1,6 +1,6 @@
 //! A trained network, or a sum of some, as evaluation keeps it: small where the network is large.
 
-use crate::engine::state::Trained;
+use crate::engine::state::{Layout, Trained};
 use crate::regime::Regime;
 
 /// Networks with no more feature overlaps than these are kept whole: two megabytes.
@@ -47,13 +47,18 @@ pub struct Portrait {
 impl Portrait {
     /// The portrait of a network; `regime` is its world's, with the network's own number of neurons.
     pub fn of(regime: &Regime, network: &Trained<f32>) -> Self {
-        let layout = network.layout;
+        Self::of_features(regime, &network.features)
+    }
+
+    /// The portrait of a network with feature overlaps `A`, `[features][k][stride]`.
+    pub fn of_features(regime: &Regime, features: &[f32]) -> Self {
+        let layout = Layout::of(regime);
         let (k, m, stride) = (layout.classes, layout.neurons, layout.stride);
         let threshold = (AWAKE * regime.init_scale()) as f32;
         let whole = regime.data.features() * k * m <= KEPT_WHOLE;
         let mut sum = vec![0.0; layout.row()];
         if regime.data.feature_noise() > 0.0 {
-            for row in network.features.chunks_exact(sum.len()) {
+            for row in features.chunks_exact(sum.len()) {
                 sum.iter_mut().zip(row).for_each(|(s, a)| *s += a);
             }
         }
@@ -65,7 +70,7 @@ impl Portrait {
             whole,
             finite: true,
         };
-        for (v, row) in network.features.chunks_exact(layout.row()).enumerate() {
+        for (v, row) in features.chunks_exact(layout.row()).enumerate() {
             for (class, block) in row.chunks_exact(stride).enumerate() {
                 let neurons = || {
                     let pairs = block[..m].iter().zip(&sum[class * stride..][..m]);

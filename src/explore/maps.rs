@@ -79,7 +79,7 @@ impl<'a> Picture<'a> {
             let f = &s.finding;
             format!(
                 "{} {}",
-                text::plain(&text::subject(f.statistic, &f.quantity, f.event)),
+                text::plain(&text::subject(f.statistic, &f.quantity, f.event, &f.with)),
                 text::band(f.band)
             )
         });

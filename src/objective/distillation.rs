@@ -1,6 +1,6 @@
 //! How a student is taught: parameters and their ranges.
 
-use crate::regime::{LEAST_RATE, RegimeError, Relation, require, within};
+use crate::regime::{LEAST_RATE, MOST_CLASSES, RegimeError, Relation, StepCount, require, within};
 use serde::{Deserialize, Serialize};
 
 /// How a student follows its teacher (section 2 of the paper; equation of `logit^τ`).
@@ -20,10 +20,14 @@ pub struct Distillation {
     #[serde(default)]
     pub soft_labels: SoftLabels,
     /// Steps of cross-entropy alone before the push begins.
-    #[serde(default)]
-    pub warm_up_steps: usize,
-    /// Largest number of steps of the student.
-    pub steps: usize,
+    #[serde(default = "no_steps")]
+    pub warm_up_steps: StepCount,
+    /// `T`: number of steps of the student, those of its warm-up included.
+    pub steps: StepCount,
+    /// How often, evenly over its steps, the student is tested on the way; 0 for its end alone. The share of these checkpoints at which
+    /// a bound holds stands for the share of the iterations `t ≤ T` (Theorem 3).
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub checkpoints: usize,
 }
 
 /// Least `τ`, and least `τ S`: a student's logits, and a member's, are of order one, and enter a softmax as `e^{τ F}` and `e^{τ S F}`. In
@@ -32,6 +36,9 @@ const LEAST_TEMPERATURE: f64 = 1e-6;
 
 /// Below the paper's `τ = 1/ln² k` at the largest `k`, 4096.
 const PAPER_TEMPERATURE: f64 = 0.014;
+
+/// Most tests of a student on its way.
+const MOST_CHECKPOINTS: usize = 10_000;
 
 /// Forms of the distillation term.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,6 +70,9 @@ pub enum SoftLabels {
     All,
     /// Only the label's own: the dark knowledge is removed.
     LabelOnly,
+    /// All, but those of classes other than the label's are each shown for the next of these classes: dark knowledge of the right size about
+    /// the wrong classes.
+    Permuted,
 }
 
 impl Distillation {
@@ -96,12 +106,14 @@ impl Distillation {
             rate,
             format!("0, or {LEAST_RATE:e} to 1000000"),
         )?;
-        let steps = self.steps;
+        self.steps.validate(&format!("{path}.steps"), 1)?;
+        self.warm_up_steps
+            .validate(&format!("{path}.warm_up_steps"), 0)?;
         require(
-            (1..=100_000_000).contains(&steps),
-            &format!("{path}.steps"),
-            steps,
-            "1 to 100000000",
+            self.checkpoints <= MOST_CHECKPOINTS,
+            &format!("{path}.checkpoints"),
+            self.checkpoints,
+            format!("0 to {MOST_CHECKPOINTS}"),
         )?;
         let odd = self.soft_labels == SoftLabels::LabelOnly && self.form == Form::TwoSided;
         require(
@@ -110,12 +122,21 @@ impl Distillation {
             self.soft_labels,
             "all, with form two-sided: matching both ways needs a whole distribution",
         )?;
-        let warm_up = self.warm_up_steps;
+        // Both grow with k, if at all, so that the ends of its range tell.
+        let late = |classes| self.warm_up_steps.of(classes) <= self.steps.of(classes);
         require(
-            warm_up <= steps,
+            late(2) && late(MOST_CLASSES),
             &format!("{path}.warm_up_steps"),
-            warm_up,
-            format!("0 to steps ({steps})"),
+            self.warm_up_steps,
+            format!("0 to steps ({}), whatever k is", self.steps),
         )
     }
+}
+
+fn no_steps() -> StepCount {
+    0.into()
+}
+
+fn is_zero(count: &usize) -> bool {
+    *count == 0
 }

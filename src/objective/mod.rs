@@ -78,9 +78,13 @@ impl<R: Real> Objective<R> {
                 soft_labels.push([(label as u32, own)].into_iter(), R::zero());
             } else {
                 let rest = soft[soft.len() - 1].1;
+                let shown_for = |class: u32| match spec.soft_labels {
+                    SoftLabels::Permuted => next_class(class, label as u32, classes as u32),
+                    _ => class,
+                };
                 let listed = soft
                     .iter()
-                    .filter_map(|(class, soft)| Some(((*class)?, *soft)));
+                    .filter_map(|(class, soft)| Some((shown_for((*class)?), *soft)));
                 soft_labels.push(listed, rest);
             }
         }
@@ -89,7 +93,7 @@ impl<R: Real> Objective<R> {
             form: spec.form,
             temperature,
             relative_rate,
-            warm_up_steps: spec.warm_up_steps,
+            warm_up_steps: spec.warm_up_steps.of(classes),
             soft_labels,
         };
         Self {
@@ -185,3 +189,13 @@ impl<R: Real> Teacher<R> {
         }
     }
 }
+/// The class after `class` in the cycle of those other than the label, which keeps its place.
+fn next_class(class: u32, label: u32, classes: u32) -> u32 {
+    let next = |class: u32| (class + 1) % classes;
+    match next(class) {
+        _ if class == label => label,
+        beside if beside == label => next(label),
+        beside => beside,
+    }
+}
+

@@ -133,9 +133,12 @@ impl Models {
             };
             let row = kept(&mut self.students, student, |student| {
                 let teachers = student.teachers.iter().map(|l| &members[*l].network);
-                let (network, evaluation) =
+                let student =
                     world.distil(&student.spec, teachers, student.index, student.swap_views);
-                ModelRow::of(&network, &evaluation)
+                ModelRow {
+                    checkpoints: student.checkpoints,
+                    ..ModelRow::of(&student.network, &student.evaluation)
+                }
             });
             outcome.add(role, row.clone());
         };
@@ -184,7 +187,7 @@ fn train_jointly(world: &World, networks: usize) -> ModelRow {
     wide.network.neurons_per_class *= networks;
     let start = Start::draw(&wide, &world.data, world.seed, network_index::JOINT);
     let objective = Objective::cross_entropy();
-    let steps = wide.training.steps;
+    let steps = wide.steps();
     let network = train(
         &wide,
         &world.data,

@@ -41,6 +41,21 @@ pub struct ModelRow {
     /// What `test_error` may be off by: the bound of what its computation neglects, and a Monte-Carlo standard error where
     /// inputs were drawn. (Up to version 0.6 all errors were counted on fresh inputs, and this is the standard error.)
     pub monte_carlo_error: Quantity,
+    /// How a student stood on its way, and last at its end, where that was asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub checkpoints: Vec<Checkpoint>,
+}
+
+/// How a student stood after some of its steps.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Checkpoint {
+    /// `t`: gradient steps taken.
+    pub step: usize,
+    /// Training samples misclassified, as of their last evaluations.
+    pub training_errors: usize,
+    /// `err(D)/μ`.
+    pub test_error: Quantity,
 }
 
 /// The quantities a claim may name, with their meaning. `ROLE` is one of `single`, `ensemble`, `distilled`,
@@ -57,6 +72,22 @@ pub const QUANTITIES: &[(&str, &str)] = &[
     (
         "ROLE.training_error",
         "share of the training set misclassified at the end, of the worst model",
+    ),
+    (
+        "ROLE.first.test_error",
+        "err(D)/μ of the role's first model: one draw, where the role has several",
+    ),
+    (
+        "ROLE.first.training_error",
+        "share of the training set that the role's first model misclassifies",
+    ),
+    (
+        "ROLE.iterations_within_0.001",
+        "share of a student's checkpoints at which training is perfect and err(D)/μ ≤ 0.001",
+    ),
+    (
+        "ROLE.iterations_within_0.01",
+        "share of a student's checkpoints at which training is perfect and err(D)/μ ≤ 0.01",
     ),
     (
         "ROLE.gain",
@@ -102,6 +133,17 @@ const ROLES: [Role; 6] = [
     ("joint", |p| usize::from(p.joint_networks > 0)),
 ];
 
+/// How often the students of a role are tested on their way.
+fn checkpoints(procedure: &Procedure, role: &str) -> usize {
+    let spec = match role {
+        "distilled" => &procedure.distillation,
+        "label_distilled" => &procedure.label_distillation,
+        "self_distilled" => &procedure.self_distillation,
+        _ => &None,
+    };
+    spec.as_ref().map_or(0, |spec| spec.checkpoints)
+}
+
 /// Whether a quantity of this name is measured by `procedure`.
 pub fn measures(procedure: &Procedure, quantity: &str) -> bool {
     let Some((subject, measure)) = quantity.split_once('.') else {
@@ -116,9 +158,11 @@ pub fn measures(procedure: &Procedure, quantity: &str) -> bool {
         "lottery" => procedure.members > 0 && listed(quantity),
         role => {
             let mut roles = ROLES.iter();
+            let on_the_way = ITERATION_BOUNDS.iter().any(|(name, _)| *name == measure);
             procedure.members > 0
                 && roles.any(|(known, models)| *known == role && models(procedure) > 0)
                 && listed(&format!("ROLE.{measure}"))
+                && (!on_the_way || checkpoints(procedure, role) > 0)
         }
     }
 }
@@ -161,7 +205,8 @@ impl WorldOutcome {
                 return Err(format!("{name} = {recorded} is not measured in this world"));
             }
         }
-        match due.keys().next() {
+        // Version 0.7 recorded nothing of a role's first model alone.
+        match due.keys().find(|name| !name.contains(".first.")) {
             Some(name) => Err(format!("{name} is missing")),
             None => Ok(()),
         }
@@ -210,6 +255,16 @@ impl ModelRow {
         Self::new(network.steps, network.training_errors, evaluation)
     }
 
+    /// Share of the checkpoints at which training is perfect and `err(D)/μ` at most `bound`; an error without a number is above every
+    /// bound.
+    fn iterations_within(&self, bound: f64) -> Option<f64> {
+        let holds = |c: &&Checkpoint| {
+            c.training_errors == 0 && c.test_error.number().is_some_and(|error| error <= bound)
+        };
+        let count = self.checkpoints.iter().filter(holds).count();
+        (!self.checkpoints.is_empty()).then(|| count as f64 / self.checkpoints.len() as f64)
+    }
+
     fn new(steps: usize, training_errors: usize, evaluation: &Evaluation) -> Self {
         Self {
             role: String::new(),
@@ -219,9 +274,16 @@ impl ModelRow {
             single_view_error: evaluation.single_view_error().into(),
             multi_view_error: evaluation.multi_view_error().into(),
             monte_carlo_error: evaluation.uncertainty().into(),
+            checkpoints: Vec::new(),
         }
     }
 }
+
+/// The quantities of Theorem 3's iterations, each with its bound on `err(D)/μ`.
+const ITERATION_BOUNDS: [(&str, f64); 2] = [
+    ("iterations_within_0.001", 0.001),
+    ("iterations_within_0.01", 0.01),
+];
 
 /// Collects models and averages over those of one role.
 #[derive(Default)]
@@ -306,6 +368,20 @@ fn of_roles(models: &[ModelRow], training_samples: usize) -> BTreeMap<String, Qu
             ]
             .map(|(measure, value)| (format!("{role}.{measure}"), value)),
         );
+        if let Some(model) = models.iter().find(|m| m.role == role) {
+            let training_error = model.training_errors as f64 / training_samples as f64;
+            let name = |measure: &str| format!("{role}.first.{measure}");
+            quantities.insert(name("test_error"), model.test_error.clone());
+            quantities.insert(name("training_error"), training_error.into());
+        }
+        for (name, bound) in ITERATION_BOUNDS {
+            let shares: Vec<f64> = (models.iter().filter(|m| m.role == role))
+                .filter_map(|m| m.iterations_within(bound))
+                .collect();
+            if !shares.is_empty() {
+                quantities.insert(format!("{role}.{name}"), mean(&shares).into());
+            }
+        }
     }
     quantities
 }

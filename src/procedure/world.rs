@@ -1,7 +1,8 @@
 //! One world: its data, and networks trained on them.
 
+use super::quantities::Checkpoint;
 use crate::data::DataSet;
-use crate::engine::state::Trained;
+use crate::engine::state::{StepView, Trained};
 use crate::engine::{Observer, Start, train};
 use crate::evaluation::{Draws, Evaluation, Portrait};
 use crate::objective::{Distillation, Objective};
@@ -25,6 +26,16 @@ pub mod network_index {
     pub const JOINT: u64 = 1_002;
     /// The ensemble of the members, whose start is theirs.
     pub const ENSEMBLE: u64 = 1_003;
+}
+
+/// A trained student.
+pub struct Student {
+    /// The network at its end.
+    pub network: Trained<f32>,
+    /// Its test errors.
+    pub evaluation: Evaluation,
+    /// How it stood on the way, and last at its end; none unless they were [asked for](Distillation::checkpoints).
+    pub checkpoints: Vec<Checkpoint>,
 }
 
 /// The data of a world, and how its networks are tested.
@@ -72,7 +83,7 @@ impl World {
             self.seed,
             start,
             &objective,
-            self.regime.training.steps,
+            self.regime.steps(),
             observer.map(Observer::shorter),
         )
     }
@@ -84,7 +95,7 @@ impl World {
         teachers: impl IntoIterator<Item = &'a Trained<f32>>,
         index: u64,
         swap_views: bool,
-    ) -> (Trained<f32>, Evaluation) {
+    ) -> Student {
         let teachers: Vec<_> = teachers.into_iter().map(|t| &t.training_logits).collect();
         let count = teachers.len() as f32;
         let mean = ClassRows::sum(teachers).map(|f| f / count);
@@ -103,11 +114,39 @@ impl World {
         // A student is fitted long before it has learned its teacher's views: only the budget ends it.
         let mut regime = regime.clone();
         regime.training.perfect_steps = 0;
-        let network = train(
-            &regime, &self.data, self.seed, start, &objective, spec.steps, None,
-        );
         let stream = 10 * network_index::DISTILLED + 2 * index + u64::from(swap_views);
+        let steps = spec.steps.of(regime.data.classes);
+        let mut checkpoints = Vec::new();
+        let mut test = |view: StepView<f32>| {
+            if view.step > 0 {
+                let portrait = Portrait::of_features(&regime, view.features);
+                let evaluation = self.evaluate(&regime, &portrait, stream);
+                checkpoints.push(Checkpoint {
+                    step: view.step,
+                    training_errors: view.training_errors,
+                    test_error: evaluation.test_error_over_mu().into(),
+                });
+            }
+        };
+        let observer = (spec.checkpoints > 0).then(|| Observer {
+            every: steps.div_ceil(spec.checkpoints),
+            call: &mut test,
+        });
+        let network = train(
+            &regime, &self.data, self.seed, start, &objective, steps, observer,
+        );
         let evaluation = self.evaluate(&regime, &Portrait::of(&regime, &network), stream);
-        (network, evaluation)
+        if spec.checkpoints > 0 {
+            checkpoints.push(Checkpoint {
+                step: network.steps,
+                training_errors: network.training_errors,
+                test_error: evaluation.test_error_over_mu().into(),
+            });
+        }
+        Student {
+            network,
+            evaluation,
+            checkpoints,
+        }
     }
 }

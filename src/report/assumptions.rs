@@ -164,6 +164,7 @@ pub fn assumptions(regime: &Regime, procedure: &Procedure) -> Vec<Assumption> {
         regime.init_scale().to_string(),
         match network.init_scale {
             Relation::Rule(_) => holds(),
+            Relation::Multiple { paper } => format!("holds, with the constant {paper}"),
             Relation::Value(_) => format!(
                 "chosen: σ_0/ϱ = {:.1e}",
                 regime.init_scale() / network.relu_threshold
@@ -192,7 +193,7 @@ pub fn assumptions(regime: &Regime, procedure: &Procedure) -> Vec<Assumption> {
     row(
         "training time T",
         "poly(k)/η, long enough for training error 0",
-        format!("at most {} steps", training.steps),
+        format!("at most {} steps", regime.steps()),
         match training.perfect_steps {
             0 => "all steps are taken".into(),
             held => format!("stops {held} steps after training error 0"),
@@ -216,15 +217,22 @@ pub fn assumptions(regime: &Regime, procedure: &Procedure) -> Vec<Assumption> {
                 spec.temperature(data.classes).to_string(),
                 match spec.temperature {
                     Relation::Rule(_) => holds(),
-                    Relation::Value(_) => format!("1/ln² k = {:.3}", k.ln().powi(-2)),
+                    Relation::Value(_) | Relation::Multiple { .. } => {
+                        format!("1/ln² k = {:.3}", k.ln().powi(-2))
+                    }
                 },
             );
-            if spec.warm_up_steps > 0 {
+            let classes = data.classes;
+            if spec.warm_up_steps.of(classes) > 0 {
                 row(
                     "warm-up (self-distillation)",
-                    "none stated",
-                    format!("{} of {} steps", spec.warm_up_steps, spec.steps),
-                    "the student's own lottery is decided before it sees its teacher".into(),
+                    "T steps alone before T' of distillation (Theorem 4)",
+                    format!(
+                        "{} of {} steps",
+                        spec.warm_up_steps.of(classes),
+                        spec.steps.of(classes)
+                    ),
+                    holds(),
                 );
             }
         }

@@ -177,14 +177,21 @@ fn distil(seed: u64) -> (Vec<ModelCells>, Vec<f64>, Vec<SoftLabel>) {
         .distillation
         .as_ref()
         .unwrap_or_else(|| unreachable!("theorem 3 distils"));
-    let (student, student_score) = world.distil(spec, &members, network_index::DISTILLED, false);
+    let student = world.distil(spec, &members, network_index::DISTILLED, false);
     let last = scores.len() - 1;
     let cells = vec![
         cells("one model", &scores[0]),
         cells("its ensemble", &scores[last]),
-        cells("the distilled student", &student_score),
+        cells("the distilled student", &student.evaluation),
     ];
-    let soft = soft_labels(&theorem, &world, spec, &members, &student, &scores[0]);
+    let soft = soft_labels(
+        &theorem,
+        &world,
+        spec,
+        &members,
+        &student.network,
+        &scores[0],
+    );
     let coverage = scores.iter().map(Evaluation::single_view_error).collect();
     (cells, coverage, soft)
 }
@@ -209,11 +216,11 @@ fn self_distil(seed: u64) -> Vec<ModelCells> {
         network_index::SELF_DISTILLED,
     );
     let index = network_index::SELF_DISTILLED;
-    let (_, score) = world.distil(spec, [&teacher], index, false);
+    let student = world.distil(spec, [&teacher], index, false);
     vec![
         teacher_cells,
         fresh_cells,
-        cells("the self-distilled student", &score),
+        cells("the self-distilled student", &student.evaluation),
     ]
 }
 

@@ -32,6 +32,7 @@ fn run(evidence: &Evidence) -> Value {
                 "statistic": f.statistic,
                 "band": f.band,
                 "event": f.event,
+                "with": f.with,
                 "alpha": rounded(f.alpha),
                 "worlds": f.estimate.worlds,
                 "measured": rounded(f.estimate.mean),

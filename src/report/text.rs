@@ -4,6 +4,7 @@ use crate::printable::line;
 use crate::statistics::{Band, Interval, ShareSequence, Sides, StatisticsError, Verdict};
 use crate::theorem::{Claim, ParameterSweep, Profile, Statistic};
 use crate::verify::Finding;
+use std::collections::BTreeMap;
 
 /// A number with as many decimals as an interval of this width supports: one digit beyond its leading one, at most four.
 pub fn number(value: f64, width: f64) -> String {
@@ -126,11 +127,24 @@ pub fn plain(words: &str) -> String {
 }
 
 /// What a claim speaks of, without its band.
-pub fn subject(statistic: Statistic, quantity: &str, event: Option<Band>) -> String {
+pub fn subject(
+    statistic: Statistic,
+    quantity: &str,
+    event: Option<Band>,
+    with: &BTreeMap<String, Band>,
+) -> String {
     match (statistic, event) {
         (Statistic::Mean | Statistic::BoundedMean, _) => format!("mean of `{quantity}`"),
         (Statistic::Share, Some(event)) => {
-            format!("share of worlds with `{quantity}` {}", band(event))
+            let all = std::iter::once((quantity, event));
+            let all = all.chain(
+                with.iter()
+                    .map(|(quantity, band)| (quantity.as_str(), *band)),
+            );
+            let all: Vec<String> = all
+                .map(|(quantity, event)| format!("`{quantity}` {}", band(event)))
+                .collect();
+            format!("share of worlds with {}", all.join(" and "))
         }
         (Statistic::Share | Statistic::EveryWorld, _) => format!("`{quantity}` in every world"),
         (Statistic::MeanExponent, _) => format!("exponent of the mean of `{quantity}`"),

@@ -3,6 +3,7 @@
 use super::Profile;
 use crate::statistics::{Band, Moment};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// One bound on one quantity.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -20,6 +21,9 @@ pub struct Claim {
     /// For `share`: the band in which a world counts as a success.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub event: Option<Band>,
+    /// For `share`: bands in which other quantities must lie too for a world to count, by their names.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub with: BTreeMap<String, Band>,
     /// For `mean`: the standard deviation over worlds expected if the mean were at the end of the band. The verdict is exact for every law
     /// without a world farther than five times this beyond the end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -27,6 +31,9 @@ pub struct Claim {
     /// A confidence of the claim's own, outside the run's family-wise budget.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confidence: Option<f64>,
+    /// The claim's part of the run's family-wise budget, relative to the others'; 1 when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weight: Option<f64>,
     /// Only this profile tests the claim; both when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub profile: Option<Profile>,
@@ -43,7 +50,7 @@ pub enum Statistic {
     Mean,
     /// Its mean over worlds, for a quantity within [0, 1], lies in the band (betting sequence, exact for every law).
     BoundedMean,
-    /// The share of worlds in which it lies in `event` is in the band (exact sequence).
+    /// The share of worlds in which it lies in `event`, and the quantities of `with` in their bands, is in the band (exact sequence).
     Share,
     /// It lies in the band in every world trained: no inference, one world outside refutes.
     EveryWorld,

@@ -1,8 +1,8 @@
 //! Reading a theorem file: what is refused, and at which line.
 
-use super::{Budget, Claim, Control, Statistic, SweptValue, Theorem};
+use super::{Budget, Claim, Control, Statistic, SweptValue, Theorem, base};
 use crate::procedure::measures;
-use crate::regime::{RegimeError, require, require_confidence, require_words};
+use crate::regime::{RegimeError, require, require_confidence, require_words, within};
 use std::collections::BTreeSet;
 use std::path::Path;
 use thiserror::Error;
@@ -26,11 +26,32 @@ impl Theorem {
     /// # Errors
     /// Unknown, missing or mistyped keys and values out of range, with their line.
     pub fn parse(file: &str, text: &str) -> Result<Self, TheoremError> {
-        let theorem: Self = toml::from_str(text).map_err(|e| TheoremError {
+        let at = |line: usize, message: String| TheoremError {
             file: file.into(),
-            line: e.span().map_or(1, |s| line_of(text, s.start)),
-            message: e.message().into(),
-        })?;
+            line,
+            message,
+        };
+        let of_text = |e: toml::de::Error| {
+            let line = e.span().map_or(1, |s| line_of(text, s.start));
+            at(line, e.message().into())
+        };
+        let document = DeTable::parse(text).ok();
+        let base = document.and_then(|d| Some(d.get_ref().get("base")?.get_ref().as_str()?.into()));
+        let theorem: Self = match base {
+            None => toml::from_str(text).map_err(of_text)?,
+            Some(name) => {
+                let name: String = name;
+                let mut table: toml::Table = toml::from_str(text).map_err(of_text)?;
+                let line = line_of_field(text, "base");
+                base::fill(file, &name, &mut table).map_err(|message| at(line, message))?;
+                // What the file itself says wrongly is found in its own text; only there errors have a place.
+                let own = toml::from_str::<Self>(text).err();
+                let own = own.filter(|e| !e.message().starts_with("missing field"));
+                own.map_or(Ok(()), |e| Err(of_text(e)))?;
+                let filled: Result<Self, _> = table.try_into();
+                filled.map_err(|e| at(line, format!("with base {name:?}: {}", e.message())))?
+            }
+        };
         let located = |e: RegimeError| TheoremError {
             file: file.into(),
             line: line_of_field(text, &e.field),
@@ -118,6 +139,29 @@ impl Theorem {
                 "finite, with a lower end, an upper end or both in order",
             )?;
         }
+        for (quantity, band) in &claim.with {
+            require(
+                measures(&self.procedure, quantity),
+                "with",
+                quantity,
+                "quantities that the procedure measures; see `multiview list --quantities`",
+            )?;
+            require(
+                band.validate().is_ok(),
+                &format!("with.{quantity}"),
+                band,
+                "finite, with a lower end, an upper end or both in order",
+            )?;
+        }
+        require(
+            claim.with.is_empty() || claim.statistic == Statistic::Share,
+            "with",
+            claim.with.keys().collect::<Vec<_>>(),
+            "given for statistic = \"share\" only",
+        )?;
+        if let Some(weight) = claim.weight {
+            within("weight", weight, 1e-3, 1e3)?;
+        }
         let of_shares = matches!(claim.statistic, Statistic::Share | Statistic::BoundedMean);
         require(
             !of_shares
@@ -173,11 +217,12 @@ impl Theorem {
         }
         let claims = self.claims.iter();
         for claim in claims.filter(|c| control.refutes.contains(&c.name)) {
+            let mut asked = std::iter::once(&claim.quantity).chain(claim.with.keys());
             require(
-                measures(&setting.procedure, &claim.quantity),
+                asked.all(|quantity| measures(&setting.procedure, quantity)),
                 &format!("controls.{}.refutes", control.name),
                 &claim.name,
-                "a claim whose quantity is still measured in the control",
+                "a claim whose quantities are still measured in the control",
             )?;
         }
         Ok(())

@@ -1,6 +1,7 @@
 //! Theorem files: a statement, the regime in which it is put to the test, its claims, and the negative
 //! controls in which the same claims must be refuted.
 
+mod base;
 mod claim;
 mod file;
 mod setting;
@@ -23,6 +24,11 @@ macro_rules! embedded {
     };
 }
 embedded![
+    "theorem-1",
+    "theorem-2",
+    "theorem-3",
+    "theorem-4",
+    "all-four",
     "single-model",
     "ensemble",
     "ensemble-distillation",
@@ -47,6 +53,9 @@ pub struct Theorem {
     pub statement: String,
     /// Where the statement stands in the paper.
     pub source: String,
+    /// The shared regime from which the file takes what it leaves out: a name of this repository's, or a file beside it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base: Option<String>,
     /// The regime of the test.
     pub regime: Regime,
     /// What is trained in each world.

@@ -209,7 +209,7 @@ impl Plan {
 
     /// The level of each claim, in the order of theorems, claims, controls: the run's budget over the inferences, except for claims with a confidence of
     /// their own. A control's effect is large by design and needs few worlds at any level, so a control weighs
-    /// a quarter of a claim.
+    /// a quarter of a claim, whatever the claim's own [weight](Claim::weight).
     ///
     /// # Errors
     /// A confidence out of range.
@@ -218,7 +218,10 @@ impl Plan {
         let claims: Vec<(bool, &Claim)> = self.claims().collect();
         let weighs = |c: &Claim| c.statistic != Statistic::EveryWorld && c.confidence.is_none();
         let weights: Vec<f64> = (claims.iter().filter(|(_, c)| weighs(c)))
-            .map(|(is_control, _)| if *is_control { CONTROL_WEIGHT } else { 1.0 })
+            .map(|(is_control, claim)| match is_control {
+                true => CONTROL_WEIGHT,
+                false => claim.weight.unwrap_or(1.0),
+            })
             .collect();
         let budget = match weights.as_slice() {
             [] => ErrorBudget::equal(1.0 - self.confidence, 1)?,

@@ -8,6 +8,7 @@ use crate::statistics::{
 };
 use crate::theorem::{Claim, Statistic, Theorem};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// One claim's outcome.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -26,6 +27,9 @@ pub struct Finding {
     pub band: Band,
     /// The band in which a world counts as a success, for a share.
     pub event: Option<Band>,
+    /// The bands in which other quantities of a world must lie too, for a share.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub with: BTreeMap<String, Band>,
     /// The claim's own share of the error budget.
     pub alpha: f64,
     /// Mean, spread, interval and verdict.
@@ -141,17 +145,25 @@ impl Watch {
 
     /// Shows the claim the next world, number `world`.
     pub(super) fn observe(&mut self, outcome: &WorldOutcome, world: u64) {
-        let seen = match outcome.quantities.get(&self.claim.quantity) {
+        let number = |name: &String| match outcome.quantities.get(name) {
             Some(quantity) => quantity.get().map_err(String::from),
             None => Err("it is not measured".into()),
         };
-        let taken = seen.and_then(|value| self.push(value).map_err(|e| e.to_string()));
+        let others = self.claim.with.iter();
+        let others: Result<Vec<bool>, String> = others
+            .map(|(name, band)| Ok(Interval::from(*band).contains(number(name)?)))
+            .collect();
+        let taken = number(&self.claim.quantity).and_then(|value| {
+            let all = others?.iter().all(|within| *within);
+            self.push(value, all).map_err(|e| e.to_string())
+        });
         if let Err(reason) = taken {
             self.push_undefined(world, reason);
         }
     }
 
-    fn push(&mut self, value: f64) -> Result<(), StatisticsError> {
+    /// Takes the value of a world; `others` is true if the quantities beside it lie in their bands.
+    fn push(&mut self, value: f64, others: bool) -> Result<(), StatisticsError> {
         let claim = &self.claim;
         let within = |band: Band| Interval::from(band).contains(value);
         match &mut self.process {
@@ -160,7 +172,8 @@ impl Watch {
                 values.push(value);
             }
             Process::Inference(sequence) => {
-                let observation = claim.event.map_or(value, |event| f64::from(within(event)));
+                let observation =
+                    (claim.event).map_or(value, |event| f64::from(within(event) && others));
                 sequence.observe(observation)?;
             }
             Process::Every {
@@ -303,6 +316,7 @@ pub(super) fn finding(watches: &[(&Watch, &str)]) -> Finding {
         statistic: watch.claim.statistic,
         band: watch.claim.band,
         event: watch.claim.event,
+        with: watch.claim.with.clone(),
         alpha: watch.alpha,
         estimate,
         expected: if watch.control.is_some() {

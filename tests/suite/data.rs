@@ -251,7 +251,9 @@ const NUMBERS: [(&str, &str, Field); 9] = [
 fn number(relation: &mut Relation) -> &mut f64 {
     match relation {
         Relation::Value(value) => value,
-        Relation::Rule(_) => unreachable!("the small regime gives numbers"),
+        Relation::Rule(_) | Relation::Multiple { .. } => {
+            unreachable!("the small regime gives numbers")
+        }
     }
 }
 
@@ -363,7 +365,9 @@ fn numbers_outside_their_range_are_refused() {
         ("network.init_scale", "0.0", "above 0", |r| {
             r.network.init_scale = 0.0.into()
         }),
-        ("training.steps", "0", "1 to", |r| r.training.steps = 0),
+        ("training.steps", "0", "1 to", |r| {
+            r.training.steps = 0.into()
+        }),
     ];
     for (field, value, allowed, change) in cases {
         refused(field, value, allowed, change);
@@ -489,8 +493,9 @@ fn distillation_outside_its_ranges_is_refused() {
         push_rate_per_class: 40.0,
         form: Form::default(),
         soft_labels: SoftLabels::default(),
-        warm_up_steps: 10,
-        steps: 10,
+        warm_up_steps: 10.into(),
+        steps: 10.into(),
+        checkpoints: 0,
     };
     good.validate("student").unwrap();
     type Field = fn(&mut Distillation) -> &mut f64;
@@ -533,7 +538,7 @@ fn distillation_outside_its_ranges_is_refused() {
         }
     }
     let late = Distillation {
-        warm_up_steps: 11,
+        warm_up_steps: 11.into(),
         ..good.clone()
     };
     assert_eq!(
@@ -541,8 +546,8 @@ fn distillation_outside_its_ranges_is_refused() {
         "student.warm_up_steps"
     );
     let none = Distillation {
-        steps: 0,
-        warm_up_steps: 0,
+        steps: 0.into(),
+        warm_up_steps: 0.into(),
         ..good
     };
     assert_eq!(none.validate("student").unwrap_err().field, "student.steps");

@@ -16,7 +16,7 @@ fn gaps(regime: &Regime, dimension: usize, world: u64) -> [f64; 3] {
     let weights = vectors.initialise(regime, seed, 0);
     let start = vectors.overlaps(regime, &weights);
     let objective = Objective::cross_entropy();
-    let steps = regime.training.steps;
+    let steps = regime.steps();
     let (_, literal) = dense::train(regime, &vectors, weights, &objective, after(steps), None);
     assert_eq!(literal.training_errors, 0, "the horizon is past the fit");
     let mut wrong = regime.clone();

@@ -409,7 +409,7 @@ fn trained_networks_agree_with_plain_evaluation() {
         let mut regime = small::regime();
         regime.data.classes = 5;
         regime.data.samples = SampleCount::Count(150);
-        regime.training.steps = 600;
+        regime.training.steps = 600.into();
         if strong {
             regime.data.other_weight = [0.4, 0.4];
             regime.data.sparsity = 4.0;
@@ -425,16 +425,22 @@ fn trained_networks_agree_with_plain_evaluation() {
             push_rate_per_class: 10.0,
             form: Form::default(),
             soft_labels: SoftLabels::All,
-            warm_up_steps: 0,
-            steps: 600,
+            warm_up_steps: 0.into(),
+            steps: 600.into(),
+            checkpoints: 0,
         };
-        let (student, of_student) = world.distil(&spec, &networks, 1_000, false);
-        check(&regime, std::slice::from_ref(&student), &of_student, 4_000);
+        let student = world.distil(&spec, &networks, 1_000, false);
+        check(
+            &regime,
+            std::slice::from_ref(&student.network),
+            &student.evaluation,
+            4_000,
+        );
         let ensemble = evaluate(&regime, &networks[..2], DRAWS);
         check(&regime, &networks[..2], &ensemble, 4_000);
         let of_single = evaluate(&regime, &networks[..1], DRAWS);
         check(&regime, &networks[..1], &of_single, 4_000);
-        networks.push(student);
+        networks.push(student.network);
         let threshold = 8.0 * regime.init_scale() as f32;
         let awake = networks.iter().any(|n| {
             let rows = n.features.chunks_exact(n.layout.row()).enumerate();

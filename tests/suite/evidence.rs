@@ -627,7 +627,7 @@ fn what_was_not_learned_was_not_predicted() {
     let mut theorem = Theorem::parse("small", SMALL).expect("valid");
     let mut least: f64 = 1.0;
     for (world, steps) in [1, 40, 80, 120, 400].into_iter().enumerate() {
-        theorem.regime.training.steps = steps;
+        theorem.regime.training.steps = steps.into();
         let draws = theorem.procedure.test_draws;
         let mut models = Models::new(&theorem.regime, draws, crate::small::seed(world as u64));
         let outcome = models.outcome(&theorem.procedure).expect("measured");

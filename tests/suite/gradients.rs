@@ -37,8 +37,9 @@ fn distillation(form: Form) -> Distillation {
         push_rate_per_class: 5.0 / 3.0,
         form,
         soft_labels: SoftLabels::All,
-        warm_up_steps: 0,
-        steps: 1,
+        warm_up_steps: 0.into(),
+        steps: 1.into(),
+        checkpoints: 0,
     }
 }
 

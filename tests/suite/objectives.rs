@@ -16,8 +16,9 @@ fn spec(form: Form) -> Distillation {
         push_rate_per_class: PUSH * 5.0,
         form,
         soft_labels: SoftLabels::All,
-        warm_up_steps: 0,
-        steps: 100,
+        warm_up_steps: 0.into(),
+        steps: 100.into(),
+        checkpoints: 0,
     }
 }
 
@@ -136,7 +137,7 @@ proptest! {
     fn the_push_begins_after_the_warm_up((logits, teacher, label) in inputs(), warm_up in 0..50usize) {
         let plain = residual(&Objective::cross_entropy(), 0, label, &logits);
         for form in [Form::OneSided, Form::OneSidedGated, Form::TwoSided] {
-            let late = Distillation { warm_up_steps: warm_up, ..spec(form) };
+            let late = Distillation { warm_up_steps: warm_up.into(), ..spec(form) };
             let rows = ClassRows::dense(K, &teacher);
             let build = |spec| Objective::distillation(K, spec, 5.0, &rows, std::iter::once(label));
             let (late, pushed) = (build(&late), residual(&build(&spec(form)), 0, label, &logits));

@@ -12,8 +12,9 @@ fn students(soft_labels: SoftLabels) -> Distillation {
         push_rate_per_class: 2.0,
         form: Form::default(),
         soft_labels,
-        warm_up_steps: 0,
-        steps: 40,
+        warm_up_steps: 0.into(),
+        steps: 40.into(),
+        checkpoints: 0,
     }
 }
 

@@ -34,7 +34,7 @@ pub fn regime() -> Regime {
         },
         training: TrainingRegime {
             learning_rate_per_class: 2.0,
-            steps: 100,
+            steps: 100.into(),
             perfect_steps: 0,
             engine: EngineKind::Overlap,
         },

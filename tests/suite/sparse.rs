@@ -33,7 +33,7 @@ fn regime(classes: usize, neurons: usize) -> Regime {
         },
         training: TrainingRegime {
             learning_rate_per_class: 4.0,
-            steps: 1200,
+            steps: 1200.into(),
             ..small.training
         },
     }
@@ -164,7 +164,7 @@ fn single_models_agree() {
             regime.network.init_scale = 2e-2.into();
         }
         let case = Case::new(regime, 0);
-        let steps = case.regime.training.steps;
+        let steps = case.regime.steps();
         let pair = case.both(&Objective::cross_entropy(), after(steps), 0);
         let what = format!("{engine:?}, k = {classes}, m = {neurons}, q = {exponent}");
         pair.check(&case, &what, tolerance(engine));
@@ -195,8 +195,9 @@ fn students_agree() {
             push_rate_per_class: push,
             form,
             soft_labels: SoftLabels::All,
-            warm_up_steps: 100,
-            steps,
+            warm_up_steps: 100.into(),
+            steps: steps.into(),
+            checkpoints: 0,
         };
         let pair = case.both(&case.objective(&spec, &teacher), after(steps), 9);
         // A student's second views take off late, so that what a step misses is amplified longer.

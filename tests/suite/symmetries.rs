@@ -140,7 +140,7 @@ impl Engine {
         state: Overlaps<R>,
         objective: &Objective<R>,
     ) -> Trained<R> {
-        let stop = after(regime.training.steps);
+        let stop = after(regime.steps());
         let rates = sparse::Rates::of(regime);
         let rates = match self {
             Self::Reference => {
@@ -168,8 +168,9 @@ fn objective<R: Real>(regime: &Regime, data: &DataSet, teacher: &[R]) -> Objecti
         push_rate_per_class: 2.0,
         form: Form::OneSidedGated,
         soft_labels: SoftLabels::All,
-        warm_up_steps: 30,
-        steps: 100,
+        warm_up_steps: 30.into(),
+        steps: 100.into(),
+        checkpoints: 0,
     };
     let rate = regime.training.learning_rate_per_class;
     let labels = data.samples.iter().map(|s| s.label);

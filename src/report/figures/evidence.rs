@@ -100,7 +100,7 @@ fn heading(f: &Finding) -> String {
         .control
         .as_ref()
         .map_or(f.claim.clone(), |c| format!("{} (control: {c})", f.claim));
-    let subject = text::plain(&text::subject(f.statistic, &f.quantity, f.event));
+    let subject = text::plain(&text::subject(f.statistic, &f.quantity, f.event, &f.with));
     let lacking = f.undefined.as_ref().map_or(String::new(), |undefined| {
         format!("  ({} worlds without a number)", undefined.worlds)
     });

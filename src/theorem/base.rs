@@ -1,0 +1,67 @@
+//! One regime for several theorem files: what a file leaves out, it takes from the file that its `base` names.
+
+use std::path::{Path, PathBuf};
+use toml::{Table, Value};
+
+/// The shared regimes of this repository, by name, embedded in the program.
+const EMBEDDED: &[(&str, &str)] = &[("stated", include_str!("../../theorems/regimes/stated.toml"))];
+
+/// The text of the shared regime `name`: one of this repository's, or a file beside the theorem file `file`.
+///
+/// # Errors
+/// What cannot be read.
+fn text(file: &str, name: &str) -> Result<String, String> {
+    if let Some((_, text)) = EMBEDDED.iter().find(|(known, _)| *known == name) {
+        return Ok((*text).into());
+    }
+    let beside: PathBuf = Path::new(file).with_file_name(name);
+    std::fs::read_to_string(&beside).map_err(|e| {
+        let known: Vec<&str> = EMBEDDED.iter().map(|(known, _)| *known).collect();
+        format!(
+            "base = {name:?} is neither a shipped regime ({}) nor a file beside this one: {e}",
+            known.join(", ")
+        )
+    })
+}
+
+/// Fills in what a theorem file leaves out: every value of the base's `[regime]` and `[procedure]` that the file does not set. A
+/// student, a table within `[procedure]`, is taught only where the file names it.
+///
+/// # Errors
+/// A base that cannot be read, or that says something else than a regime and a procedure.
+pub(super) fn fill(file: &str, name: &str, theorem: &mut Table) -> Result<(), String> {
+    let base: Table = toml::from_str(&text(file, name)?)
+        .map_err(|e| format!("base = {name:?}: {}", e.message()))?;
+    for (key, value) in base {
+        let known = key == "regime" || key == "procedure";
+        let Some(table) = value.as_table().filter(|_| known) else {
+            return Err(format!(
+                "base = {name:?} sets {key}, where a base has [regime] and [procedure] alone"
+            ));
+        };
+        let own = theorem
+            .entry(key.clone())
+            .or_insert_with(|| Value::Table(Table::new()));
+        if let Some(own) = own.as_table_mut() {
+            let taught = |part: &str, value: &Value| own.contains_key(part) || !value.is_table();
+            let parts = table.clone().into_iter();
+            let wanted = parts.filter(|(part, value)| key == "regime" || taught(part, value));
+            let wanted: Table = wanted.collect();
+            merge(own, wanted);
+        }
+    }
+    Ok(())
+}
+
+/// Adds what `own` lacks of `base`.
+fn merge(own: &mut Table, base: Table) {
+    for (key, value) in base {
+        match (own.get_mut(&key), value) {
+            (Some(Value::Table(own)), Value::Table(base)) => merge(own, base),
+            (Some(_), _) => {}
+            (None, value) => {
+                own.insert(key, value);
+            }
+        }
+    }
+}
