@@ -88,6 +88,7 @@
 //! | [`theorem`], [`record`], [`verify`] | theorem files, the append-only record, and deciding |
 //! | [`prediction`] | what theory says of a regime before anything is trained |
 //! | [`explore`] | sweeps: which claims hold where in parameter space |
+//! | [`shard`] | part `I` of `N` of a run, under any launcher |
 //! | [`report`], [`figure`] | pages, pictures and tables, all a function of the records |
 //! | [`printable`] | text from outside, made fit for the place where it is shown |
 //! | [`seed`], [`real`] | random streams by (seed, world, purpose, index); `f32` and `f64`, eight at a time |
@@ -112,6 +113,7 @@ pub mod regime;
 pub mod report;
 pub mod rows;
 pub mod seed;
+pub mod shard;
 pub mod statistics;
 pub mod theorem;
 pub mod verify;

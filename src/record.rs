@@ -2,7 +2,8 @@
 //! synced line for each finished world.
 //!
 //! A world is in the record or it is not: a line torn by a crash is dropped on the next opening, with a
-//! warning, and its world is trained again.
+//! warning, and its world is trained again. When its run has ended, a record is put in order: it holds the worlds that count alone,
+//! by experiment and index, so that runs which asked for the same have the same record, byte by byte, however they were trained.
 //!
 //! A line carries what made its world (seed, experiment, version) and a digest of itself and of the manifest, and `seal.json` has that
 //! of all lines of a run that has ended. Whoever reads a record is told of a line that is not of its run, that was changed, or
@@ -106,8 +107,6 @@ pub struct Record {
     directory: PathBuf,
     file: File,
     form: Form,
-    /// Those of the lines that are there.
-    digests: BTreeSet<String>,
 }
 
 /// Finished worlds, by (experiment, world).
@@ -144,7 +143,6 @@ impl Record {
             directory: directory.into(),
             file,
             form,
-            digests: BTreeSet::new(),
         })
     }
 
@@ -184,8 +182,7 @@ impl Record {
         Ok(parse(directory, &form(directory, asked)?, &text)?.kept)
     }
 
-    /// Makes the record in `directory`, which has this manifest and holds these worlds, one of them alone, in order, and seals it: then
-    /// it does not show which thread finished first.
+    /// Ends the record in `directory`, which has this manifest and holds these worlds, as [`finish`](Self::finish) does.
     ///
     /// # Errors
     /// If it is in use or cannot be written.
@@ -194,27 +191,12 @@ impl Record {
         asked: &impl Asked,
         worlds: &Worlds,
     ) -> Result<(), RecordError> {
-        let path = directory.join(WORLDS);
-        let mut file = open(&path)?;
-        let form = form(directory, asked)?;
-        let (mut text, mut digests) = (String::new(), BTreeSet::new());
-        for ((experiment, world), outcome) in worlds {
-            let record = WorldRecord {
-                experiment: experiment.clone(),
-                world: *world,
-                outcome: outcome.clone(),
-            };
-            let (line, digest) = form.write(&record).map_err(|e| io(&path)(e.into()))?;
-            text += &line;
-            digests.insert(digest);
-        }
-        let mut present = Vec::new();
-        file.read_to_end(&mut present).map_err(io(&path))?;
-        if present != text.as_bytes() {
-            unseal(directory)?;
-            replace(directory, WORLDS, text.as_bytes())?;
-        }
-        seal(directory, &digests)
+        let record = Self {
+            directory: directory.into(),
+            file: open(&directory.join(WORLDS))?,
+            form: form(directory, asked)?,
+        };
+        record.finish(worlds)
     }
 
     /// Opens the record in `directory`, which has this manifest, to continue it.
@@ -238,7 +220,6 @@ impl Record {
             directory: directory.into(),
             file,
             form,
-            digests: parsed.digests,
         };
         Ok((record, parsed.kept))
     }
@@ -249,7 +230,7 @@ impl Record {
     /// If it cannot be written; what was written of it is taken back if possible.
     pub fn append(&mut self, record: &WorldRecord) -> Result<(), RecordError> {
         let path = self.directory.join(WORLDS);
-        let (line, digest) = self.form.write(record).map_err(|e| io(&path)(e.into()))?;
+        let (line, _) = self.form.write(record).map_err(|e| io(&path)(e.into()))?;
         unseal(&self.directory)?;
         let before = self.file.metadata().map_err(io(&path))?.len();
         let written = self
@@ -260,17 +241,32 @@ impl Record {
             // Best effort: a torn line that stays is dropped by the next opening.
             let _ = self.file.set_len(before);
             io(&path)(e)
-        })?;
-        self.digests.insert(digest);
-        Ok(())
+        })
     }
 
-    /// Seals the record of a run that has ended.
+    /// Ends the record of a run: leaves these worlds alone, in order, and seals them. A finished record shows neither which thread or
+    /// which process trained a world, nor when, nor what was begun and not needed.
     ///
     /// # Errors
     /// If it cannot be written.
-    pub fn seal(&self) -> Result<(), RecordError> {
-        seal(&self.directory, &self.digests)
+    pub fn finish(self, worlds: &Worlds) -> Result<(), RecordError> {
+        let path = self.directory.join(WORLDS);
+        let (mut text, mut digests) = (String::new(), BTreeSet::new());
+        for ((experiment, world), outcome) in worlds {
+            let record = WorldRecord {
+                experiment: experiment.clone(),
+                world: *world,
+                outcome: outcome.clone(),
+            };
+            let (line, digest) = self.form.write(&record).map_err(|e| io(&path)(e.into()))?;
+            text += &line;
+            digests.insert(digest);
+        }
+        if std::fs::read(&path).map_err(io(&path))? != text.as_bytes() {
+            unseal(&self.directory)?;
+            replace(&self.directory, WORLDS, text.as_bytes())?;
+        }
+        seal(&self.directory, &digests)
     }
 }
 

@@ -66,9 +66,9 @@ fn decide(theorems: Vec<Theorem>) -> Result<Report, String> {
     let plan = Plan::new(theorems, Profile::Quick, SEED);
     let directory =
         tempfile::tempdir_in(Path::new(env!("CARGO_TARGET_TMPDIR"))).map_err(|e| e.to_string())?;
-    let mut record = Record::create(directory.path(), &plan).map_err(|e| e.to_string())?;
+    let record = Record::create(directory.path(), &plan).map_err(|e| e.to_string())?;
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    plan.run(&mut record, Kept::default(), threads, &|_| ())
+    plan.run(record, Kept::default(), threads, &|_| ())
         .map_err(|e| e.to_string())
 }
 

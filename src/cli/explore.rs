@@ -2,11 +2,11 @@
 
 use super::live::Live;
 use super::output::Kept as KeptFiles;
+use super::submit::{Array, Job};
 use super::sweep::SweepArgs;
-use super::{Failure, memory, print, submit, table, verify};
+use super::{Failure, memory, print, table, verify};
 use multiview::explore::maps::{glyph, text_map};
 use multiview::explore::pages;
-use multiview::explore::store::merge;
 use multiview::explore::{Cells, Manifest, Shard};
 use multiview::printable::{line, path, word};
 use multiview::procedure::World;
@@ -14,7 +14,7 @@ use multiview::record::{Kept, Record};
 use multiview::report::failed::{FailedRegime, failed_regimes};
 use multiview::report::text;
 use multiview::seed::WorldSeed;
-use multiview::verify::{Finding, Plan, Report, key};
+use multiview::verify::{Finding, Merged, Plan, Report, key, merge};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
@@ -55,13 +55,38 @@ pub enum Action {
         parts: Vec<PathBuf>,
     },
     /// Write an array job for a cluster, and submit it
-    Submit(Box<submit::Submission>),
+    Submit(Box<Submission>),
     /// Show the regimes that were tried and failed, with the reason
     Failed {
         /// Print them as JSON
         #[arg(long)]
         json: bool,
     },
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Submission {
+    #[command(flatten)]
+    sweep: SweepArgs,
+    #[command(flatten)]
+    array: Array,
+}
+
+impl Submission {
+    fn run(&self) -> Result<ExitCode, Failure> {
+        let sweep = self.sweep.read()?;
+        Manifest::new(sweep.clone(), self.array.first_task())?.plan()?;
+        let file = "sweep.toml";
+        let path = self.array.folder()?.join(file);
+        self.array.submit(&Job {
+            command: "explore",
+            record: "--out",
+            name: sweep.name.clone(),
+            files: vec![(file.into(), toml::to_string(&sweep)?)],
+            arguments: vec![path.display().to_string()],
+            plan: Manifest::new(sweep, Shard::WHOLE)?.plan()?,
+        })
+    }
 }
 
 pub fn run(args: &Args) -> Result<ExitCode, Failure> {
@@ -77,7 +102,7 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
                 "the parts are as they were: remove {} and merge them again",
                 word(into)
             ))?;
-            let merged = merge(into, parts)?;
+            let merged: Merged<Manifest> = merge(into, parts)?;
             for warning in &merged.warnings {
                 tell!("warning: {warning}");
             }
@@ -142,7 +167,7 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
     for name in &names {
         files.require_apart(&directory.join(name))?;
     }
-    let (mut record, kept) = open(&directory, &manifest)?;
+    let (record, kept) = open(&directory, &manifest)?;
     if there && plan.replay(&kept.worlds)?.is_none() {
         memory::require(&plan, threads)?;
     }
@@ -156,8 +181,7 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
         kept.worlds.len()
     );
     verify::on_interrupt(verify::KEPT.into())?;
-    let report = watched(&manifest, &plan, &mut record, kept, threads)?;
-    drop(record);
+    let report = watched(&manifest, &plan, record, kept, threads)?;
     publish(&manifest, &report, &directory, &files)?;
     Ok(ExitCode::SUCCESS)
 }
@@ -166,7 +190,7 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
 pub fn watched(
     manifest: &Manifest,
     plan: &Plan,
-    record: &mut Record,
+    record: Record,
     kept: Kept,
     threads: usize,
 ) -> Result<Report, Failure> {

@@ -141,8 +141,8 @@ fn complete(
         .into());
     }
     let found = finished(directory, &plan, &plan, threads, |threads| {
-        let (mut record, kept) = Record::resume(directory, &plan)?;
-        verify::watched(&plan, &mut record, kept, threads)?;
+        let (record, kept) = Record::resume(directory, &plan)?;
+        verify::watched(&plan, record, kept, threads)?;
         Ok(())
     })?;
     Ok(found.map(|(report, worlds)| Evidence {
@@ -215,8 +215,8 @@ fn sweep(
     }
     let plan = manifest.plan()?;
     let found = finished(&directory, &manifest, &plan, threads, |threads| {
-        let (mut record, kept) = explore::open(&directory, &manifest)?;
-        explore::watched(&manifest, &plan, &mut record, kept, threads)?;
+        let (record, kept) = explore::open(&directory, &manifest)?;
+        explore::watched(&manifest, &plan, record, kept, threads)?;
         Ok(())
     })?;
     let Some((report, _)) = found else {

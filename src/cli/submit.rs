@@ -1,22 +1,20 @@
-//! `multiview explore submit`: an array job for a cluster.
+//! An array job for a cluster, of a command that can be dealt out to shards.
 
-use super::sweep::SweepArgs;
 use super::{Failure, memory, print};
-use multiview::explore::{Manifest, Shard};
 use multiview::printable::{self, line, word};
+use multiview::shard::Shard;
+use multiview::verify::Plan;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 /// What is asked of the cluster.
 #[derive(Debug, clap::Args)]
-pub struct Submission {
-    #[command(flatten)]
-    sweep: SweepArgs,
+pub struct Array {
     /// Submit with Slurm's sbatch (the only launcher known)
     #[arg(long, required = true)]
     slurm: bool,
-    /// Directory for the job script, the sweep and the shards; must be visible to every node
+    /// Directory for the job script, the files it reads and the shards; must be visible to every node
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
     /// Tasks of the array
@@ -93,27 +91,51 @@ fn require_plain(field: &str, path: &Path) -> Result<(), Failure> {
     .into())
 }
 
-impl Submission {
-    /// Writes the sweep and the job script, and hands the script to Slurm.
-    pub fn run(&self) -> Result<ExitCode, Failure> {
-        let sweep = self.sweep.read()?;
-        let shard = Shard {
+/// What every task of an array runs, each with a shard of its own.
+pub struct Job<'a> {
+    /// The program's command: it takes `--shard` and `--threads`, and has an action `merge`.
+    pub command: &'a str,
+    /// Its option for the directory of the record.
+    pub record: &'a str,
+    /// For the queue: a word.
+    pub name: String,
+    /// Names and texts of the files that it reads.
+    pub files: Vec<(String, String)>,
+    /// Its arguments; a file's are its path below [`Array::folder`].
+    pub arguments: Vec<String>,
+    /// The whole.
+    pub plan: Plan,
+}
+
+impl Array {
+    /// The directory of the job, in full.
+    pub fn folder(&self) -> Result<PathBuf, Failure> {
+        let folder = std::path::absolute(&self.out)?;
+        require_plain("out", &folder)?;
+        Ok(folder)
+    }
+
+    /// A task of the array.
+    pub fn first_task(&self) -> Shard {
+        Shard {
             index: 0,
             count: self.tasks as usize,
-        };
-        Manifest::new(sweep.clone(), shard)?.plan()?;
-        if let Some(size) = bytes(&self.memory) {
-            let whole = Manifest::new(sweep.clone(), Shard::WHOLE)?.plan()?;
-            memory::require_within(&whole, self.cores as usize, size, "a task (--memory)")?;
         }
-        let out = std::path::absolute(&self.out)?;
-        require_plain("out", &out)?;
-        std::fs::create_dir_all(&out).map_err(|e| format!("{}: {e}", out.display()))?;
-        let (file, script) = (out.join("sweep.toml"), out.join("explore.sbatch"));
-        let texts = [
-            (&file, toml::to_string(&sweep)?),
-            (&script, self.script(&sweep.name, &out, &file)?),
-        ];
+    }
+
+    /// Writes the files and the job script, and hands the script to Slurm.
+    pub fn submit(&self, job: &Job) -> Result<ExitCode, Failure> {
+        if let Some(size) = bytes(&self.memory) {
+            memory::require_within(&job.plan, self.cores as usize, size, "a task (--memory)")?;
+        }
+        let folder = self.folder()?;
+        std::fs::create_dir_all(&folder).map_err(|e| format!("{}: {e}", folder.display()))?;
+        let script = folder.join(format!("{}.sbatch", job.command));
+        let files = job.files.iter();
+        let mut texts: Vec<(PathBuf, String)> = files
+            .map(|(name, text)| (folder.join(name), text.clone()))
+            .collect();
+        texts.push((script.clone(), self.script(job, &folder)?));
         // All are looked at before any is written.
         let mut missing = Vec::new();
         for (path, text) in &texts {
@@ -139,10 +161,15 @@ impl Submission {
         Err(format!("sbatch refused {}", script.display()).into())
     }
 
-    fn script(&self, name: &str, out: &Path, sweep: &Path) -> Result<String, Failure> {
+    fn script(&self, job: &Job, folder: &Path) -> Result<String, Failure> {
         let program = std::env::current_exe()?;
         require_plain("program", &program)?;
-        let (program, sweep, folder) = (word(&program), word(sweep), word(out));
+        let Job {
+            command,
+            record,
+            name,
+            ..
+        } = job;
         let Self {
             tasks,
             cores,
@@ -150,6 +177,9 @@ impl Submission {
             time,
             ..
         } = self;
+        let arguments = job.arguments.iter().map(|words| word(words.as_ref()));
+        let arguments = arguments.collect::<Vec<_>>().join(" ");
+        let (program, shards) = (word(&program), word(folder));
         Ok(format!(
             "#!/bin/sh
 #SBATCH --job-name=multiview-{name}
@@ -161,11 +191,11 @@ impl Submission {
 #SBATCH --open-mode=append
 #SBATCH --output=\"{log}/task-%a.log\"
 # A task that is killed and requeued continues its shard. When all are done:
-#   {program} explore merge {folder}/whole {folder}/shard-*
-exec {program} explore {sweep} --shard \"$SLURM_ARRAY_TASK_ID/{tasks}\" --threads {cores} --out {folder}/shard-\"$SLURM_ARRAY_TASK_ID\"
+#   {program} {command} merge {shards}/whole {shards}/shard-*
+exec {program} {command} {arguments} --shard \"$SLURM_ARRAY_TASK_ID/{tasks}\" --threads {cores} {record} {shards}/shard-\"$SLURM_ARRAY_TASK_ID\"
 ",
             last = tasks - 1,
-            log = out.display(),
+            log = folder.display(),
         ))
     }
 }

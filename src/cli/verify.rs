@@ -1,6 +1,7 @@
 //! `multiview verify`.
 
 use super::output::Kept as KeptFiles;
+use super::submit::{Array, Job};
 use super::{Failure, memory, print, table};
 use indicatif::{
     HumanDuration, MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle,
@@ -9,9 +10,10 @@ use multiview::printable::{line, word};
 use multiview::record::{Kept, Record};
 use multiview::regime::require_confidence;
 use multiview::report::text;
+use multiview::shard::Shard;
 use multiview::statistics::Verdict;
 use multiview::theorem::{Profile, Theorem};
-use multiview::verify::{Event, Experiment, Finding, Plan, Report};
+use multiview::verify::{Dealt, Event, Experiment, Finding, Merged, Plan, Report, key, merge};
 use std::collections::{BTreeSet, HashMap};
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
@@ -21,10 +23,35 @@ use std::time::{Duration, SystemTime};
 
 #[derive(Debug, clap::Args)]
 #[command(
+    args_conflicts_with_subcommands = true,
     allow_negative_numbers = true,
-    after_help = "A run keeps every finished world in its record (one synced line each); an interrupted run continues with --resume and repeats nothing. The same seed gives the same worlds and verdicts, whatever the number of threads."
+    after_help = "A run keeps every finished world in its record (one synced line each); an interrupted run continues with --resume and repeats nothing. The same seed gives the same worlds, verdicts and finished record, whatever the number of threads.\n\nWith --shard I/N, or as a task of a Slurm array or a Kubernetes indexed job, a run trains every N-th world of each experiment and decides nothing. A shard cannot know when the others' worlds settle a claim, so it trains its part of the whole budget. `multiview verify merge` makes the record of one process, byte by byte, as soon as the shards' worlds settle every claim; shards that still run may then be stopped. A shard whose record is there is continued."
 )]
 pub struct Args {
+    #[command(subcommand)]
+    action: Option<Action>,
+    #[command(flatten)]
+    asked: Asked,
+    /// Train only this part of the worlds [default: what Slurm or Kubernetes says, else all]
+    #[arg(long, value_name = "I/N", conflicts_with = "resume")]
+    shard: Option<Shard>,
+    /// Worlds trained at once [default: one for each core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    threads: Option<u16>,
+    /// Write the report as JSON to this file (`-` for standard output)
+    #[arg(long, value_name = "F")]
+    json: Option<PathBuf>,
+    /// Where to keep the record [default: multiview-runs/TIME, of a shard a directory for just this run]
+    #[arg(long, value_name = "DIR", conflicts_with = "resume")]
+    record: Option<PathBuf>,
+    /// Continue the run recorded in this directory, as it was asked for
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["theorems", "file", "seed", "confidence", "profile"])]
+    resume: Option<PathBuf>,
+}
+
+/// What is to be decided.
+#[derive(Debug, clap::Args)]
+struct Asked {
     /// Theorems to decide (see `multiview list`); all of them when none is named
     #[arg(value_name = "THEOREM")]
     theorems: Vec<String>,
@@ -40,18 +67,34 @@ pub struct Args {
     /// How many worlds a verdict may cost
     #[arg(long, default_value = "quick")]
     profile: ProfileName,
-    /// Worlds trained at once [default: one for each core]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
-    threads: Option<u16>,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Action {
+    /// Combine shards of one run into the record of the whole, and print its verdicts
+    Merge(Merge),
+    /// Write an array job for a cluster, and submit it
+    Submit(Box<Submission>),
+}
+
+#[derive(Debug, clap::Args)]
+struct Merge {
+    /// Where the whole goes; must not hold a record yet
+    into: PathBuf,
+    /// The shards' records
+    #[arg(required = true)]
+    parts: Vec<PathBuf>,
     /// Write the report as JSON to this file (`-` for standard output)
     #[arg(long, value_name = "F")]
     json: Option<PathBuf>,
-    /// Where to keep the record [default: multiview-runs/TIME]
-    #[arg(long, value_name = "DIR", conflicts_with = "resume")]
-    record: Option<PathBuf>,
-    /// Continue the run recorded in this directory, as it was asked for
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["theorems", "file", "seed", "confidence", "profile"])]
-    resume: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+struct Submission {
+    #[command(flatten)]
+    asked: Asked,
+    #[command(flatten)]
+    array: Array,
 }
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
@@ -69,10 +112,18 @@ fn confidence(text: &str) -> Result<f64, String> {
 }
 
 pub fn run(args: &Args) -> Result<ExitCode, Failure> {
-    let (plan, directory, mut record, kept) = open(args)?;
+    match &args.action {
+        Some(Action::Merge(merge)) => return merge.run(),
+        Some(Action::Submit(submission)) => return submission.run(),
+        None => {}
+    }
+    let (plan, directory, record, kept) = open(args)?;
     let files = args.kept_files(&directory);
     if let Some(warning) = &kept.warning {
         tell!("warning: {warning}");
+    }
+    if !plan.shard.is_whole() {
+        tell!("shard: {}, a part of every experiment's worlds", plan.shard);
     }
     tell!(
         "record: {} ({} worlds kept)",
@@ -83,18 +134,89 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
         "finished worlds are kept: continue with `multiview verify --resume {}`",
         word(&directory)
     ))?;
-    let report = watched(&plan, &mut record, kept, threads(args.threads))?;
-    if args.json.as_deref() != Some(Path::new("-")) {
-        print_verdicts(&report)?;
+    let report = watched(&plan, record, kept, threads(args.threads))?;
+    if !plan.shard.is_whole() {
+        print(&format!(
+            "Shard {} is trained. `multiview verify merge INTO SHARD...` puts shards together and decides.\n",
+            plan.shard
+        ))?;
+        return Ok(ExitCode::SUCCESS);
     }
-    if let Some(path) = &args.json {
-        files.write(path, &super::json_text(&report)?)?;
+    conclude(&report, args.json.as_deref(), &files)
+}
+
+/// Shows what a run has found.
+fn conclude(report: &Report, json: Option<&Path>, files: &KeptFiles) -> Result<ExitCode, Failure> {
+    if json != Some(Path::new("-")) {
+        print_verdicts(report)?;
+    }
+    if let Some(path) = json {
+        files.write(path, &super::json_text(report)?)?;
     }
     Ok(match report.verdict() {
         Verdict::Confirmed => ExitCode::SUCCESS,
         Verdict::Refuted => ExitCode::from(1),
         Verdict::Undecided => ExitCode::from(3),
     })
+}
+
+impl Merge {
+    fn run(&self) -> Result<ExitCode, Failure> {
+        let Self { into, parts, json } = self;
+        let inputs = parts.iter().flat_map(|part| Record::files(part));
+        let files = KeptFiles::inputs(inputs).and_record(into);
+        if let Some(path) = json {
+            files.require_writable(path, Some(into))?;
+        }
+        on_interrupt(format!(
+            "the parts are as they were: remove {} and merge them again",
+            word(into)
+        ))?;
+        let merged: Merged<Plan> = merge(into, parts)?;
+        for warning in &merged.warnings {
+            tell!("warning: {warning}");
+        }
+        tell!("record: {}", into.display());
+        conclude(&merged.report, json.as_deref(), &files)
+    }
+}
+
+impl Submission {
+    fn run(&self) -> Result<ExitCode, Failure> {
+        let plan = self.asked.plan(Shard::WHOLE)?;
+        let folder = self.array.folder()?;
+        let (mut files, mut arguments) = (Vec::new(), Vec::new());
+        for theorem in &plan.theorems {
+            let name = &theorem.name;
+            if Theorem::embedded(name).as_ref() == Some(theorem) {
+                arguments.push(name.clone());
+            } else {
+                // Later edits of the user's file do not reach tasks that have not begun.
+                let file = format!("{name}.toml");
+                arguments.push(folder.join(&file).display().to_string());
+                files.push((file, toml::to_string(theorem)?));
+            }
+        }
+        let profile = text::profile(plan.profile);
+        let options = [
+            ("--profile", profile.to_owned()),
+            ("--seed", plan.seed.to_string()),
+            ("--confidence", plan.confidence.to_string()),
+        ];
+        arguments.extend(
+            options
+                .into_iter()
+                .flat_map(|(name, value)| [name.to_owned(), value]),
+        );
+        self.array.submit(&Job {
+            command: "verify",
+            record: "--record",
+            name: "verify".into(),
+            files,
+            arguments,
+            plan,
+        })
+    }
 }
 
 /// What to say where a run goes on by itself.
@@ -119,12 +241,7 @@ pub fn threads(asked: Option<u16>) -> usize {
 }
 
 /// Runs a plan under a display of its progress.
-pub fn watched(
-    plan: &Plan,
-    record: &mut Record,
-    kept: Kept,
-    threads: usize,
-) -> Result<Report, Failure> {
+pub fn watched(plan: &Plan, record: Record, kept: Kept, threads: usize) -> Result<Report, Failure> {
     let progress = Progress::new();
     let report = plan.run(record, kept, threads, &|event| progress.show(&event))?;
     progress.bars.clear()?;
@@ -134,64 +251,112 @@ pub fn watched(
 fn open(args: &Args) -> Result<(Plan, PathBuf, Record, Kept), Failure> {
     if let Some(directory) = &args.resume {
         let plan: Plan = Record::manifest(directory)?;
-        super::require_this_version(directory, &plan.version)?;
-        args.require_place(directory)?;
-        let (record, kept) = Record::resume(directory, &plan)?;
-        if plan.replay(&kept.worlds)?.is_none() {
-            memory::require(&plan, threads(args.threads))?;
-        }
-        return Ok((plan, directory.clone(), record, kept));
+        return resume(args, plan, directory.clone());
     }
-    let mut theorems = Vec::new();
-    for name in &args.theorems {
-        theorems.push(super::theorem(name)?);
-    }
-    for file in &args.file {
-        theorems.push(Theorem::read(file)?);
-    }
-    if theorems.is_empty() {
-        theorems.extend(Theorem::all_embedded());
-    }
-    let mut known = BTreeSet::new();
-    if let Some(twice) = theorems.iter().find(|t| !known.insert(&t.name)) {
-        return Err(format!(
-            "theorem = {:?} is given twice: names must differ, also that of a copied file",
-            twice.name
-        )
-        .into());
-    }
-    let profile = match args.profile {
-        ProfileName::Quick => Profile::Quick,
-        ProfileName::Full => Profile::Full,
+    let shard = match args.shard {
+        Some(shard) => shard,
+        None => Shard::of_launcher(|name| std::env::var(name).ok())?.unwrap_or_default(),
     };
-    let mut plan = Plan::new(theorems, profile, args.seed);
-    plan.confidence = args.confidence.unwrap_or(plan.confidence);
-    let directory = args.record.clone().unwrap_or_else(default_directory);
+    let plan = args.asked.plan(shard)?;
+    let directory = args.record.clone().unwrap_or_else(|| match shard {
+        Shard::WHOLE => default_directory(),
+        Shard { index, count } => {
+            let name = format!("verify-{}-shard-{index}-of-{count}", key(&plan.whole()));
+            Path::new("multiview-runs").join(name)
+        }
+    });
+    if !shard.is_whole() && directory.join("manifest.json").exists() {
+        if Record::manifest::<Plan>(&directory)? != plan {
+            let place = directory.display();
+            return Err(format!(
+                "{place}: holds another run, shard, seed or version; choose another --record"
+            )
+            .into());
+        }
+        return resume(args, plan, directory);
+    }
     // Before anything is written.
     memory::require(&plan, threads(args.threads))?;
-    args.require_place(&directory)?;
+    args.require_place(&directory, &plan)?;
     let record = Record::create(&directory, &plan)?;
     Ok((plan, directory, record, Kept::default()))
+}
+
+/// Continues the record of a plan.
+fn resume(
+    args: &Args,
+    plan: Plan,
+    directory: PathBuf,
+) -> Result<(Plan, PathBuf, Record, Kept), Failure> {
+    super::require_this_version(&directory, &plan.version)?;
+    args.require_place(&directory, &plan)?;
+    let (record, kept) = Record::resume(&directory, &plan)?;
+    if plan.replay(&kept.worlds)?.is_none() {
+        memory::require(&plan, threads(args.threads))?;
+    }
+    Ok((plan, directory, record, kept))
+}
+
+impl Asked {
+    /// The part of a run that decides what is asked.
+    fn plan(&self, shard: Shard) -> Result<Plan, Failure> {
+        let mut theorems = Vec::new();
+        for name in &self.theorems {
+            theorems.push(super::theorem(name)?);
+        }
+        for file in &self.file {
+            theorems.push(Theorem::read(file)?);
+        }
+        if theorems.is_empty() {
+            theorems.extend(Theorem::all_embedded());
+        }
+        let mut known = BTreeSet::new();
+        if let Some(twice) = theorems.iter().find(|t| !known.insert(&t.name)) {
+            return Err(format!(
+                "theorem = {:?} is given twice: names must differ, also that of a copied file",
+                twice.name
+            )
+            .into());
+        }
+        let profile = match self.profile {
+            ProfileName::Quick => Profile::Quick,
+            ProfileName::Full => Profile::Full,
+        };
+        let plan = Plan::new(theorems, profile, self.seed);
+        Ok(Plan {
+            confidence: self.confidence.unwrap_or(plan.confidence),
+            shard,
+            ..plan
+        })
+    }
+
+    /// The files that are read.
+    fn inputs(&self) -> impl Iterator<Item = &Path> {
+        let names = self.theorems.iter();
+        let named = names.filter_map(|name| super::theorem_file(name));
+        named.chain(self.file.iter().map(PathBuf::as_path))
+    }
 }
 
 impl Args {
     /// The files that are read, and the record.
     fn kept_files(&self, record: &Path) -> KeptFiles {
-        let named = self
-            .theorems
-            .iter()
-            .filter_map(|name| super::theorem_file(name));
-        let given = self.file.iter().map(PathBuf::as_path);
-        KeptFiles::inputs(named.chain(given)).and_record(record)
+        KeptFiles::inputs(self.asked.inputs()).and_record(record)
     }
 
-    /// Refuses a report with no place to go.
-    fn require_place(&self, record: &Path) -> Result<(), Failure> {
-        let files = self.kept_files(record);
-        match &self.json {
-            Some(path) => files.require_writable(path, Some(record)),
-            None => Ok(()),
+    /// Refuses a report with no place to go, or with nothing to say.
+    fn require_place(&self, record: &Path, plan: &Plan) -> Result<(), Failure> {
+        let Some(path) = &self.json else {
+            return Ok(());
+        };
+        if !plan.shard.is_whole() {
+            return Err(format!(
+                "json = {path:?} is out of range: none for shard {}, which decides nothing; `multiview verify merge` writes the report of all",
+                plan.shard
+            )
+            .into());
         }
+        self.kept_files(record).require_writable(path, Some(record))
     }
 }
 
@@ -285,7 +450,7 @@ impl Progress {
             let style = ProgressStyle::with_template(
                 "{spinner} {prefix} {bar:20} {pos}/{len} worlds {elapsed} {left} {wide_msg}",
             );
-            let bar = self.bars.add(ProgressBar::new(experiment.budget));
+            let bar = self.bars.add(ProgressBar::new(experiment.due()));
             let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
             bar.set_style(style.with_key("left", left));
             bar.set_prefix(line(&experiment.title));
@@ -296,7 +461,7 @@ impl Progress {
             return;
         }
         bar.set_position(experiment.worlds());
-        if experiment.settled() || experiment.worlds() == experiment.budget {
+        if experiment.settled() || experiment.worlds() == experiment.due() {
             bar.abandon(); // where it stands: nothing is left, whatever the budget
         }
         bar.set_message(line(&standing(experiment)));
@@ -319,6 +484,13 @@ fn left(state: &ProgressState, text: &mut dyn std::fmt::Write) {
 
 /// The claim that is furthest from being settled, against its band.
 fn standing(experiment: &Experiment) -> String {
+    if experiment.is_dealt_out() {
+        return format!(
+            "{} of {} worlds of this shard",
+            experiment.worlds(),
+            experiment.due()
+        );
+    }
     let open = experiment
         .findings()
         .find(|f| f.estimate.verdict == Verdict::Undecided);

@@ -5,17 +5,16 @@
 //! not a family of claims, so its confidence is each cell's own.
 //!
 //! Cells are independent, and a cell belongs to one shard as a whole. What a cell's claims have seen is a prefix of its worlds,
-//! whatever the order in which they ended; so shards, threads and interruptions change nothing, and [`merge`](store::merge) gives
+//! whatever the order in which they ended; so shards, threads and interruptions change nothing, and [`merge`](crate::verify::merge()) gives
 //! the very records that one process keeps.
 
 pub mod maps;
 pub mod outcome;
 pub mod pages;
-pub mod shard;
 pub mod store;
 pub mod sweep;
 
+pub use crate::shard::Shard;
 pub use outcome::{Cells, Standing};
-pub use shard::Shard;
 pub use store::Manifest;
 pub use sweep::{Axis, Cell, Design, Sweep, SweepError};

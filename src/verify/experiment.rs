@@ -5,6 +5,7 @@ use super::watch::{Finding, Process, Watch, finding};
 use crate::allocation::Standing;
 use crate::procedure::{Procedure, WorldOutcome};
 use crate::regime::Regime;
+use crate::shard::Shard;
 use crate::statistics::Verdict;
 use crate::theorem::Setting;
 use std::collections::BTreeMap;
@@ -22,6 +23,8 @@ pub struct Experiment {
     pub(super) allowed: u64,
     /// The same number for experiments of one regime and as many test draws: they share the models of their worlds.
     pub(super) group: usize,
+    /// The part of its worlds that this run trains.
+    pub(super) shard: Shard,
     pub(super) regime: Regime,
     pub(super) procedure: Procedure,
     pub(super) watches: Vec<Watch>,
@@ -38,6 +41,7 @@ impl Experiment {
     pub(super) fn new(
         title: String,
         group: usize,
+        shard: Shard,
         Setting { regime, procedure }: Setting,
         budget: u64,
         watches: Vec<Watch>,
@@ -48,6 +52,7 @@ impl Experiment {
             budget,
             allowed: 0,
             group,
+            shard,
             regime,
             procedure,
             watches,
@@ -61,7 +66,12 @@ impl Experiment {
 
     /// Whether no claim needs another world. A claim on every world asks for none beside one with inference, and alone
     /// for the whole budget, unless a world has broken it. Without a claim, when all are for the other profile, no world is needed.
+    ///
+    /// A shard cannot know: it sees no prefix of the worlds. It is settled when all of it is trained.
     pub fn settled(&self) -> bool {
+        if self.is_dealt_out() {
+            return self.worlds() == self.due();
+        }
         let alone = self.alone();
         (self.seen > 0 || self.watches.is_empty())
             && self.watches.iter().all(|w| match &w.process {
@@ -78,7 +88,13 @@ impl Experiment {
 
     /// Whether it may see another world in this round, and needs it.
     pub(super) fn open(&self) -> bool {
-        !self.settled() && self.seen < self.allowed
+        !self.settled() && (self.is_dealt_out() || self.seen < self.allowed)
+    }
+
+    /// True if this run trains a world. Which worlds of a group are a shard's differs from group to group: so the few worlds of many
+    /// controls are spread over all shards. Experiments that share the models of a world meet in one shard.
+    fn has(&self, world: u64) -> bool {
+        self.shard.has(self.group + world as usize)
     }
 
     pub(super) fn standing(&self) -> Standing {
@@ -99,8 +115,11 @@ impl Experiment {
         }
     }
 
-    /// Shows the claims every world that follows on the last one they have seen.
+    /// Shows the claims every world that follows on the last one they have seen; in a shard none.
     pub(super) fn observe(&mut self) {
+        if self.is_dealt_out() {
+            return;
+        }
         while self.open() {
             let Some(outcome) = self.outcomes.get(&self.seen) else {
                 break;
@@ -113,9 +132,33 @@ impl Experiment {
         }
     }
 
+    /// The worlds that count, with their outcomes: the prefix that the claims have seen; in a shard all within the budget.
+    pub(super) fn counted(&self) -> impl Iterator<Item = (&u64, &WorldOutcome)> {
+        let end = if self.is_dealt_out() {
+            self.budget
+        } else {
+            self.seen
+        };
+        self.outcomes.range(..end)
+    }
+
     /// Worlds that count so far.
     pub fn worlds(&self) -> u64 {
-        self.seen
+        self.counted().count() as u64
+    }
+
+    /// True if this run trains a part of the worlds, and thus decides nothing.
+    pub fn is_dealt_out(&self) -> bool {
+        !self.shard.is_whole()
+    }
+
+    /// Most worlds that may come to count.
+    pub fn due(&self) -> u64 {
+        match self.shard {
+            _ if self.watches.is_empty() => 0,
+            Shard::WHOLE => self.budget,
+            _ => (0..self.budget).filter(|world| self.has(*world)).count() as u64,
+        }
     }
 
     /// The claims as they stand.
@@ -134,16 +177,18 @@ pub(super) struct Shared {
 /// The experiment to train a world for next, and the world. For a thread that holds the models of a world, that is one that needs the
 /// same world, if there is one. Else it is the open experiment with the fewest worlds in flight, so that threads speculate on one
 /// experiment only when no other is open; a world of which another thread holds the models comes last. Experiments of a group that
-/// lag behind come first, so that they share again.
+/// lag behind come first, so that they share again. A shard, which trains all of its part, takes the first worlds of each experiment
+/// first: those that a merge cannot do without.
 pub(super) fn next_world(
     experiments: &mut [Experiment],
     own: Option<Shared>,
     held: &[Shared],
 ) -> Option<(usize, Shared)> {
     for experiment in experiments.iter_mut() {
-        while experiment.outcomes.contains_key(&experiment.next) {
-            experiment.next += 1;
-        }
+        let next = experiment.next;
+        let lacks =
+            |world: &u64| experiment.has(*world) && !experiment.outcomes.contains_key(world);
+        experiment.next = (next..).find(lacks).unwrap_or(next);
     }
     let open = || {
         let open = |e: &Experiment| e.open() && e.next < e.allowed;
@@ -154,7 +199,10 @@ pub(super) fn next_world(
         world: e.next,
     };
     let same_world = open().find(|(_, e)| Some(shared(e)) == own);
-    let place = |e: &Experiment| (held.contains(&shared(e)), e.in_flight);
+    let place = |e: &Experiment| {
+        let first_worlds_first = if e.is_dealt_out() { e.next } else { 0 };
+        (held.contains(&shared(e)), e.in_flight, first_worlds_first)
+    };
     let (index, _) = same_world.or_else(|| {
         let (_, first) = open().min_by_key(|(_, e)| place(e))?;
         let level = |e: &Experiment| e.group == first.group && place(e).0 == place(first).0;
@@ -183,6 +231,7 @@ mod tests {
             ..Experiment::new(
                 String::new(),
                 *group,
+                Shard::WHOLE,
                 theorem.setting(),
                 6,
                 vec![watch.clone()],

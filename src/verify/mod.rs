@@ -7,12 +7,14 @@
 
 mod error;
 mod experiment;
+mod merge;
 mod plan;
 mod training;
 mod watch;
 
 pub use error::VerifyError;
 pub use experiment::Experiment;
+pub use merge::{Dealt, MergeError, Merged, merge};
 pub use plan::{Memory, Plan, Untested, key};
 pub use watch::{Finding, Undefined};
 
@@ -120,7 +122,7 @@ impl Plan {
         begun
     }
 
-    /// What a record says, without training; `None` while it lacks worlds that the claims need.
+    /// What a record says, without training; `None` while it lacks worlds that the claims, or the shard, need.
     ///
     /// # Errors
     /// A control out of range.
@@ -130,18 +132,13 @@ impl Plan {
     }
 
     /// The worlds of a record that count: not those that one thread had begun when another settled the claims. The same on any
-    /// number of threads. `None` while the record lacks worlds that the claims need.
+    /// number of threads. `None` while the record lacks worlds that the claims, or the shard, need.
     ///
     /// # Errors
     /// A control out of range.
     pub fn counted(&self, worlds: &Worlds) -> Result<Option<Worlds>, VerifyError> {
-        let counted = |e: Experiment| {
-            (e.outcomes.into_iter())
-                .take_while(move |(world, _)| *world < e.seen)
-                .map(move |(world, outcome)| ((e.key.clone(), world), outcome))
-        };
         let replayed = self.replayed(worlds)?;
-        Ok(replayed.map(|experiments| experiments.into_iter().flat_map(counted).collect()))
+        Ok(replayed.map(|experiments| counted(&experiments)))
     }
 
     fn replayed(&self, worlds: &Worlds) -> Result<Option<Vec<Experiment>>, VerifyError> {
@@ -155,13 +152,13 @@ impl Plan {
     }
 
     /// Trains the worlds that `record` lacks, on `threads` threads, until every claim is settled or its budget
-    /// spent. `listen` is told of each world as it begins and ends.
+    /// spent; of a shard all worlds of its part, of which nothing is found. `listen` is told of each world as it begins and ends.
     ///
     /// # Errors
-    /// A control out of range, or a record that cannot be written; worlds finished before are kept. A run that ends seals its record.
+    /// A control out of range, or a record that cannot be written; worlds finished before are kept. A run that ends finishes its record.
     pub fn run(
         &self,
-        record: &mut Record,
+        mut record: Record,
         kept: Kept,
         threads: usize,
         listen: &(dyn Fn(Event) + Sync),
@@ -172,10 +169,10 @@ impl Plan {
             listen(Event::Kept { experiment });
         }
         while more {
-            training::train(self.seed, &mut experiments, record, threads, listen)?;
+            training::train(self.seed, &mut experiments, &mut record, threads, listen)?;
             more = self.begin_round(&mut experiments);
         }
-        record.seal()?;
+        record.finish(&counted(&experiments))?;
         Ok(self.report(&experiments))
     }
 
@@ -200,4 +197,15 @@ impl Plan {
             worlds: distinct.values().map(|(worlds, _)| worlds).sum(),
         }
     }
+}
+
+/// The worlds of experiments that count; of those with one regime and procedure once.
+fn counted(experiments: &[Experiment]) -> Worlds {
+    let of = |e: &Experiment| {
+        let key = e.key.clone();
+        let worlds = e.counted();
+        let keyed = worlds.map(|(world, outcome)| ((key.clone(), *world), outcome.clone()));
+        keyed.collect::<Worlds>()
+    };
+    experiments.iter().flat_map(of).collect()
 }

@@ -7,6 +7,7 @@ use crate::digest::digest;
 use crate::procedure::memory::{self, Part};
 use crate::record::Asked;
 use crate::regime::{RegimeError, require, require_confidence};
+use crate::shard::Shard;
 use crate::statistics::ErrorBudget;
 use crate::theorem::{Claim, Control, Profile, Setting, Statistic, Theorem};
 use serde::{Deserialize, Serialize};
@@ -27,6 +28,9 @@ pub struct Plan {
     /// Most worlds that count, over all experiments; none when each has only its own budget.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub total_worlds: Option<u64>,
+    /// The part of the worlds that is trained and kept here.
+    #[serde(default, skip_serializing_if = "Shard::is_whole")]
+    pub shard: Shard,
     /// The theorems.
     pub theorems: Vec<Theorem>,
 }
@@ -65,6 +69,7 @@ impl Plan {
             profile,
             confidence: confidences.fold(0.0, f64::max),
             total_worlds: None,
+            shard: Shard::WHOLE,
             theorems,
         }
     }
@@ -77,6 +82,10 @@ impl Plan {
         require_confidence("confidence", self.confidence)?;
         let total = self.total_worlds;
         require(total != Some(0), "total_worlds", total, "at least 1")?;
+        self.shard.validate()?;
+        let coupled = total.is_some() && !self.shard.is_whole();
+        let alone = "none in a shard, since a total couples the experiments";
+        require(!coupled, "total_worlds", total, alone)?;
         let count = self.theorems.len();
         require(count > 0, "theorems", count, "at least one theorem")?;
         let mut known = BTreeSet::new();
@@ -147,7 +156,9 @@ impl Plan {
                         |e: &Experiment| e.regime == *regime && e.procedure.test_draws == draws;
                     let group = experiments.iter().find(|e| same(e));
                     let group = group.map_or(experiments.len(), |e| e.group);
-                    experiments.push(Experiment::new(title, group, setting, budget, watches));
+                    experiments.push(Experiment::new(
+                        title, group, self.shard, setting, budget, watches,
+                    ));
                 }
             }
         }

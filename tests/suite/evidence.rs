@@ -1,5 +1,6 @@
 //! Evidence: whose worlds a record holds, what was changed in it, and worlds that have no number.
 
+use super::cli::multiview;
 use assert_cmd::Command;
 use multiview::procedure::{ModelRow, Models, Quantity, WorldOutcome};
 use multiview::record::{Kept, Record, WorldRecord, Worlds};
@@ -15,10 +16,6 @@ use std::sync::LazyLock;
 use tempfile::TempDir;
 
 const SMALL: &str = include_str!("../fixtures/small.toml");
-
-fn multiview() -> Command {
-    Command::cargo_bin("multiview").expect("the program is built")
-}
 
 fn folder() -> TempDir {
     tempfile::tempdir().expect("a folder")

@@ -1,5 +1,6 @@
 //! Text from files and command lines on its way to terminals, scripts, pages and pictures: none of it is obeyed there.
 
+use super::cli::multiview;
 use assert_cmd::Command;
 use multiview::procedure::Quantity;
 use multiview::record::Record;
@@ -25,10 +26,6 @@ fn quoted(text: &str) -> String {
         })
         .collect();
     format!("\"{escaped}\"")
-}
-
-fn multiview() -> Command {
-    Command::cargo_bin("multiview").expect("the program is built")
 }
 
 fn folder() -> TempDir {

@@ -18,6 +18,7 @@ mod outputs;
 mod procedures;
 mod random_features;
 mod report;
+mod shards;
 mod slurm;
 mod small;
 mod snapshots;

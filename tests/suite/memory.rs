@@ -144,9 +144,9 @@ fn a_run_of_its_own() {
     };
     let plan = plan(case.parse().expect("a case"));
     let folder = tempfile::tempdir().expect("a folder");
-    let mut record = Record::create(&folder.path().join("record"), &plan).expect("begun");
+    let record = Record::create(&folder.path().join("record"), &plan).expect("begun");
     let before = peak();
-    plan.run(&mut record, Kept::default(), THREADS, &|_| {})
+    plan.run(record, Kept::default(), THREADS, &|_| {})
         .expect("it runs");
     println!("peak {}", peak() - before);
 }

@@ -13,7 +13,7 @@ const SWEEP: &str = include_str!("../fixtures/sweep.toml");
 
 /// The program, at work in `folder`.
 fn multiview(folder: &TempDir) -> Command {
-    let mut command = Command::cargo_bin("multiview").expect("the program is built");
+    let mut command = super::cli::multiview();
     command.current_dir(folder.path());
     command
 }

@@ -1,5 +1,5 @@
-//! Exploring on a real Slurm: an array of eight tasks, one of them killed and requeued at work and one failing, makes exactly
-//! the record that one process makes.
+//! On a real Slurm: an array of tasks, some killed and requeued at work and some failing, makes exactly the record that one process
+//! makes, of an exploration and of a verification.
 //!
 //! Needs Slurm and root (Debian: `apt-get install slurm-wlm`); without them the test says so and passes.
 
@@ -94,10 +94,14 @@ fn wait(what: &str, mut done: impl FnMut() -> bool) {
     }
 }
 
+fn program(command: &str) -> Command {
+    let mut program = super::cli::multiview();
+    program.arg(command);
+    program
+}
+
 fn explore() -> Command {
-    let mut command = Command::cargo_bin("multiview").expect("the program is built");
-    command.arg("explore");
-    command
+    program("explore")
 }
 
 fn read(path: &Path) -> String {
@@ -185,4 +189,54 @@ fn an_array_with_a_kill_and_a_failure_makes_the_record_of_one_process() {
         let bytes = |directory: &Path| std::fs::read(directory.join(&name)).expect("a file");
         assert!(bytes(&whole) == bytes(&one), "{name:?} differs");
     }
+}
+
+/// A shard of three lasts long enough to be killed at work.
+#[test]
+fn a_verification_dealt_out_makes_the_record_of_one_process() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let Some(cluster) = Cluster::start(&folder.path().join("slurm")) else {
+        return;
+    };
+    let theorem = folder.path().join("theorem.toml");
+    let text = include_str!("../fixtures/small.toml")
+        .replace("samples = 120", "samples = 400")
+        .replace("steps = 400\nperfect_steps = 20", "steps = 2000");
+    std::fs::write(&theorem, text).expect("written");
+    let out = folder.path().join("job");
+    let submitted = program("verify")
+        .args(["submit", "--slurm", "--cores", "1", "--tasks", "3"])
+        .args(["--memory", "200M", "--file"])
+        .arg(&theorem)
+        .arg("--out")
+        .arg(&out)
+        .env("SLURM_CONF", &cluster.configuration)
+        .assert()
+        .success();
+    let stdout = String::from_utf8_lossy(&submitted.get_output().stdout).into_owned();
+    let job = stdout.lines().last().expect("the job's number");
+    let worlds = out.join("shard-1/worlds.jsonl");
+    wait("a world of the task to kill", || {
+        read(&worlds).lines().count() > 1
+    });
+    assert_eq!(cluster.states(job)[&1], "RUNNING");
+    cluster.requeue(job, 1);
+    let ended: BTreeMap<usize, String> = (0..3).map(|task| (task, "COMPLETED".into())).collect();
+    wait("the end of every task", || cluster.states(job) == ended);
+    let log = read(&out.join("task-1.log"));
+    assert_eq!(
+        log.matches("worlds kept)").count(),
+        2,
+        "begun and continued: {log}"
+    );
+
+    let (whole, one) = (folder.path().join("whole"), folder.path().join("one"));
+    let mut merge = program("verify");
+    merge.arg("merge").arg(&whole);
+    merge.args((0..3).map(|task| out.join(format!("shard-{task}"))));
+    let mut single = program("verify");
+    single.arg("--file").arg(&theorem).arg("--record").arg(&one);
+    let status = |mut command: Command| command.output().expect("it runs").status.code();
+    assert_eq!(status(merge), status(single));
+    assert_eq!(super::cli::files(&whole), super::cli::files(&one));
 }

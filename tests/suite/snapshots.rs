@@ -1,11 +1,9 @@
 //! What the program prints, so that a change of words or of a verdict is a visible diff.
 
-use assert_cmd::Command;
 use serde_json::Value;
 
 fn multiview(arguments: &[&str]) -> String {
-    let output = Command::cargo_bin("multiview")
-        .expect("the program is built")
+    let output = super::cli::multiview()
         .args(arguments)
         .output()
         .expect("it runs");

@@ -1,10 +1,14 @@
-//! Shards: part `I` of `N` of a sweep's cells, under any launcher.
+//! Shards: part `I` of `N` of a run, under any launcher.
+//!
+//! A sweep deals out its cells, a verification its worlds. Neither lets the parts know of each other, so they may run anywhere and at
+//! any time.
 
 use crate::regime::{RegimeError, require};
 use serde::{Deserialize, Serialize};
+use std::fmt;
 use std::str::FromStr;
 
-/// The cells whose index leaves the rest `index` when divided by `count`.
+/// The cells or worlds whose index leaves the rest `index` when divided by `count`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Shard {
@@ -15,12 +19,26 @@ pub struct Shard {
 }
 
 impl Shard {
-    /// The whole sweep.
+    /// The only part.
     pub const WHOLE: Self = Self { index: 0, count: 1 };
 
-    /// Whether a cell belongs to it.
-    pub fn has(&self, cell: usize) -> bool {
-        cell % self.count == self.index
+    /// True if there is no other part.
+    pub fn is_whole(&self) -> bool {
+        *self == Self::WHOLE
+    }
+
+    /// True if the cell or world of this index belongs to it.
+    pub fn has(&self, index: usize) -> bool {
+        index % self.count == self.index
+    }
+
+    /// Checks that it is one of its parts.
+    ///
+    /// # Errors
+    /// An index that is not below the count.
+    pub fn validate(&self) -> Result<(), RegimeError> {
+        let Self { index, count } = self;
+        require(index < count, "shard", self, "I/N with I below N")
     }
 
     /// What the launcher says: `SLURM_ARRAY_TASK_ID` (counted from `SLURM_ARRAY_TASK_MIN`) of `SLURM_ARRAY_TASK_COUNT`, or
@@ -77,6 +95,18 @@ impl Shard {
     }
 }
 
+impl Default for Shard {
+    fn default() -> Self {
+        Self::WHOLE
+    }
+}
+
+impl fmt::Display for Shard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.index, self.count)
+    }
+}
+
 impl FromStr for Shard {
     type Err = RegimeError;
 
@@ -126,10 +156,10 @@ mod tests {
     }
 
     #[test]
-    fn shards_part_the_cells() {
+    fn every_index_belongs_to_one_shard() {
         let shards: Vec<Shard> = (0..3).map(|i| format!("{i}/3").parse().unwrap()).collect();
-        for cell in 0..20 {
-            assert_eq!(shards.iter().filter(|s| s.has(cell)).count(), 1);
+        for index in 0..20 {
+            assert_eq!(shards.iter().filter(|s| s.has(index)).count(), 1);
         }
         for bad in ["3/3", "1", "-1/2", "0/0", "a/b"] {
             assert_eq!(bad.parse::<Shard>().unwrap_err().field, "shard");
