@@ -89,6 +89,7 @@
 //! | [`prediction`] | what theory says of a regime before anything is trained |
 //! | [`explore`] | sweeps: which claims hold where in parameter space |
 //! | [`shard`] | part `I` of `N` of a run, under any launcher |
+//! | [`export`] | a record as flat tables |
 //! | [`report`], [`figure`] | pages, pictures and tables, all a function of the records |
 //! | [`printable`] | text from outside, made fit for the place where it is shown |
 //! | [`seed`], [`real`] | random streams by (seed, world, purpose, index); `f32` and `f64`, eight at a time |
@@ -99,6 +100,7 @@ mod digest;
 pub mod engine;
 pub mod evaluation;
 pub mod explore;
+pub mod export;
 pub mod figure;
 pub mod network;
 mod normals;

@@ -11,6 +11,7 @@ macro_rules! tell {
 }
 
 mod explore;
+mod export;
 mod list;
 mod live;
 mod memory;
@@ -46,6 +47,8 @@ enum Command {
     Verify(verify::Args),
     /// Map where claims hold in parameter space, on one machine or a cluster
     Explore(Box<explore::Args>),
+    /// Write a record as flat tables, a row a world and a row a model, for pandas, polars and R
+    Export(export::Args),
     /// Regenerate the reports from their records, training what is missing
     Report(report::Args),
     /// List the theorems, or the quantities a claim may name
@@ -68,6 +71,7 @@ pub fn run() -> ExitCode {
     let done = match cli.command {
         Command::Verify(args) => verify::run(&args),
         Command::Explore(args) => explore::run(&args),
+        Command::Export(args) => export::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Report(args) => report::run(&args),
         Command::List(args) => list::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Show(args) => show::run(&args).map(|()| ExitCode::SUCCESS),

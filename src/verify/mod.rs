@@ -15,7 +15,7 @@ mod watch;
 pub use error::VerifyError;
 pub use experiment::Experiment;
 pub use merge::{Dealt, MergeError, Merged, merge};
-pub use plan::{Memory, Plan, Untested, key};
+pub use plan::{Asker, Memory, Plan, Untested, key};
 pub use watch::{Finding, Undefined};
 
 use crate::allocation::{Standing, deal};

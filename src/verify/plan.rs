@@ -48,6 +48,19 @@ pub struct Untested {
     pub profile: Profile,
 }
 
+/// A theorem or one of its negative controls, at one value of a sweep, and the experiment that it asks for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Asker {
+    /// Key of the experiment in the record.
+    pub experiment: String,
+    /// The theorem.
+    pub theorem: String,
+    /// The negative control, if it is one.
+    pub control: Option<String>,
+    /// What is swept, by dotted path.
+    pub values: BTreeMap<String, toml::Value>,
+}
+
 /// What a run needs of memory, an estimate.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Memory {
@@ -116,6 +129,27 @@ impl Plan {
         Ok(experiments.map(|e| (e.key.clone(), setting(e))).collect())
     }
 
+    /// Who asks for which experiment, in the order of theorems, controls, swept values.
+    ///
+    /// # Errors
+    /// A control or a swept value out of range.
+    pub fn askers(&self) -> Result<Vec<Asker>, VerifyError> {
+        let mut askers = Vec::new();
+        for (theorem, control) in self.arms() {
+            let setting = setting(theorem, control)?;
+            for value in theorem.points()? {
+                let Setting { regime, procedure } = setting.with(&value.set)?;
+                askers.push(Asker {
+                    experiment: key(&(regime, procedure)),
+                    theorem: theorem.name.clone(),
+                    control: control.map(|c| c.name.clone()),
+                    values: value.set,
+                });
+            }
+        }
+        Ok(askers)
+    }
+
     /// The experiments of a run, and the error budget spread over their claims.
     pub(super) fn experiments(&self) -> Result<Vec<Experiment>, VerifyError> {
         let mut experiments: Vec<Experiment> = Vec::new();
@@ -129,10 +163,7 @@ impl Plan {
                 });
                 let worlds = theorem.budget(self.profile).worlds;
                 let budget = control.and_then(|c| c.worlds).unwrap_or(worlds);
-                let setting = match control {
-                    Some(control) => theorem.under(control)?,
-                    None => theorem.setting(),
-                };
+                let setting = setting(theorem, control)?;
                 let claims = claims_of(theorem, control).filter(|claim| self.tests(claim));
                 let claims: Vec<(usize, &Claim)> = (order..).zip(claims).collect();
                 order += claims.len();
@@ -269,13 +300,18 @@ impl Plan {
         .collect()
     }
 
+    /// Every theorem's own regime and its controls, in order.
+    fn arms(&self) -> impl Iterator<Item = (&Theorem, Option<&Control>)> {
+        self.theorems.iter().flat_map(|theorem| {
+            let arms = std::iter::once(None).chain(theorem.controls.iter().map(Some));
+            arms.map(move |control| (theorem, control))
+        })
+    }
+
     /// Every claim of every theorem and every control, in order.
     fn all_claims(&self) -> impl Iterator<Item = (&Theorem, Option<&Control>, &Claim)> {
-        self.theorems.iter().flat_map(|theorem| {
-            let settings = std::iter::once(None).chain(theorem.controls.iter().map(Some));
-            settings.flat_map(move |control| {
-                claims_of(theorem, control).map(move |claim| (theorem, control, claim))
-            })
+        self.arms().flat_map(|(theorem, control)| {
+            claims_of(theorem, control).map(move |claim| (theorem, control, claim))
         })
     }
 
@@ -283,6 +319,11 @@ impl Plan {
     fn tests(&self, claim: &Claim) -> bool {
         claim.profile.is_none_or(|profile| profile == self.profile)
     }
+}
+
+/// The regime and procedure of a theorem, or of one of its controls.
+fn setting(theorem: &Theorem, control: Option<&Control>) -> Result<Setting, RegimeError> {
+    control.map_or_else(|| Ok(theorem.setting()), |control| theorem.under(control))
 }
 
 /// The claims of a theorem, or of one of its controls.

@@ -10,6 +10,7 @@ mod dense;
 mod evaluation;
 mod evidence;
 mod explore;
+mod export;
 mod gradients;
 mod hostile;
 mod memory;

@@ -1,0 +1,136 @@
+//! A record as flat tables: a row a world, and a row a model.
+//!
+//! A world stands once for each theorem or control that asks for it, so that rows can be selected by theorem; `experiment` and
+//! `world` together name it. A quantity that is not measured in a world is an empty cell. One that has no number there is an empty
+//! cell too, and `undefined` gives the reason.
+
+use crate::figure::Table;
+use crate::procedure::{ModelRow, QUANTITIES, Quantity};
+use crate::record::Worlds;
+use crate::verify::Asker;
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+
+/// Names of the files that hold the two tables.
+pub const FILES: [&str; 2] = ["worlds.csv", "models.csv"];
+
+/// What the columns that both tables begin with mean.
+const LABELS: [(&str, &str); 5] = [
+    ("seed", "experiment seed"),
+    ("experiment", "hash of the regime and the procedure"),
+    ("theorem", "who asks for the world"),
+    (
+        "control",
+        "the negative control; empty in the theorem's own regime",
+    ),
+    ("world", "index of the world"),
+];
+
+const UNDEFINED: (&str, &str) = (
+    "undefined",
+    "QUANTITY: REASON of each quantity without a number",
+);
+
+/// The numbers of a model that may have none.
+const ERRORS: [(&str, fn(&ModelRow) -> &Quantity); 4] = [
+    ("test_error", |m| &m.test_error),
+    ("single_view_error", |m| &m.single_view_error),
+    ("multi_view_error", |m| &m.multi_view_error),
+    ("monte_carlo_error", |m| &m.monte_carlo_error),
+];
+
+/// The worlds of a record of the experiment seed `seed`, and their models, in the order of [`FILES`].
+pub fn tables(seed: u64, askers: &[Asker], worlds: &Worlds) -> [Table; 2] {
+    let swept: BTreeSet<&String> = (askers.iter().flat_map(|a| &a.values))
+        .map(|(path, _)| path)
+        .collect();
+    let quantities: BTreeSet<&String> = (worlds.values())
+        .flat_map(|w| w.quantities.keys())
+        .collect();
+    let mut labels = Table::new(&LABELS, Vec::new());
+    for path in &swept {
+        labels.columns.push(((*path).clone(), "swept value".into()));
+    }
+    let (mut of_worlds, mut of_models) = (labels.clone(), labels);
+    for name in &quantities {
+        of_worlds.columns.push(((*name).clone(), meaning(name)));
+    }
+    let models = [
+        ("model", "index in its world"),
+        ("role", "ROLE of its quantities"),
+    ];
+    let counts = [
+        ("steps", "gradient steps"),
+        ("training_errors", "samples misclassified"),
+    ];
+    let errors = ERRORS.map(|(name, _)| (name, "as in the record"));
+    let columns = models
+        .into_iter()
+        .chain(counts)
+        .chain(errors)
+        .chain([UNDEFINED]);
+    of_models.columns.extend(columns.map(owned));
+    of_worlds.columns.push(owned(UNDEFINED));
+    for asker in askers {
+        let first = (asker.experiment.clone(), 0);
+        let own = worlds
+            .range(first..)
+            .take_while(|((key, _), _)| *key == asker.experiment);
+        for ((_, world), outcome) in own {
+            let mut row = vec![
+                seed.into(),
+                asker.experiment.clone().into(),
+                asker.theorem.clone().into(),
+                asker.control.clone().into(),
+                (*world).into(),
+            ];
+            let value = |path: &&String| asker.values.get(*path).map(|value| json!(value));
+            row.extend(swept.iter().map(|path| Value::from(value(path))));
+            let named = quantities
+                .iter()
+                .map(|name| (name.as_str(), outcome.quantities.get(*name)));
+            of_worlds.rows.push([row.clone(), cells(named)].concat());
+            for (index, model) in outcome.models.iter().enumerate() {
+                let mut row = row.clone();
+                row.extend([
+                    index.into(),
+                    model.role.clone().into(),
+                    model.steps.into(),
+                    model.training_errors.into(),
+                ]);
+                let named = ERRORS.iter().map(|(name, of)| (*name, Some(of(model))));
+                of_models.rows.push([row, cells(named)].concat());
+            }
+        }
+    }
+    [of_worlds, of_models]
+}
+
+/// A cell for each quantity, and one with the reasons of those that have no number.
+fn cells<'a>(named: impl Iterator<Item = (&'a str, Option<&'a Quantity>)>) -> Vec<Value> {
+    let mut reasons = Vec::new();
+    let mut cells = Vec::new();
+    for (name, quantity) in named {
+        let number = quantity.map(Quantity::get);
+        if let Some(Err(reason)) = number {
+            reasons.push(format!("{name}: {reason}"));
+        }
+        cells.push(number.and_then(Result::ok).into());
+    }
+    let reasons = (!reasons.is_empty()).then(|| reasons.join("; "));
+    cells.push(reasons.into());
+    cells
+}
+
+fn owned((name, meaning): (&str, &str)) -> (String, String) {
+    (name.into(), meaning.into())
+}
+
+/// The meaning of a quantity, from the list of all.
+fn meaning(quantity: &str) -> String {
+    let (subject, measure) = quantity.split_once('.').unwrap_or((quantity, ""));
+    let of = |wanted: &str| QUANTITIES.iter().find(|(name, _)| *name == wanted);
+    let found = of(quantity).or_else(|| of(&format!("ROLE.{measure}")));
+    let found = found.or_else(|| of(&format!("{subject}.NAME")));
+    found.map_or(String::new(), |(_, meaning)| (*meaning).into())
+}
