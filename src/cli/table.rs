@@ -22,7 +22,7 @@ pub fn of(header: &[&str], rows: impl Iterator<Item = Vec<String>>) -> Table {
 /// The table of verdicts of a run.
 pub fn verdicts(report: &Report) -> Table {
     let header = [
-        "theorem", "claim", "claimed", "measured", "evidence", "worlds", "verdict",
+        "theorem", "claim", "claimed", "origin", "measured", "evidence", "worlds", "verdict",
     ];
     let rows = report.plan.theorems.iter().flat_map(|theorem| {
         let findings = report.findings.iter();
@@ -47,6 +47,7 @@ fn not_run(claim: &Untested) -> Vec<String> {
     vec![
         who(&claim.theorem, claim.control.as_ref()),
         claim.claim.clone(),
+        nothing(),
         nothing(),
         nothing(),
         nothing(),
@@ -83,6 +84,7 @@ fn row(finding: &Finding) -> Vec<String> {
             )
         )),
         text::band(finding.band),
+        text::origin(&finding.origins()),
         text::measured(finding),
         text::evidence(finding),
         estimate.worlds.to_string(),

@@ -36,8 +36,8 @@ pub(super) fn overview(main: &Evidence, replications: &[Evidence], figures: &Fig
         markdown(&plan.version),
         guarantee(main),
     );
-    out += "| theorem | claim | claimed | measured | evidence | worlds | verdict | its negative control |\n";
-    out += "|---|---|---|---|---|---|---|---|\n";
+    out += "| theorem | claim | claimed | origin | measured | evidence | worlds | verdict | its negative control |\n";
+    out += "|---|---|---|---|---|---|---|---|---|\n";
     for f in &own {
         let answers: Vec<String> = controls
             .iter()
@@ -53,11 +53,12 @@ pub(super) fn overview(main: &Evidence, replications: &[Evidence], figures: &Fig
             .collect();
         let _ = writeln!(
             out,
-            "| [{0}](theorems/{0}.md) | {1} | {2} {3} | {4} | {5} | {6} | {7} | {8} |",
+            "| [{0}](theorems/{0}.md) | {1} | {2} {3} | {4} | {5} | {6} | {7} | {8} | {9} |",
             f.theorem,
             f.claim,
             text::subject(f.statistic, &f.quantity, f.event, &f.with),
             text::band(f.band),
+            text::origin(&f.origins()),
             text::measured(f),
             markdown(&text::evidence(f)),
             f.estimate.worlds,
@@ -68,8 +69,8 @@ pub(super) fn overview(main: &Evidence, replications: &[Evidence], figures: &Fig
     out += "\nA claim is *confirmed* when its interval lies inside the claimed band, *refuted* when the two are disjoint, \
         *undecided* otherwise. What is replicated is the world, a data set with its initialisations. Every `test_error` and `gain` is in units of μ; `err` of random features is not. \
         The regime of each theorem is on its page.\n\n\
-        Of the paper are the bands of the test errors of a single model, of the ensemble and of both distillations (at most 0.26 for self-distillation), and training error 0. The other bands \
-        are ours: the paper says that something holds, vanishes or fails, and a number had to be put to it.\n";
+        The origin says who states a claim, who gives the numbers of its band, and who says it of worlds in this form: the paper's theory, an experiment in the paper, a deduction of \
+        ours from the theory, or we, where the paper says without a number that something holds, vanishes or fails.\n";
     out += &regimes(main);
     if !replications.is_empty() {
         out += "\n## Replications\n\nThe same claims on other seeds.\n\n";
@@ -248,14 +249,15 @@ pub(super) fn theorem(main: &Evidence, theorem: &Theorem) -> String {
         markdown_lines(theorem.statement.trim()),
         markdown(&theorem.source)
     );
-    out += "| claim | claimed | measured | evidence | worlds | level α | verdict |\n|---|---|---|---|---|---|---|\n";
+    out += "| claim | claimed | origin | measured | evidence | worlds | level α | verdict |\n|---|---|---|---|---|---|---|---|\n";
     for f in &findings {
         let _ = writeln!(
             out,
-            "| {} | {} {} | {} | {} | {} | {} | {} |",
+            "| {} | {} {} | {} | {} | {} | {} | {} | {} |",
             claim(f),
             text::subject(f.statistic, &f.quantity, f.event, &f.with),
             text::band(f.band),
+            text::origin(&f.origins()),
             text::measured(f),
             markdown(&text::evidence(f)),
             f.estimate.worlds,

@@ -1,7 +1,8 @@
 //! `results.json`: the verdicts for machines.
 
 use super::Evidence;
-use serde_json::{Value, json};
+use crate::verify::Finding;
+use serde_json::{Map, Value, json};
 
 /// The JSON Schema of `results.json`.
 pub const SCHEMA: &str = include_str!("results.schema.json");
@@ -33,6 +34,7 @@ fn run(evidence: &Evidence) -> Value {
                 "band": f.band,
                 "event": f.event,
                 "with": f.with,
+                "origin": origin(f),
                 "alpha": rounded(f.alpha),
                 "worlds": f.estimate.worlds,
                 "measured": rounded(f.estimate.mean),
@@ -57,6 +59,13 @@ fn run(evidence: &Evidence) -> Value {
         "worlds": evidence.report.worlds,
         "findings": findings,
     })
+}
+
+/// Who makes each part of the claim.
+fn origin(f: &Finding) -> Value {
+    let parts = f.origins().into_iter();
+    let named = parts.map(|(part, source)| (part.replace(' ', "_"), json!(source)));
+    named.collect::<Map<_, _>>().into()
 }
 
 /// Three significant digits, or nothing for a number that is not finite: more differs between processors.

@@ -2,7 +2,7 @@
 
 use crate::printable::line;
 use crate::statistics::{Band, Interval, ShareSequence, Sides, StatisticsError, Verdict};
-use crate::theorem::{Claim, ParameterSweep, Profile, Statistic};
+use crate::theorem::{Claim, ParameterSweep, Profile, Source, Statistic};
 use crate::verify::Finding;
 use std::collections::BTreeMap;
 
@@ -152,6 +152,36 @@ pub fn subject(
     }
 }
 
+/// Who makes a claim: who states it, and which of its parts are another's.
+pub fn origin(parts: &[(&'static str, Source)]) -> String {
+    let mut groups: Vec<(Source, Vec<&str>)> = Vec::new();
+    for (part, source) in parts {
+        match groups.iter_mut().find(|(known, _)| known == source) {
+            Some((_, of_source)) => of_source.push(part),
+            None => groups.push((*source, vec![part])),
+        }
+    }
+    let mut groups = groups.into_iter();
+    let first = groups
+        .next()
+        .map_or("", |(stated, _)| by(stated))
+        .to_owned();
+    groups.fold(first, |words, (source, parts)| {
+        format!("{words}; {} {}", parts.join(" and "), by(source))
+    })
+}
+
+/// The name of a source.
+fn by(source: Source) -> &'static str {
+    match source {
+        Source::Paper => "paper",
+        Source::PaperExperiment => "paper's experiment",
+        Source::Deduction => "deduction",
+        Source::Ours => "ours",
+        Source::NotStated => "not stated",
+    }
+}
+
 /// What would refute a claim.
 pub fn refutation(claim: &Claim) -> &'static str {
     match claim.statistic {
@@ -180,6 +210,29 @@ pub fn measured(finding: &Finding) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_origin_names_the_parts_that_are_of_another() {
+        use Source::{NotStated, Ours, Paper};
+        let parts = |s, b, t| [("statement", s), ("band", b), ("statistic", t)];
+        assert_eq!(origin(&parts(Paper, Paper, Paper)), "paper");
+        assert_eq!(origin(&parts(Paper, Paper, Ours)), "paper; statistic ours");
+        assert_eq!(
+            origin(&parts(Paper, Ours, Ours)),
+            "paper; band and statistic ours"
+        );
+        assert_eq!(
+            origin(&parts(NotStated, NotStated, NotStated)),
+            "not stated"
+        );
+        let ends = [
+            ("statement", Paper),
+            ("lower end", Ours),
+            ("upper end", Paper),
+            ("statistic", Ours),
+        ];
+        assert_eq!(origin(&ends), "paper; lower end and statistic ours");
+    }
 
     #[test]
     fn numbers_say_what_their_interval_supports() {

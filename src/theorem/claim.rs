@@ -1,6 +1,6 @@
 //! Claims: a statistic of one quantity over worlds, and the band it must lie in.
 
-use super::Profile;
+use super::{Origin, Profile, Source};
 use crate::statistics::{Band, Moment};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -28,6 +28,9 @@ pub struct Claim {
     /// without a world farther than five times this beyond the end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scale: Option<f64>,
+    /// Who makes the claim, its numbers and its form.
+    #[serde(default, skip_serializing_if = "Origin::is_not_stated")]
+    pub origin: Origin,
     /// A confidence of the claim's own, outside the run's family-wise budget.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confidence: Option<f64>,
@@ -72,6 +75,11 @@ impl Statistic {
 }
 
 impl Claim {
+    /// Who makes its parts, by name.
+    pub fn origins(&self) -> Vec<(&'static str, Source)> {
+        self.origin.parts(self.event.unwrap_or(self.band))
+    }
+
     /// The standard deviation over worlds expected at the end of the band: `scale` if given, else half the
     /// band's width, else the distance of its one end from 0.
     pub fn expected_spread(&self) -> f64 {

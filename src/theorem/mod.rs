@@ -4,11 +4,13 @@
 mod base;
 mod claim;
 mod file;
+mod origin;
 mod setting;
 
 pub use claim::{Claim, Statistic};
 pub use file::TheoremError;
 pub(crate) use file::line_of;
+pub use origin::{Origin, Source};
 pub use setting::Setting;
 
 use crate::procedure::Procedure;

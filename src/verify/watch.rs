@@ -6,7 +6,7 @@ use crate::statistics::{
     Band, Estimate, Interval, Method, PowerLaw, Sequence, StatisticsError, Summary, Verdict,
     decide, exponent,
 };
-use crate::theorem::{Claim, Statistic, Theorem};
+use crate::theorem::{Claim, Origin, Source, Statistic, Theorem};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -30,6 +30,9 @@ pub struct Finding {
     /// The bands in which other quantities of a world must lie too, for a share.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub with: BTreeMap<String, Band>,
+    /// Who makes the claim, its numbers and its form.
+    #[serde(default, skip_serializing_if = "Origin::is_not_stated")]
+    pub origin: Origin,
     /// The claim's own share of the error budget.
     pub alpha: f64,
     /// Mean, spread, interval and verdict.
@@ -50,6 +53,11 @@ pub struct Finding {
 }
 
 impl Finding {
+    /// Who makes the parts of the claim, by name.
+    pub fn origins(&self) -> Vec<(&'static str, Source)> {
+        self.origin.parts(self.event.unwrap_or(self.band))
+    }
+
     /// Whether the verdict is the one the theory expects.
     pub fn as_expected(&self) -> bool {
         self.estimate.verdict == self.expected
@@ -317,6 +325,7 @@ pub(super) fn finding(watches: &[(&Watch, &str)]) -> Finding {
         band: watch.claim.band,
         event: watch.claim.event,
         with: watch.claim.with.clone(),
+        origin: watch.claim.origin.clone(),
         alpha: watch.alpha,
         estimate,
         expected: if watch.control.is_some() {

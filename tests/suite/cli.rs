@@ -2,6 +2,7 @@
 
 use assert_cmd::Command;
 use multiview::record::Record;
+use multiview::theorem::{Source, Theorem};
 use predicates::prelude::*;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -63,13 +64,17 @@ fn list_names_every_theorem_file() {
 
 #[test]
 fn show_tells_what_would_refute() {
-    let shown = multiview()
-        .args(["show", "single-model"])
-        .assert()
-        .success();
-    shown.stdout(
-        predicate::str::contains("refuted by").and(predicate::str::contains("Negative controls")),
-    );
+    for words in [
+        "claimed by: paper; statistic ours",
+        "refuted by: ",
+        "│ σ_0    ┆ regime.network.init_scale",
+        "\"paper\", which is 6804",
+        "Negative controls",
+        "if all are needed",
+    ] {
+        let shown = multiview().args(["show", "single-model"]).assert();
+        shown.stdout(predicate::str::contains(words));
+    }
     multiview()
         .args(["show", "single-model", "--json"])
         .assert()
@@ -77,6 +82,53 @@ fn show_tells_what_would_refute() {
         .stdout(predicate::function(|text: &str| {
             serde_json::from_str::<Value>(text).is_ok()
         }));
+}
+
+/// A shipped claim says of each part whose it is; a file that says nothing is taken at its word.
+#[test]
+fn claims_are_marked_by_origin() {
+    for theorem in Theorem::all_embedded() {
+        for claim in &theorem.claims {
+            let silent = |(_, source): &(&str, Source)| *source == Source::NotStated;
+            let unstated = claim.origins().into_iter().find(silent);
+            assert_eq!(unstated, None, "{}: {}", theorem.name, claim.name);
+        }
+    }
+    let folder = folder();
+    let marked = SMALL.replacen(
+        "band = { upper = 0.2 }",
+        "band = { lower = -1.0, upper = 0.2 }\norigin = { statement = \"deduction\", band = \"deduction\", lower = \"ours\" }",
+        1,
+    );
+    let report = folder.path().join("report.json");
+    let mut run = verify(&folder, &marked, "record");
+    let shown = run.args(["--json"]).arg(&report).assert().code(0);
+    let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let table = words(&String::from_utf8_lossy(&shown.get_output().stdout));
+    assert!(
+        table.contains("origin") && table.contains("deduction"),
+        "{table}"
+    );
+    let findings = json(&report)["findings"].take();
+    let origins: Vec<&Value> = findings
+        .as_array()
+        .expect("findings")
+        .iter()
+        .map(|f| &f["origin"])
+        .collect();
+    let expected = serde_json::json!({
+        "statement": "deduction", "band": "deduction", "lower": "ours", "statistic": "not-stated"
+    });
+    assert_eq!(origins, [&Value::Null, &Value::Null, &expected, &expected]);
+    let mut show = multiview();
+    let shown = show
+        .arg("show")
+        .arg(folder.path().join("theorem.toml"))
+        .assert();
+    shown.stdout(
+        predicate::str::contains("claimed by: deduction; lower end ours; statistic not stated")
+            .and(predicate::str::contains("claimed by: not stated")),
+    );
 }
 
 #[test]
@@ -377,6 +429,16 @@ fn bad_theorem_files_are_refused_with_line_and_field() {
             "\"regime.training.steps\" = 1",
             "\"regime.training.stepz\" = 1",
             &["stepz"],
+        ),
+        (
+            "band = { upper = 0.2 }",
+            "band = { upper = 0.2 }\norigin = \"theirs\"",
+            &[":47:", "paper-experiment", "not-stated"],
+        ),
+        (
+            "band = { upper = 0.2 }",
+            "band = { upper = 0.2 }\norigin = { statement = \"paper\", bands = \"ours\" }",
+            &[":47:", "for statement, band, lower, upper and statistic"],
         ),
         (
             "confidence = 0.9,",
