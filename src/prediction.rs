@@ -22,6 +22,8 @@ const WAITING_SPREAD: f64 = 0.8;
 pub struct Prediction {
     /// Steps until a typical class is learned.
     pub learning_steps: f64,
+    /// Steps until the last class is learned, the one with the least luck of all.
+    pub last_learning_steps: f64,
     /// Largest overlap of a learned view when its samples are fitted.
     pub fitted_overlap: f64,
     /// Share of the winner's growth that reaches the losing view of a class while slow classes are waited for.
@@ -55,9 +57,10 @@ impl Prediction {
     }
 
     /// Every prediction with its field's name.
-    pub fn named(&self) -> [(&'static str, f64); 10] {
+    pub fn named(&self) -> [(&'static str, f64); 11] {
         [
             ("learning_steps", self.learning_steps),
+            ("last_learning_steps", self.last_learning_steps),
             ("fitted_overlap", self.fitted_overlap),
             ("waiting_gradient", self.waiting_gradient),
             ("memorising_gradient", self.memorising_gradient),
@@ -86,6 +89,11 @@ impl Prediction {
         let rate = regime.training.learning_rate_per_class;
         let learning_steps =
             threshold.powf(q - 1.0) / ((q - 2.0).max(1.0) * rate * start.powf(q - 2.0));
+        // A class waits for the luckier of its views. The median of the least luck among k classes is where each has it with
+        // probability 1 − 2^{−1/k}.
+        let neurons = data.views_per_class * network.neurons_per_class;
+        let least_luck = quantile_of_maximum(neurons, 1.0 - 0.5f64.powf(1.0 / k));
+        let last_learning_steps = learning_steps * (luck / least_luck).powf((q - 2.0).max(0.0));
 
         // φ(A) = 6.5 on the linear branch φ(A) = A − (1 − 1/q) ϱ.
         let fitted_overlap = FITTED_LOGIT + (1.0 - 1.0 / q) * threshold;
@@ -110,6 +118,7 @@ impl Prediction {
         let members = procedure.members.max(1) as i32;
         Self {
             learning_steps,
+            last_learning_steps,
             fitted_overlap,
             waiting_gradient,
             memorising_gradient,
@@ -129,6 +138,12 @@ impl Prediction {
 /// Largest of `m` standard normals, in expectation.
 fn expected_maximum(m: usize) -> f64 {
     integrate(|x| x * density_of_maximum(m, x))
+}
+
+/// Quantile of the largest of `m` standard normals, where that is above 0: a class without luck does not learn.
+fn quantile_of_maximum(m: usize, probability: f64) -> f64 {
+    let each = probability.powf(1.0 / m as f64);
+    Normal::standard().inverse_cdf(each).max(f64::MIN_POSITIVE)
 }
 
 /// Density at 0 of `ln (M_1/M_2)` for two independent maxima of `m` standard normals: `∫ x f(x)² dx`. Two views tie when their
@@ -164,6 +179,8 @@ mod tests {
         let one = 1.0 / (4.0 * std::f64::consts::PI);
         assert!((density_of_equal_luck(1) - one).abs() < 1e-6);
         assert!(density_of_equal_luck(16) > density_of_equal_luck(8));
+        assert!((quantile_of_maximum(1, 0.975) - 1.959_964).abs() < 1e-6);
+        assert!((quantile_of_maximum(2, 0.25)).abs() < 1e-9);
     }
 
     #[test]

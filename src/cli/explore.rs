@@ -1,5 +1,6 @@
 //! `multiview explore`.
 
+use super::estimate::{cost, duration};
 use super::live::Live;
 use super::output::Kept as KeptFiles;
 use super::submit::{Array, Job};
@@ -9,15 +10,12 @@ use multiview::explore::maps::{glyph, text_map};
 use multiview::explore::pages;
 use multiview::explore::{Cells, Manifest, Shard};
 use multiview::printable::{line, path, word};
-use multiview::procedure::World;
 use multiview::record::{Kept, Record};
 use multiview::report::failed::{FailedRegime, failed_regimes};
 use multiview::report::text;
-use multiview::seed::WorldSeed;
 use multiview::verify::{Finding, Merged, Plan, Report, key, merge};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::Instant;
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -261,69 +259,32 @@ fn in_words(f: &Finding) -> String {
     )
 }
 
-/// Lists the cells with an estimate of their time from one calibration step each.
+/// Lists the cells with an estimate of their time from a few steps in each.
 fn dry_run(manifest: &Manifest, plan: &Plan, threads: usize) -> Result<(), Failure> {
-    const STEPS: usize = 8;
     let cells = manifest.cells()?;
     let mine = cells.iter().filter(|cell| manifest.shard.has(cell.index));
     let mut total = 0.0;
     let mut rows = Vec::new();
     for cell in mine {
-        let (regime, procedure) = (&cell.theorem.regime, &cell.theorem.procedure);
-        let seed = WorldSeed {
-            experiment: plan.seed,
-            world: 0,
-        };
-        let began = Instant::now();
-        let mut brief = regime.clone();
-        (brief.training.steps, brief.training.perfect_steps) = (STEPS.into(), 0);
-        let world = World::new(&brief, procedure.test_draws, seed);
-        let data = began.elapsed().as_secs_f64();
-        let start = world.initial(0);
-        let began = Instant::now();
-        world.train_alone(start, None);
-        let step = began.elapsed().as_secs_f64() / STEPS as f64;
-        let models = procedure.members + procedure.joint_networks;
-        let students = [
-            &procedure.distillation,
-            &procedure.label_distillation,
-            &procedure.self_distillation,
-        ];
-        // In floating point: no product of budgets wraps.
-        let classes = regime.data.classes;
-        let taught = students
-            .into_iter()
-            .flatten()
-            .map(|s| s.steps.of(classes) as f64);
-        let taught: f64 = taught.sum();
-        let pair = 1.0 + f64::from(u8::from(procedure.antithetic));
-        let steps = models as f64 * regime.steps() as f64 + taught * pair;
-        let most = (data + step * steps) * manifest.sweep.worlds as f64;
-        total += most;
+        let cost = cost(&cell.theorem.setting(), plan.seed);
+        let all = cost.world * manifest.sweep.worlds as f64;
+        total += all;
         let values: Vec<String> = (cell.values.iter())
             .map(|(path, value)| format!("{} = {value}", path.rsplit('.').next().unwrap_or(path)))
             .collect();
         rows.push(vec![
             cell.index.to_string(),
             values.join(", "),
-            format!("{:.2}", 1e3 * step),
-            duration(most),
+            format!("{:.2}", 1e3 * cost.step),
+            duration(all),
         ]);
     }
     let count = rows.len();
-    let header = ["cell", "values", "ms per step", "at most, on one core"];
+    let header = ["cell", "values", "ms per step", "all worlds, on one core"];
     print(&format!(
-        "{}\n{count} cells, at most {} worlds each: at most {} on {threads} threads (settled cells stop early, and training stops once it is perfect)\n",
+        "{}\n{count} cells of {} worlds at most: about {} on {threads} threads. The number of steps is the predicted one, and settled cells stop early.\n",
         table::of(&header, rows.into_iter()),
         manifest.sweep.worlds,
         duration(total / threads as f64)
     ))
-}
-
-fn duration(seconds: f64) -> String {
-    match seconds {
-        s if s < 120.0 => format!("{s:.0} s"),
-        s if s < 7200.0 => format!("{:.0} min", s / 60.0),
-        s => format!("{:.1} h", s / 3600.0),
-    }
 }

@@ -10,6 +10,7 @@ macro_rules! tell {
     }};
 }
 
+mod estimate;
 mod explore;
 mod export;
 mod list;

@@ -1,9 +1,14 @@
 //! `multiview show`.
 
-use super::{Failure, theorem};
+use super::estimate::{cost, duration};
+use super::{Failure, memory, table, theorem};
 use multiview::prediction::Prediction;
 use multiview::printable::line;
+use multiview::regime::Regime;
 use multiview::report::text;
+use multiview::theorem::{Budget, Claim, Profile, Theorem};
+use multiview::verify::Plan;
+use serde_json::Value;
 use std::fmt::Write;
 
 #[derive(Debug, clap::Args)]
@@ -14,6 +19,36 @@ pub struct Args {
     #[arg(long)]
     json: bool,
 }
+
+/// The paper's letters of the fields of a regime and of a procedure.
+const LETTERS: [(&str, &str); 26] = [
+    ("classes", "k"),
+    ("samples", "N"),
+    ("single_view_share", "μ"),
+    ("sparsity", "s"),
+    ("main_weight", "Σ z"),
+    ("other_weight", "Σ z'"),
+    ("weak_weight", "ρ"),
+    ("single_view_other_weight", "Γ"),
+    ("patches_per_feature", "C_p"),
+    ("patches", "P"),
+    ("feature_noise", "γ"),
+    ("noise_variance", "ν²"),
+    ("dimension", "d"),
+    ("neurons_per_class", "m"),
+    ("relu_exponent", "q"),
+    ("relu_threshold", "ϱ"),
+    ("init_scale", "σ_0"),
+    ("learning_rate_per_class", "η/k"),
+    ("steps", "T"),
+    ("members", "K"),
+    ("temperature", "τ"),
+    ("teacher_scale", "S"),
+    ("push_rate_per_class", "η'/k"),
+    ("neurons", "M"),
+    ("growth", "M"),
+    ("strengths", "λ"),
+];
 
 pub fn run(args: &Args) -> Result<(), Failure> {
     let theorem = theorem(&args.theorem)?;
@@ -29,54 +64,21 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         theorem.statement.trim(),
         line(&theorem.source)
     )?;
-    writeln!(out, "Regime\n{}", toml::to_string(&theorem.regime)?)?;
-    writeln!(out, "Procedure\n{}", toml::to_string(&theorem.procedure)?)?;
+    writeln!(out, "Claims")?;
+    for claim in &theorem.claims {
+        out += &in_words(claim);
+    }
+    writeln!(out, "\nRegime and procedure\n{}", parameters(&theorem)?)?;
+    if let Some(sweep) = &theorem.sweep {
+        let values = text::swept_values(sweep);
+        writeln!(out, "Swept: {} = {values}", sweep.path)?;
+    }
     if theorem.procedure.members > 0 {
         let prediction = Prediction::of(&theorem.regime, &theorem.procedure);
-        writeln!(out, "Predicted before training (leading order)")?;
+        writeln!(out, "\nPredicted before training (leading order)")?;
         for (name, value) in prediction.named() {
             writeln!(out, "  {name} = {value:.3}")?;
         }
-        writeln!(out)?;
-    }
-    if let Some(sweep) = &theorem.sweep {
-        writeln!(
-            out,
-            "Sweep\n{} = {}\n",
-            sweep.path,
-            text::swept_values(sweep)
-        )?;
-    }
-    writeln!(out, "Claims")?;
-    for claim in &theorem.claims {
-        let subject = text::subject(claim.statistic, &claim.quantity, claim.event, &claim.with);
-        let band = text::band(claim.band);
-        let own = claim.confidence;
-        let own = own.map_or(String::new(), |c| {
-            format!(", at {} % of its own", 100.0 * c)
-        });
-        let only = match claim.profile {
-            Some(profile) => format!(" (profile {} only)", text::profile(profile)),
-            None => String::new(),
-        };
-        writeln!(
-            out,
-            "  {}: {} {band}{own}{only}",
-            claim.name,
-            text::plain(&subject)
-        )?;
-        writeln!(out, "    refuted by {}", text::refutation(claim))?;
-    }
-    for (name, budget) in [
-        ("quick", theorem.profiles.quick),
-        ("full", theorem.profiles.full),
-    ] {
-        writeln!(
-            out,
-            "  profile {name}: at most {} worlds, {} % confidence over all claims of a run",
-            budget.worlds,
-            100.0 * budget.confidence
-        )?;
     }
     if !theorem.controls.is_empty() {
         writeln!(out, "\nNegative controls: here the same code must refute")?;
@@ -88,5 +90,126 @@ pub fn run(args: &Args) -> Result<(), Failure> {
             writeln!(out, "    {}", line(&format!("{path} = {value}")))?;
         }
     }
+    writeln!(out, "\nCost")?;
+    let worlds = worlds(&theorem)?;
+    for profile in [Profile::Quick, Profile::Full] {
+        let budget = theorem.budget(profile);
+        writeln!(
+            out,
+            "  profile {}: at most {} worlds, {} % confidence over all claims of a run{}",
+            text::profile(profile),
+            budget.worlds,
+            100.0 * budget.confidence,
+            time(&worlds, budget)
+        )?;
+    }
     super::print(&out)
+}
+
+/// A claim, whose it is, and what would refute it.
+fn in_words(claim: &Claim) -> String {
+    let subject = text::subject(claim.statistic, &claim.quantity, claim.event, &claim.with);
+    let own = claim.confidence;
+    let own = own.map_or(String::new(), |c| {
+        format!(", at {} % of its own", 100.0 * c)
+    });
+    let only = match claim.profile {
+        Some(profile) => format!(" (profile {} only)", text::profile(profile)),
+        None => String::new(),
+    };
+    format!(
+        "  {}: {} {}{own}{only}\n    claimed by: {}\n    refuted by: {}\n",
+        claim.name,
+        text::plain(&subject),
+        text::band(claim.band),
+        text::origin(&claim.origins()),
+        text::refutation(claim)
+    )
+}
+
+/// Every field of the regime and the procedure, with the paper's letter.
+fn parameters(theorem: &Theorem) -> Result<String, Failure> {
+    let mut rows = Vec::new();
+    flatten("", &serde_json::to_value(theorem.setting())?, &mut rows);
+    let row = |(path, value): (String, String)| {
+        let name = path.rsplit('.').next().unwrap_or(&path);
+        let letter = LETTERS.iter().find(|(known, _)| *known == name);
+        let letter = letter.map_or("", |(_, letter)| letter);
+        let number = paper_rule(&theorem.regime, name).filter(|_| value == "\"paper\"");
+        let value = number.map_or(value.clone(), |n| format!("{value}, which is {n}"));
+        vec![letter.to_owned(), path, value]
+    };
+    let rows = rows.into_iter().map(row);
+    Ok(table::of(&["symbol", "field", "value"], rows).to_string())
+}
+
+/// The values of a tree by dotted path, in order.
+fn flatten(path: &str, value: &Value, rows: &mut Vec<(String, String)>) {
+    let Value::Object(fields) = value else {
+        rows.push((path.to_owned(), value.to_string()));
+        return;
+    };
+    for (name, value) in fields {
+        let path = if path.is_empty() {
+            name.clone()
+        } else {
+            format!("{path}.{name}")
+        };
+        flatten(&path, value, rows);
+    }
+}
+
+/// The number that the paper's rule gives a field.
+fn paper_rule(regime: &Regime, name: &str) -> Option<String> {
+    match name {
+        "samples" => Some(regime.data.sample_count().to_string()),
+        "init_scale" => Some(format!("{:.3e}", regime.init_scale())),
+        "feature_noise" => Some(format!("{:.3e}", regime.data.feature_noise())),
+        "patches" => regime.data.patch_count().map(|p| p.to_string()),
+        _ => None,
+    }
+}
+
+/// Worlds of one regime and procedure, and the seconds that one takes here.
+struct Worlds {
+    /// Most worlds; the profile's when absent.
+    own: Option<u64>,
+    /// How many times as many there are, at a value of a sweep.
+    multiple: u64,
+    seconds: f64,
+}
+
+/// The worlds of a theorem and of its controls; none where no network is trained, or none would fit in this machine.
+fn worlds(theorem: &Theorem) -> Result<Vec<Worlds>, Failure> {
+    let plan = Plan::new(vec![theorem.clone()], Profile::Quick, 1);
+    let mut worlds = Vec::new();
+    if theorem.procedure.members == 0 || memory::require(&plan, 1).is_err() {
+        return Ok(worlds);
+    }
+    for control in std::iter::once(None).chain(theorem.controls.iter().map(Some)) {
+        let setting = control.map_or_else(|| Ok(theorem.setting()), |c| theorem.under(c))?;
+        for value in theorem.points()? {
+            worlds.push(Worlds {
+                own: control.and_then(|c| c.worlds),
+                multiple: value.multiple,
+                seconds: cost(&setting.with(&value.set)?, plan.seed).world,
+            });
+        }
+    }
+    Ok(worlds)
+}
+
+/// How long all worlds take that a budget allows.
+fn time(worlds: &[Worlds], budget: Budget) -> String {
+    let of = |w: &Worlds| (w.own.unwrap_or(budget.worlds) * w.multiple) as f64 * w.seconds;
+    match worlds {
+        [] => String::new(),
+        all => {
+            let seconds = all.iter().map(of).sum();
+            format!(
+                "; about {} on one core, if all are needed",
+                duration(seconds)
+            )
+        }
+    }
 }
