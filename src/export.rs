@@ -31,8 +31,11 @@ const UNDEFINED: (&str, &str) = (
     "QUANTITY: REASON of each quantity without a number",
 );
 
+/// A column of the models, and where its quantity stands.
+type Error = (&'static str, fn(&ModelRow) -> &Quantity);
+
 /// The numbers of a model that may have none.
-const ERRORS: [(&str, fn(&ModelRow) -> &Quantity); 4] = [
+const ERRORS: [Error; 4] = [
     ("test_error", |m| &m.test_error),
     ("single_view_error", |m| &m.single_view_error),
     ("multi_view_error", |m| &m.multi_view_error),
