@@ -1,8 +1,9 @@
 //! A record as flat tables: a row a world, and a row a model.
 //!
-//! A world stands once for each theorem or control that asks for it, so that rows can be selected by theorem; `experiment` and
-//! `world` together name it. A quantity that is not measured in a world is an empty cell. One that has no number there is an empty
-//! cell too, and `undefined` gives the reason.
+//! A world stands once for each theorem or control that asks for it, so that rows can be selected
+//! by theorem; `experiment` and `world` together name it. A quantity that is not measured in a
+//! world is an empty cell. One that has no number there is an empty cell too, and `undefined` gives
+//! the reason.
 
 use crate::figure::Table;
 use crate::procedure::{ModelRow, QUANTITIES, Quantity};
@@ -42,7 +43,8 @@ const ERRORS: [Error; 4] = [
     ("monte_carlo_error", |m| &m.monte_carlo_error),
 ];
 
-/// The worlds of a record of the experiment seed `seed`, and their models, in the order of [`FILES`].
+/// The worlds of a record of the experiment seed `seed`, and their models, in the order of
+/// [`FILES`].
 pub fn tables(seed: u64, askers: &[Asker], worlds: &Worlds) -> [Table; 2] {
     let swept: BTreeSet<&String> = (askers.iter().flat_map(|a| &a.values))
         .map(|(path, _)| path)

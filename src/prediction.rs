@@ -89,8 +89,8 @@ impl Prediction {
         let rate = regime.training.learning_rate_per_class;
         let learning_steps =
             threshold.powf(q - 1.0) / ((q - 2.0).max(1.0) * rate * start.powf(q - 2.0));
-        // A class waits for the luckier of its views. The median of the least luck among k classes is where each has it with
-        // probability 1 − 2^{−1/k}.
+        // A class waits for the luckier of its views. The median of the least luck among k classes
+        // is where each has it with probability 1 − 2^{−1/k}.
         let neurons = data.views_per_class * network.neurons_per_class;
         let least_luck = quantile_of_maximum(neurons, 1.0 - 0.5f64.powf(1.0 / k));
         let last_learning_steps = learning_steps * (luck / least_luck).powf((q - 2.0).max(0.0));
@@ -140,7 +140,8 @@ fn expected_maximum(m: usize) -> f64 {
     integrate(|x| x * density_of_maximum(m, x))
 }
 
-/// Quantile of the largest of `m` standard normals, where that is above 0: a class without luck does not learn.
+/// Quantile of the largest of `m` standard normals, where that is above 0: a class without luck
+/// does not learn.
 fn quantile_of_maximum(m: usize, probability: f64) -> f64 {
     let each = probability.powf(1.0 / m as f64);
     Normal::standard().inverse_cdf(each).max(f64::MIN_POSITIVE)

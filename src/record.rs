@@ -1,9 +1,10 @@
 //! The append-only record of a run: `manifest.json`, which says what was asked, and `worlds.jsonl`, one
 //! synced line for each finished world.
 //!
-//! A world is in the record or it is not: a line torn by a crash is dropped on the next opening, with a
-//! warning, and its world is trained again. When its run has ended, a record is put in order: it holds the worlds that count alone,
-//! by experiment and index, so that runs which asked for the same have the same record, byte by byte, however they were trained.
+//! A world is in the record or it is not: a line torn by a crash is dropped on the next opening,
+//! with a warning, and its world is trained again. When its run has ended, a record is put in
+//! order: it holds the worlds that count alone, by experiment and index, so that runs which asked
+//! for the same have the same record, byte by byte, however they were trained.
 //!
 //! A line carries what made its world (seed, experiment, version) and a digest of itself and of the manifest, and `seal.json` has that
 //! of all lines of a run that has ended. Whoever reads a record is told of a line that is not of its run, that was changed, or
@@ -182,7 +183,8 @@ impl Record {
         Ok(parse(directory, &form(directory, asked)?, &text)?.kept)
     }
 
-    /// Ends the record in `directory`, which has this manifest and holds these worlds, as [`finish`](Self::finish) does.
+    /// Ends the record in `directory`, which has this manifest and holds these worlds, as
+    /// [`finish`](Self::finish) does.
     ///
     /// # Errors
     /// If it is in use or cannot be written.
@@ -244,8 +246,9 @@ impl Record {
         })
     }
 
-    /// Ends the record of a run: leaves these worlds alone, in order, and seals them. A finished record shows neither which thread or
-    /// which process trained a world, nor when, nor what was begun and not needed.
+    /// Ends the record of a run: leaves these worlds alone, in order, and seals them. A finished
+    /// record shows neither which thread or which process trained a world, nor when, nor what was
+    /// begun and not needed.
     ///
     /// # Errors
     /// If it cannot be written.

@@ -1,7 +1,7 @@
 //! Shards: part `I` of `N` of a run, under any launcher.
 //!
-//! A sweep deals out its cells, a verification its worlds. Neither lets the parts know of each other, so they may run anywhere and at
-//! any time.
+//! A sweep deals out its cells, a verification its worlds. Neither lets the parts know of each
+//! other, so they may run anywhere and at any time.
 
 use crate::regime::{RegimeError, require};
 use serde::{Deserialize, Serialize};
@@ -41,8 +41,9 @@ impl Shard {
         require(index < count, "shard", self, "I/N with I below N")
     }
 
-    /// What the launcher says: `SLURM_ARRAY_TASK_ID` (counted from `SLURM_ARRAY_TASK_MIN`) of `SLURM_ARRAY_TASK_COUNT`, or
-    /// Kubernetes' `JOB_COMPLETION_INDEX` of `JOB_COMPLETIONS`; `None` outside of both. `variable` reads the environment.
+    /// What the launcher says: `SLURM_ARRAY_TASK_ID` (counted from `SLURM_ARRAY_TASK_MIN`) of
+    /// `SLURM_ARRAY_TASK_COUNT`, or Kubernetes' `JOB_COMPLETION_INDEX` of `JOB_COMPLETIONS`; `None`
+    /// outside of both. `variable` reads the environment.
     ///
     /// # Errors
     /// A variable that is not a number, or a count that is missing or too small.

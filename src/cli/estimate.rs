@@ -15,8 +15,8 @@ pub struct Cost {
     pub world: f64,
 }
 
-/// The cost of a world, from two short trainings of its first network, which tell a step from what is done once, and from the number
-/// of steps that theory predicts.
+/// The cost of a world, from two short trainings of its first network, which tell a step from what
+/// is done once, and from the number of steps that theory predicts.
 pub fn cost(Setting { regime, procedure }: &Setting, seed: u64) -> Cost {
     const FEW: usize = 8;
     const MORE: usize = 64;
@@ -45,8 +45,8 @@ pub fn cost(Setting { regime, procedure }: &Setting, seed: u64) -> Cost {
     }
 }
 
-/// The networks of a world and all their gradient steps; in floating point, so that no product of budgets wraps. A student takes all its
-/// steps, and others stop once they are perfect.
+/// The networks of a world and all their gradient steps; in floating point, so that no product of
+/// budgets wraps. A student takes all its steps, and others stop once they are perfect.
 fn work(regime: &Regime, procedure: &Procedure) -> (f64, f64) {
     let training = &regime.training;
     let most = training.steps as f64;

@@ -179,7 +179,8 @@ struct Worlds {
     seconds: f64,
 }
 
-/// The worlds of a theorem and of its controls; none where no network is trained, or none would fit in this machine.
+/// The worlds of a theorem and of its controls; none where no network is trained, or none would fit
+/// in this machine.
 fn worlds(theorem: &Theorem) -> Result<Vec<Worlds>, Failure> {
     let plan = Plan::new(vec![theorem.clone()], Profile::Quick, 1);
     let mut worlds = Vec::new();

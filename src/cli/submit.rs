@@ -14,7 +14,8 @@ pub struct Array {
     /// Submit with Slurm's sbatch (the only launcher known)
     #[arg(long, required = true)]
     slurm: bool,
-    /// Directory for the job script, the files it reads and the shards; must be visible to every node
+    /// Directory for the job script, the files it reads and the shards; must be visible to every
+    /// node
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
     /// Tasks of the array

@@ -41,7 +41,8 @@ pub struct Args {
     /// Write the report as JSON to this file (`-` for standard output)
     #[arg(long, value_name = "F")]
     json: Option<PathBuf>,
-    /// Where to keep the record [default: multiview-runs/TIME, of a shard a directory for just this run]
+    /// Where to keep the record [default: multiview-runs/TIME, of a shard a directory for just this
+    /// run]
     #[arg(long, value_name = "DIR", conflicts_with = "resume")]
     record: Option<PathBuf>,
     /// Continue the run recorded in this directory, as it was asked for

@@ -4,9 +4,10 @@
 //! `verify` decides them: world by world with time-uniform sequences, until the cell is settled or its budget spent. A map is
 //! not a family of claims, so its confidence is each cell's own.
 //!
-//! Cells are independent, and a cell belongs to one shard as a whole. What a cell's claims have seen is a prefix of its worlds,
-//! whatever the order in which they ended; so shards, threads and interruptions change nothing, and [`merge`](crate::verify::merge()) gives
-//! the very records that one process keeps.
+//! Cells are independent, and a cell belongs to one shard as a whole. What a cell's claims have
+//! seen is a prefix of its worlds, whatever the order in which they ended; so shards, threads and
+//! interruptions change nothing, and [`merge`](crate::verify::merge()) gives the very records that
+//! one process keeps.
 
 pub mod maps;
 pub mod outcome;

@@ -20,7 +20,8 @@ pub enum Source {
     NotStated,
 }
 
-/// Who makes the parts of a claim. In a theorem file it is one [`Source`] for all parts, or a table of them.
+/// Who makes the parts of a claim. In a theorem file it is one [`Source`] for all parts, or a table
+/// of them.
 ///
 /// ```
 /// use multiview::theorem::{Origin, Source};
@@ -49,8 +50,9 @@ pub struct Origin {
     /// Who gives the upper end, if another than the band's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub upper: Option<Source>,
-    /// Who says it of worlds in this form: as a mean, as a share of at least so much. The theorems speak of every draw, with a
-    /// probability that tends to one, so a claim on every world is the paper's.
+    /// Who says it of worlds in this form: as a mean, as a share of at least so much. The theorems
+    /// speak of every draw, with a probability that tends to one, so a claim on every world is the
+    /// paper's.
     pub statistic: Source,
 }
 

@@ -67,7 +67,8 @@ impl Experiment {
     /// Whether no claim needs another world. A claim on every world asks for none beside one with inference, and alone
     /// for the whole budget, unless a world has broken it. Without a claim, when all are for the other profile, no world is needed.
     ///
-    /// A shard cannot know: it sees no prefix of the worlds. It is settled when all of it is trained.
+    /// A shard cannot know: it sees no prefix of the worlds. It is settled when all of it is
+    /// trained.
     pub fn settled(&self) -> bool {
         if self.is_dealt_out() {
             return self.worlds() == self.due();
@@ -91,8 +92,9 @@ impl Experiment {
         !self.settled() && (self.is_dealt_out() || self.seen < self.allowed)
     }
 
-    /// True if this run trains a world. Which worlds of a group are a shard's differs from group to group: so the few worlds of many
-    /// controls are spread over all shards. Experiments that share the models of a world meet in one shard.
+    /// True if this run trains a world. Which worlds of a group are a shard's differs from group to
+    /// group: so the few worlds of many controls are spread over all shards. Experiments that share
+    /// the models of a world meet in one shard.
     fn has(&self, world: u64) -> bool {
         self.shard.has(self.group + world as usize)
     }
@@ -132,14 +134,17 @@ impl Experiment {
         }
     }
 
-    /// The worlds that count, with their outcomes: the prefix that the claims have seen; in a shard all within the budget.
+    /// The worlds that count, with their outcomes: the prefix that the claims have seen; in a shard
+    /// all within the budget.
     pub(super) fn counted(&self) -> impl Iterator<Item = (&u64, &WorldOutcome)> {
         let end = if self.is_dealt_out() {
             self.budget
         } else {
             self.seen
         };
-        self.outcomes.range(..end)
+        self.outcomes
+            .range(..end)
+            .filter(|(world, _)| self.has(**world))
     }
 
     /// Worlds that count so far.
@@ -174,11 +179,12 @@ pub(super) struct Shared {
     pub(super) world: u64,
 }
 
-/// The experiment to train a world for next, and the world. For a thread that holds the models of a world, that is one that needs the
-/// same world, if there is one. Else it is the open experiment with the fewest worlds in flight, so that threads speculate on one
-/// experiment only when no other is open; a world of which another thread holds the models comes last. Experiments of a group that
-/// lag behind come first, so that they share again. A shard, which trains all of its part, takes the first worlds of each experiment
-/// first: those that a merge cannot do without.
+/// The experiment to train a world for next, and the world. For a thread that holds the models of a
+/// world, that is one that needs the same world, if there is one. Else it is the open experiment
+/// with the fewest worlds in flight, so that threads speculate on one experiment only when no other
+/// is open; a world of which another thread holds the models comes last. Experiments of a group
+/// that lag behind come first, so that they share again. A shard, which trains all of its part,
+/// takes the first worlds of each experiment first: those that a merge cannot do without.
 pub(super) fn next_world(
     experiments: &mut [Experiment],
     own: Option<Shared>,

@@ -68,12 +68,13 @@ pub struct Merged<T> {
     pub warnings: Vec<String>,
 }
 
-/// Combines shards of one run into a record of the whole, in `into`: the one that a single process makes. The parts are left as they
-/// are, and need not have ended: it is enough that their worlds settle every claim.
+/// Combines shards of one run into a record of the whole, in `into`: the one that a single process
+/// makes. The parts are left as they are, and need not have ended: it is enough that their worlds
+/// settle every claim.
 ///
 /// # Errors
-/// Parts of different runs, seeds or versions, or the same part twice; worlds that are still missing; an occupied target. Then
-/// nothing is written.
+/// Parts of different runs, seeds or versions, or the same part twice; worlds that are still
+/// missing; an occupied target. Then nothing is written.
 pub fn merge<T: Dealt>(into: &Path, parts: &[PathBuf]) -> Result<Merged<T>, MergeError> {
     let mut read: Vec<(&Path, T, Worlds)> = Vec::new();
     let mut warnings = Vec::new();

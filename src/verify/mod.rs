@@ -4,6 +4,10 @@
 //! one regime share the models of their worlds. Each claim is watched world by world, in the order of the worlds' indices whatever
 //! the order in which threads finish them, so a verdict depends neither on the number of threads nor on what else is decided in the run; an
 //! experiment stops when all its claims are settled or its budget is spent.
+//!
+//! A run can be dealt out: a shard trains a part of every experiment's worlds, all of the budget,
+//! since it sees no prefix by which to stop. [`merge()`] watches the worlds of all shards as one
+//! run does, and keeps those that one run trains.
 
 mod error;
 mod experiment;
@@ -122,7 +126,8 @@ impl Plan {
         begun
     }
 
-    /// What a record says, without training; `None` while it lacks worlds that the claims, or the shard, need.
+    /// What a record says, without training; `None` while it lacks worlds that the claims, or the
+    /// shard, need.
     ///
     /// # Errors
     /// A control out of range.
@@ -151,11 +156,13 @@ impl Plan {
         Ok(Some(experiments))
     }
 
-    /// Trains the worlds that `record` lacks, on `threads` threads, until every claim is settled or its budget
-    /// spent; of a shard all worlds of its part, of which nothing is found. `listen` is told of each world as it begins and ends.
+    /// Trains the worlds that `record` lacks, on `threads` threads, until every claim is settled or
+    /// its budget spent; of a shard all worlds of its part, of which nothing is found. `listen` is
+    /// told of each world as it begins and ends.
     ///
     /// # Errors
-    /// A control out of range, or a record that cannot be written; worlds finished before are kept. A run that ends finishes its record.
+    /// A control out of range, or a record that cannot be written; worlds finished before are kept.
+    /// A run that ends finishes its record.
     pub fn run(
         &self,
         mut record: Record,

@@ -48,7 +48,8 @@ pub struct Untested {
     pub profile: Profile,
 }
 
-/// A theorem or one of its negative controls, at one value of a sweep, and the experiment that it asks for.
+/// A theorem or one of its negative controls, at one value of a sweep, and the experiment that it
+/// asks for.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Asker {
     /// Key of the experiment in the record.

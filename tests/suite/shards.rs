@@ -1,14 +1,18 @@
-//! A verification dealt out to shards: put together they are the record of one process, byte by byte.
+//! A verification dealt out to shards: put together they are the record of one process, byte by
+//! byte.
 
 use super::cli::{files, multiview};
 use assert_cmd::Command;
+use multiview::record::{Kept, Record, Worlds};
 use multiview::shard::Shard;
 use multiview::theorem::{Profile, Theorem};
-use multiview::verify::Plan;
+use multiview::verify::{Merged, Plan, merge};
 use predicates::prelude::*;
 use predicates::str::contains;
+use proptest::prelude::*;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 use tempfile::TempDir;
 
 const SMALL: &str = include_str!("../fixtures/small.toml");
@@ -102,7 +106,8 @@ fn a_shard_is_continued_by_its_command() {
     assert_eq!(files(&dealt.at("whole")), files(&dealt.at("one")));
 }
 
-/// What is decided early needs neither all worlds of a shard nor, of a shard without one of them, its record.
+/// What is decided early needs neither all worlds of a shard nor, of a shard without one of them,
+/// its record.
 #[test]
 fn a_merge_waits_for_no_world_that_it_can_do_without() {
     let dealt = Dealt::new();
@@ -117,9 +122,10 @@ fn a_merge_waits_for_no_world_that_it_can_do_without() {
         let (needed, spare): (Vec<&str>, Vec<&str>) = text.lines().partition(counted);
         assert!(!needed.is_empty() && !spare.is_empty(), "{shard}");
         let cut: String = needed.iter().map(|line| format!("{line}\n")).collect();
-        fs::write(&path, cut).expect("written");
+        fs::write(&path, cut + "{\"experiment\":\"to").expect("written");
     }
-    dealt.merge("whole", &SHARDS).assert().code(0);
+    let merged = dealt.merge("whole", &SHARDS).assert().code(0);
+    merged.stderr(contains("torn last line").count(3));
     assert_eq!(files(&dealt.at("whole")), files(&dealt.at("one")));
 }
 
@@ -253,7 +259,87 @@ fn shards_part_the_worlds() {
     );
 }
 
-/// The script carries the theorem as it is now, under whatever path, and the order in which theorems were named.
+/// A plan, every world that any of its shards trains, and the files of the record of one process.
+static TRAINED: LazyLock<(Plan, Worlds, [Vec<u8>; 3])> = LazyLock::new(|| {
+    let theorem = Theorem::parse("small.toml", SMALL).expect("valid");
+    let plan = Plan::new(vec![theorem], Profile::Quick, 1);
+    let folder = tempfile::tempdir().expect("a folder");
+    let run = |part: &Plan, name: &str| {
+        let record = folder.path().join(name);
+        let begun = Record::create(&record, part).expect("begun");
+        let ran = part.run(begun, Kept::default(), 2, &|_| {});
+        ran.expect("it runs");
+        record
+    };
+    let one = files(&run(&plan, "one"));
+    let mut worlds = Worlds::new();
+    for index in 0..2 {
+        let part = of_shard(&plan, index, 2);
+        let record = run(&part, &index.to_string());
+        worlds.extend(Record::read(&record, &part).expect("a record").worlds);
+    }
+    (plan, worlds, one)
+});
+
+fn of_shard(plan: &Plan, index: usize, count: usize) -> Plan {
+    Plan {
+        shard: Shard { index, count },
+        ..plan.clone()
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 16, ..ProptestConfig::default() })]
+
+    /// However many shards there are, and whatever they lack of what one process does not need; but
+    /// not if they lack what it needs.
+    #[test]
+    fn however_worlds_are_dealt_out_they_merge_to_one_record(
+        count in 1_usize..8,
+        lacks in any::<u64>(),
+        needed in any::<prop::sample::Index>(),
+    ) {
+        let (plan, worlds, one) = &*TRAINED;
+        let folder = tempfile::tempdir().expect("a folder");
+        let counted = plan.counted(worlds).expect("in range").expect("all is there");
+        let missing = needed.index(counted.len());
+        let missing = counted.keys().nth(missing).expect("a world");
+        let parts: Vec<PathBuf> = (0..count).map(|i| folder.path().join(i.to_string())).collect();
+        let mut of_missing = 0;
+        for (index, directory) in parts.iter().enumerate() {
+            let part = of_shard(plan, index, count);
+            let kept = Kept { worlds: worlds.clone(), warning: None };
+            let record = Record::create(directory, &part).expect("begun");
+            part.run(record, kept, 1, &|_| {}).expect("nothing is left to train");
+            let own = Record::read(directory, &part).expect("a record").worlds;
+            of_missing += usize::from(own.contains_key(missing));
+            let (mut cut, mut place) = (own, 0);
+            cut.retain(|key, _| {
+                place += 1;
+                counted.contains_key(key) || lacks >> (place % 64) & 1 == 0
+            });
+            Record::put_in_order(directory, &part, &cut).expect("written");
+        }
+        prop_assert_eq!(of_missing, 1, "a world is of one shard");
+        let whole = folder.path().join("whole");
+        let merged: Merged<Plan> = merge(&whole, &parts).expect("merged");
+        prop_assert_eq!(&files(&whole), one);
+        prop_assert_eq!(Some(merged.report), plan.replay(worlds).expect("in range"));
+        for (index, directory) in parts.iter().enumerate() {
+            let part = of_shard(plan, index, count);
+            let mut own = Record::read(directory, &part).expect("a record").worlds;
+            if own.remove(missing).is_some() {
+                Record::put_in_order(directory, &part, &own).expect("written");
+            }
+        }
+        let none = folder.path().join("none");
+        prop_assert!(merge::<Plan>(&none, &parts).is_err());
+        prop_assert!(!none.exists());
+    }
+}
+
+/// The script carries the theorem as it is now, under whatever path, and the order in which
+/// theorems were named.
 #[test]
 fn a_job_script_asks_for_the_same_run() {
     let dealt = Dealt::new();
