@@ -4,6 +4,7 @@ use comfy_table::{ContentArrangement, Table, presets::UTF8_FULL_CONDENSED};
 use multiview::printable::lines;
 use multiview::report::text;
 use multiview::statistics::Verdict;
+use multiview::theorem::{Claim, Theorem};
 use multiview::verify::{Finding, Report, Untested};
 
 /// A table with a header.
@@ -28,7 +29,8 @@ pub fn verdicts(report: &Report) -> Table {
         let findings = report.findings.iter();
         let untested = report.untested.iter();
         let tested = findings.filter(|f| f.theorem == theorem.name).map(row);
-        tested.chain(untested.filter(|u| u.theorem == theorem.name).map(not_run))
+        let untested = untested.filter(|u| u.theorem == theorem.name);
+        tested.chain(untested.map(|u| not_run(theorem, u)))
     });
     of(&header, rows)
 }
@@ -41,14 +43,16 @@ fn who(theorem: &str, control: Option<&String>) -> String {
     )
 }
 
-fn not_run(claim: &Untested) -> Vec<String> {
+fn not_run(theorem: &Theorem, claim: &Untested) -> Vec<String> {
     let nothing = || "—".to_owned();
+    let asked = theorem.claims.iter().find(|c| c.name == claim.claim);
+    let of = |words: fn(&Claim) -> String| asked.map_or_else(nothing, words);
     let profile = text::profile(claim.profile);
     vec![
         who(&claim.theorem, claim.control.as_ref()),
         claim.claim.clone(),
-        nothing(),
-        nothing(),
+        of(|c| text::band(c.band)),
+        of(|c| text::origin(&c.origins())),
         nothing(),
         nothing(),
         "0".into(),

@@ -92,8 +92,7 @@ pub fn merge<T: Dealt>(into: &Path, parts: &[PathBuf]) -> Result<Merged<T>, Merg
     };
     let whole = first.whole();
     let plan = whole.part().map_err(|what| mismatch(into, what))?;
-    // No two shards hold the same world, and a line of another's is refused by its digest.
-    let worlds: Worlds = read.iter().flat_map(|(.., own)| own.clone()).collect();
+    let worlds = together(&read)?;
     let found = plan.replay(&worlds)?.zip(plan.counted(&worlds)?);
     let Some((report, counted)) = found else {
         return Err(lacking(into, &read)?);
@@ -126,6 +125,25 @@ fn belongs<T: Dealt>(part: &T, first: &T, seen: &[Shard]) -> Result<(), String> 
         return Err(format!("shard = {own}: others are of {count}, each once"));
     }
     Ok(())
+}
+
+/// The worlds of all parts. A shard's lines are its own by their digest; one that was put into it all
+/// the same must not contradict another's.
+fn together<T>(read: &[(&Path, T, Worlds)]) -> Result<Worlds, MergeError> {
+    let mut worlds = Worlds::new();
+    for (part, _, own) in read {
+        for (key, outcome) in own {
+            let other = worlds.insert(key.clone(), outcome.clone());
+            if other.is_some_and(|other| other != *outcome) {
+                let (experiment, world) = key;
+                let what = format!(
+                    "world {world} of experiment {experiment} has another outcome than in an earlier part"
+                );
+                return Err(mismatch(part, what));
+            }
+        }
+    }
+    Ok(worlds)
 }
 
 /// Why the parts are not the whole.

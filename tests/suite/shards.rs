@@ -3,7 +3,7 @@
 
 use super::cli::{files, multiview};
 use assert_cmd::Command;
-use multiview::record::{Kept, Record, Worlds};
+use multiview::record::{Kept, Record, WorldRecord, Worlds};
 use multiview::shard::Shard;
 use multiview::theorem::{Profile, Theorem};
 use multiview::verify::{Merged, Plan, merge};
@@ -154,6 +154,33 @@ fn what_does_not_belong_together_is_refused() {
     fs::remove_file(dealt.at("shard-0/seal.json")).expect("a seal");
     fs::write(worlds("shard-0"), own + &foreign).expect("written");
     dealt.refused(&SHARDS[..2], "its digest is another");
+    // One that passes for its own, and contradicts another shard.
+    let record = dealt.at("shard-1");
+    let plan: Plan = Record::manifest(&record).expect("a plan");
+    let worlds = Record::read(&record, &plan).expect("a record").worlds;
+    let ((experiment, _), outcome) = worlds.into_iter().next().expect("a world");
+    dealt.shard(2);
+    let of_another = dealt.at("shard-2");
+    let plan: Plan = Record::manifest(&of_another).expect("a plan");
+    let theirs = Record::read(&of_another, &plan).expect("a record").worlds;
+    let same = |key: &&(String, u64)| key.0 == experiment;
+    let (_, world) = theirs
+        .keys()
+        .find(same)
+        .expect("a world of the same experiment");
+    let forged = WorldRecord {
+        experiment,
+        world: *world,
+        outcome,
+    };
+    let plan: Plan = Record::manifest(&record).expect("a plan");
+    let (mut open, _) = Record::resume(&record, &plan).expect("a record");
+    open.append(&forged).expect("written");
+    drop(open);
+    dealt.refused(
+        &["shard-2", "shard-1"],
+        "has another outcome than in an earlier part",
+    );
     // A manifest of another version.
     let manifest = dealt.at("shard-1/manifest.json");
     let text = fs::read_to_string(&manifest).expect("a manifest");
