@@ -25,9 +25,9 @@ pub fn cost(Setting { regime, procedure }: &Setting, seed: u64) -> Cost {
         world: 0,
     };
     let mut data = 0.0;
-    let mut seconds = |steps| {
+    let mut seconds = |steps: usize| {
         let mut brief = regime.clone();
-        (brief.training.steps, brief.training.perfect_steps) = (steps, 0);
+        (brief.training.steps, brief.training.perfect_steps) = (steps.into(), 0);
         let began = Instant::now();
         let world = World::new(&brief, procedure.test_draws, seed);
         data = began.elapsed().as_secs_f64();
@@ -48,9 +48,8 @@ pub fn cost(Setting { regime, procedure }: &Setting, seed: u64) -> Cost {
 /// The networks of a world and all their gradient steps; in floating point, so that no product of
 /// budgets wraps. A student takes all its steps, and others stop once they are perfect.
 fn work(regime: &Regime, procedure: &Procedure) -> (f64, f64) {
-    let training = &regime.training;
-    let most = training.steps as f64;
-    let steps_alone = match training.perfect_steps {
+    let most = regime.steps() as f64;
+    let steps_alone = match regime.training.perfect_steps {
         0 => most,
         perfect => {
             let learned = Prediction::of(regime, procedure).last_learning_steps;
@@ -71,7 +70,8 @@ fn work(regime: &Regime, procedure: &Procedure) -> (f64, f64) {
         .iter()
         .filter_map(|(spec, students)| Some((spec.as_ref()?, students)));
     taught.fold(own, |(networks, steps), (spec, students)| {
-        (networks + students, steps + students * spec.steps as f64)
+        let own = spec.steps.of(regime.data.classes) as f64;
+        (networks + students, steps + students * own)
     })
 }
 

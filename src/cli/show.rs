@@ -2,11 +2,11 @@
 
 use super::estimate::{cost, duration};
 use super::{Failure, memory, table, theorem};
+use multiview::objective::Distillation;
 use multiview::prediction::Prediction;
 use multiview::printable::line;
-use multiview::regime::Regime;
 use multiview::report::text;
-use multiview::theorem::{Budget, Claim, Profile, Theorem};
+use multiview::theorem::{Budget, Claim, Profile, Setting, Theorem};
 use multiview::verify::Plan;
 use serde_json::Value;
 use std::fmt::Write;
@@ -131,22 +131,29 @@ fn in_words(claim: &Claim) -> String {
 fn parameters(theorem: &Theorem) -> Result<String, Failure> {
     let mut rows = Vec::new();
     flatten("", &serde_json::to_value(theorem.setting())?, &mut rows);
-    let row = |(path, value): (String, String)| {
-        let name = path.rsplit('.').next().unwrap_or(&path);
-        let letter = LETTERS.iter().find(|(known, _)| *known == name);
-        let letter = letter.map_or("", |(_, letter)| letter);
-        let number = paper_rule(&theorem.regime, name).filter(|_| value == "\"paper\"");
-        let value = number.map_or(value.clone(), |n| format!("{value}, which is {n}"));
-        vec![letter.to_owned(), path, value]
+    let row = |(path, value): (String, Value)| {
+        let number = match value {
+            Value::Number(_) => None,
+            _ => rule(&theorem.setting(), &path),
+        };
+        let text = number.map_or(value.to_string(), |n| format!("{value}, which is {n}"));
+        vec![letter(&path).unwrap_or_default().to_owned(), path, text]
     };
     let rows = rows.into_iter().map(row);
     Ok(table::of(&["symbol", "field", "value"], rows).to_string())
 }
 
-/// The values of a tree by dotted path, in order.
-fn flatten(path: &str, value: &Value, rows: &mut Vec<(String, String)>) {
-    let Value::Object(fields) = value else {
-        rows.push((path.to_owned(), value.to_string()));
+/// The paper's letter of a field.
+fn letter(path: &str) -> Option<&'static str> {
+    let name = path.rsplit('.').next().unwrap_or(path);
+    let known = LETTERS.iter().find(|(known, _)| *known == name);
+    known.map(|(_, letter)| *letter)
+}
+
+/// The values of a tree by dotted path, in order; a field with a letter is one, whatever its form.
+fn flatten(path: &str, value: &Value, rows: &mut Vec<(String, Value)>) {
+    let Some(fields) = value.as_object().filter(|_| letter(path).is_none()) else {
+        rows.push((path.to_owned(), value.clone()));
         return;
     };
     for (name, value) in fields {
@@ -159,13 +166,21 @@ fn flatten(path: &str, value: &Value, rows: &mut Vec<(String, String)>) {
     }
 }
 
-/// The number that the paper's rule gives a field.
-fn paper_rule(regime: &Regime, name: &str) -> Option<String> {
-    match name {
-        "samples" => Some(regime.data.sample_count().to_string()),
-        "init_scale" => Some(format!("{:.3e}", regime.init_scale())),
-        "feature_noise" => Some(format!("{:.3e}", regime.data.feature_noise())),
-        "patches" => regime.data.patch_count().map(|p| p.to_string()),
+/// The number that a rule gives a field.
+fn rule(Setting { regime, procedure }: &Setting, path: &str) -> Option<String> {
+    let steps = |spec: &Option<Distillation>| {
+        let spec = spec.as_ref()?;
+        Some(spec.steps.of(regime.data.classes).to_string())
+    };
+    match path {
+        "regime.data.samples" => Some(regime.data.sample_count().to_string()),
+        "regime.data.patches" => regime.data.patch_count().map(|p| p.to_string()),
+        "regime.data.feature_noise" => Some(format!("{:.3e}", regime.data.feature_noise())),
+        "regime.network.init_scale" => Some(format!("{:.3e}", regime.init_scale())),
+        "regime.training.steps" => Some(regime.steps().to_string()),
+        "procedure.distillation.steps" => steps(&procedure.distillation),
+        "procedure.label_distillation.steps" => steps(&procedure.label_distillation),
+        "procedure.self_distillation.steps" => steps(&procedure.self_distillation),
         _ => None,
     }
 }

@@ -88,6 +88,7 @@ fn worlds(of_worlds: &[Row], of_models: &[Row]) -> Worlds {
             single_view_error: error("single_view_error"),
             multi_view_error: error("multi_view_error"),
             monte_carlo_error: error("monte_carlo_error"),
+            checkpoints: Vec::new(),
         });
     }
     worlds
@@ -191,6 +192,7 @@ fn a_quantity_without_a_number_is_an_empty_cell_with_a_reason() {
         single_view_error: 1.0.into(),
         multi_view_error: 1e-300.into(),
         monte_carlo_error: 0.1.into(),
+        checkpoints: Vec::new(),
     };
     let outcome = WorldOutcome {
         quantities: BTreeMap::from([
