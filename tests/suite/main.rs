@@ -24,6 +24,7 @@ mod slurm;
 mod small;
 mod snapshots;
 mod sparse;
+mod stated;
 mod statistics;
 mod symmetries;
 mod witnesses;
