@@ -161,8 +161,8 @@ fn decide(text: &str) -> Report {
     let theorem = Theorem::parse("small.toml", text).expect("a valid file");
     let plan = Plan::new(vec![theorem], Profile::Quick, 5);
     let folder = tempfile::tempdir().unwrap();
-    let mut record = Record::create(folder.path(), &plan).unwrap();
-    plan.run(&mut record, Kept::default(), 1, &|_| ()).unwrap()
+    let record = Record::create(folder.path(), &plan).unwrap();
+    plan.run(record, Kept::default(), 1, &|_| ()).unwrap()
 }
 
 /// `SMALL` with one claim on shares: of worlds in which every network is fitted, and `others` hold too.
