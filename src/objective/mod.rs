@@ -198,4 +198,3 @@ fn next_class(class: u32, label: u32, classes: u32) -> u32 {
         beside => beside,
     }
 }
-

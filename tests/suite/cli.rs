@@ -123,7 +123,7 @@ fn what_cannot_be_meant_is_refused_before_training() {
             &["train", "--out", "/nonexistent/a.csv"],
             "/nonexistent/a.csv: cannot be written",
         ),
-        (&["train", "nosuch"], "one of single-model"),
+        (&["train", "nosuch"], "one of theorem-1"),
         (
             &["report", "--dir", "/nonexistent"],
             "/nonexistent: is no directory",
@@ -138,7 +138,7 @@ fn what_cannot_be_meant_is_refused_before_training() {
         ),
         (
             &["explore", "--theorem", "nosuch", "--axis", "k=3"],
-            "one of single-model",
+            "one of theorem-1",
         ),
         (
             &["explore", "--axis", "k=10", "--axis", "classes=12"],

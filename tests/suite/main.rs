@@ -22,6 +22,7 @@ mod slurm;
 mod small;
 mod snapshots;
 mod sparse;
+mod stated;
 mod statistics;
 mod symmetries;
 mod witnesses;
