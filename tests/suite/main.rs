@@ -15,6 +15,7 @@ mod hostile;
 mod independence;
 mod lottery;
 mod memory;
+mod mutations;
 mod objectives;
 mod outcomes;
 mod outputs;
