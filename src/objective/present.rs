@@ -169,8 +169,9 @@ mod tests {
                 push_rate_per_class: 40.0,
                 form,
                 soft_labels: SoftLabels::All,
-                warm_up_steps: 0,
-                steps: 1,
+                warm_up_steps: 0.into(),
+                steps: 1.into(),
+                checkpoints: 0,
             };
             let mut teacher = ClassRows::new();
             for (present, logits) in &samples {

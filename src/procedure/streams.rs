@@ -15,7 +15,7 @@ const SEED: WorldSeed = WorldSeed {
 fn setting() -> (crate::regime::Regime, Procedure) {
     let small = include_str!("../../tests/fixtures/small.toml");
     let mut theorem = Theorem::parse("small", small).expect("it is valid");
-    theorem.regime.training.steps = 3;
+    theorem.regime.training.steps = 3.into();
     let procedure = r#"
         members = 3
         joint_networks = 2

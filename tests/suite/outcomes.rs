@@ -32,7 +32,7 @@ fn regime() -> Regime {
     regime.data.samples = SampleCount::Count(150);
     regime.data.other_weight = [0.4, 0.4];
     regime.data.sparsity = 3.0;
-    regime.training.steps = STEPS;
+    regime.training.steps = STEPS.into();
     regime
 }
 
@@ -43,8 +43,9 @@ fn student(soft_labels: SoftLabels) -> Distillation {
         push_rate_per_class: 10.0,
         form: Form::default(),
         soft_labels,
-        warm_up_steps: 30,
-        steps: 200,
+        warm_up_steps: 30.into(),
+        steps: 200.into(),
+        checkpoints: 0,
     }
 }
 
@@ -113,7 +114,7 @@ impl Parts {
 
     fn member(&self, index: u64) -> Found {
         let objective = Objective::cross_entropy();
-        let network = self.train(self.start(index), &objective, self.regime.training.steps);
+        let network = self.train(self.start(index), &objective, self.regime.steps());
         let evaluation = self.evaluate(&[&network], index + 1);
         (network, evaluation)
     }
@@ -148,7 +149,7 @@ impl Parts {
         let mean = self.mean_logits(teachers);
         let k = self.regime.data.classes;
         let objective = Objective::distillation(k, spec, rate, &mean, labels);
-        let network = self.train(start, &objective, spec.steps);
+        let network = self.train(start, &objective, spec.steps.of(k));
         let evaluation = self.evaluate(&[&network], stream);
         (network, evaluation)
     }
@@ -299,6 +300,18 @@ fn quantities_follow_from_the_rows() {
         of_single,
         "a mean, not a sum or an end",
     );
+    close(
+        number(&found, "single.first.test_error"),
+        errors[0],
+        "one draw",
+    );
+    let pair: Vec<f64> = (rows(&found, "self_distilled").iter())
+        .filter_map(|row| row.test_error.number())
+        .collect();
+    assert!((pair[0] - pair[1]).abs() > 0.01, "{pair:?}");
+    // Theorem 4 speaks of one student, and not of the mean of a pair.
+    let student = number(&found, "self_distilled.first.test_error");
+    close(student, pair[0], "the student without its mirror image");
     let wrong: Vec<usize> = single.iter().map(|row| row.training_errors).collect();
     let [least, most] = [wrong.iter().min(), wrong.iter().max()].map(|n| *n.expect("three"));
     assert!(least < most, "all alike: the worst would not show");
@@ -360,7 +373,7 @@ fn the_lottery_is_predicted_and_shuffled_predictions_are_worth_a_coin() {
     let (mut right, mut shuffled, mut ties) = (0.0, 0.0, 0.0);
     for world in 0..10 {
         let mut parts = Parts::new(small::seed(world));
-        parts.regime.training.steps = 150;
+        parts.regime.training.steps = 150.into();
         let k = parts.regime.data.classes;
         let predicted: Vec<Vec<Option<usize>>> = (0..3)
             .map(|index| predicted_views(&parts.regime, &parts.data, &parts.start(index)))
@@ -475,11 +488,11 @@ fn a_student_without_a_push_is_a_single_model() {
 fn only_the_budget_ends_a_student() {
     let mut regime = regime();
     regime.data.other_weight = [0.1, 0.2];
-    regime.training.steps = 4_000;
+    regime.training.steps = 4_000.into();
     regime.training.perfect_steps = 5;
     let mut procedure = procedure();
     let long = Distillation {
-        steps: 4_000,
+        steps: 4_000.into(),
         ..student(SoftLabels::All)
     };
     procedure.distillation = Some(long);
@@ -491,6 +504,41 @@ fn only_the_budget_ends_a_student() {
             .all(|row| row.steps < 4_000 && row.training_errors == 0)
     );
     assert_eq!(rows(&found, "distilled")[0].steps, 4_000);
+}
+
+/// A student is tested evenly over its steps, and last at its end; an iteration counts where training is perfect and the error small.
+#[test]
+fn iterations_count_where_both_bullets_hold() {
+    let mut procedure = procedure();
+    let watched = Distillation {
+        checkpoints: 4,
+        ..student(SoftLabels::All)
+    };
+    procedure.distillation = Some(watched);
+    let mut found = outcome(&procedure, small::seed(0));
+    let row = rows(&found, "distilled")[0].clone();
+    let steps: Vec<usize> = row.checkpoints.iter().map(|c| c.step).collect();
+    assert_eq!(steps, [50, 100, 150, 200]);
+    assert_eq!(row.checkpoints[3].test_error, row.test_error);
+    assert_eq!(row.checkpoints[3].training_errors, row.training_errors);
+
+    // Both, errors in training alone, the looser bound alone, neither bound.
+    let made = [(0, 0.0005), (1, 0.0), (0, 0.005), (0, 0.5)];
+    for model in found.models.iter_mut().filter(|m| m.role == "distilled") {
+        for (checkpoint, (errors, test)) in model.checkpoints.iter_mut().zip(made) {
+            checkpoint.training_errors = errors;
+            checkpoint.test_error = test.into();
+        }
+    }
+    let mut follows = |tight: f64, loose: f64| {
+        for (bound, share) in [("0.001", tight), ("0.01", loose)] {
+            let name = format!("distilled.iterations_within_{bound}");
+            found.quantities.insert(name, share.into());
+        }
+        found.check(&regime(), &procedure, false).is_ok()
+    };
+    assert!(follows(0.25, 0.5));
+    assert!(!follows(0.5, 0.75) && !follows(0.25, 0.75) && !follows(0.5, 0.5));
 }
 
 /// The engines count as misclassified, at the end, what their final logits have wrong.
