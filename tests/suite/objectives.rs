@@ -133,21 +133,6 @@ proptest! {
         }
     }
 
-    /// As with a teacher whose logits are each that of the class before, in the cycle of classes other than the label.
-    #[test]
-    fn permuted_soft_labels_are_another_teacher_s((logits, teacher, label) in inputs()) {
-        let others: Vec<usize> = (0..K).filter(|class| *class != label).collect();
-        let mut other = teacher.clone();
-        for (place, class) in others.iter().enumerate() {
-            other[others[(place + 1) % others.len()]] = teacher[*class];
-        }
-        for form in [Form::OneSided, Form::OneSidedGated, Form::TwoSided] {
-            let permuted = Distillation { soft_labels: SoftLabels::Permuted, ..spec(form) };
-            let permuted = push(&permuted, &teacher, label, &logits);
-            prop_assert!(close(&permuted, &push(&spec(form), &other, label, &logits), ROUNDING));
-        }
-    }
-
     #[test]
     fn the_push_begins_after_the_warm_up((logits, teacher, label) in inputs(), warm_up in 0..50usize) {
         let plain = residual(&Objective::cross_entropy(), 0, label, &logits);

@@ -506,7 +506,7 @@ fn only_the_budget_ends_a_student() {
     assert_eq!(rows(&found, "distilled")[0].steps, 4_000);
 }
 
-/// A student is tested evenly over its steps, and last at its end; an iteration counts where training is perfect and the error small.
+/// An iteration of a student counts where its training is perfect and its error small.
 #[test]
 fn iterations_count_where_both_bullets_hold() {
     let mut procedure = procedure();
@@ -516,19 +516,13 @@ fn iterations_count_where_both_bullets_hold() {
     };
     procedure.distillation = Some(watched);
     let mut found = outcome(&procedure, small::seed(0));
-    let row = rows(&found, "distilled")[0].clone();
-    let steps: Vec<usize> = row.checkpoints.iter().map(|c| c.step).collect();
-    assert_eq!(steps, [50, 100, 150, 200]);
-    assert_eq!(row.checkpoints[3].test_error, row.test_error);
-    assert_eq!(row.checkpoints[3].training_errors, row.training_errors);
-
     // Both, errors in training alone, the looser bound alone, neither bound.
     let made = [(0, 0.0005), (1, 0.0), (0, 0.005), (0, 0.5)];
-    for model in found.models.iter_mut().filter(|m| m.role == "distilled") {
-        for (checkpoint, (errors, test)) in model.checkpoints.iter_mut().zip(made) {
-            checkpoint.training_errors = errors;
-            checkpoint.test_error = test.into();
-        }
+    let mut models = found.models.iter_mut();
+    let row = models.find(|m| m.role == "distilled").expect("one");
+    for (checkpoint, (errors, test)) in row.checkpoints.iter_mut().zip(made) {
+        checkpoint.training_errors = errors;
+        checkpoint.test_error = test.into();
     }
     let mut follows = |tight: f64, loose: f64| {
         for (bound, share) in [("0.001", tight), ("0.01", loose)] {
