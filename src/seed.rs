@@ -41,6 +41,8 @@ impl WorldSeed {
     /// The generator for one `purpose`; `index` tells apart streams of the same purpose
     /// (for instance the members of an ensemble).
     pub fn rng(self, purpose: Purpose, index: u64) -> Pcg64 {
+        #[cfg(test)]
+        asked::note(self, purpose, index);
         let mut state = [0u64; 4];
         let mut h = 0x6d75_6c74_6976_6965; // "multivie"
         for (slot, round) in state.iter_mut().zip(0u64..) {
@@ -61,6 +63,27 @@ fn split_mix(x: u64) -> u64 {
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     z ^ (z >> 31)
+}
+
+/// Every stream that was asked for, so that a test can hold a world to its own.
+#[cfg(test)]
+pub(crate) mod asked {
+    use super::{Purpose, WorldSeed};
+    use std::sync::{Mutex, PoisonError};
+
+    static ASKED: Mutex<Vec<(WorldSeed, Purpose, u64)>> = Mutex::new(Vec::new());
+
+    pub(super) fn note(seed: WorldSeed, purpose: Purpose, index: u64) {
+        let mut asked = ASKED.lock().unwrap_or_else(PoisonError::into_inner);
+        asked.push((seed, purpose, index));
+    }
+
+    /// What was asked for of one world, by any thread, in order.
+    pub(crate) fn of(seed: WorldSeed) -> Vec<(Purpose, u64)> {
+        let asked = ASKED.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = asked.iter().filter(|(of, ..)| *of == seed);
+        own.map(|(_, purpose, index)| (*purpose, *index)).collect()
+    }
 }
 
 #[cfg(test)]

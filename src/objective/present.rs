@@ -140,3 +140,76 @@ impl<R: Real> Teacher<R> {
         each(|l| push(samples.absent_soft[l], absent[l], R::zero()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::objective::{Distillation, Form, SoftLabels};
+    use crate::rows::ClassRows;
+    use proptest::prelude::*;
+
+    const K: usize = 12;
+
+    /// How many classes are present on a sample, and the student's and the teacher's logits of these; `1/τ² = 6.25` is inside their range.
+    fn samples() -> impl Strategy<Value = Vec<(usize, Vec<(f64, f64)>)>> {
+        let logits = prop::collection::vec((-2.0..15.0, -2.0..15.0), 6);
+        prop::collection::vec((1..=6usize, logits), LANES)
+    }
+
+    proptest! {
+        /// What eight samples with few classes present give is what each gives with every class written out.
+        #[test]
+        fn present_classes_meet_what_all_classes_meet(
+            samples in samples(),
+            form in prop::sample::select(vec![Form::OneSided, Form::OneSidedGated, Form::TwoSided]),
+        ) {
+            let spec = Distillation {
+                temperature: 0.4.into(),
+                teacher_scale: 2.0,
+                push_rate_per_class: 40.0,
+                form,
+                soft_labels: SoftLabels::All,
+                warm_up_steps: 0.into(),
+                steps: 1.into(),
+                checkpoints: 0,
+            };
+            let mut teacher = ClassRows::new();
+            for (present, logits) in &samples {
+                let entries = logits[..*present].iter().map(|(_, teacher)| *teacher);
+                teacher.push((0..).zip(entries), 0.0);
+            }
+            let labels = std::iter::repeat_n(0, LANES);
+            let objective = Objective::distillation(K, &spec, 5.0, &teacher, labels);
+            let soft = |l: usize| objective.soft_labels_of(l).expect("a teacher");
+            let most = samples.iter().map(|(present, _)| *present).max().unwrap_or(0);
+            let of = |none: f64, pick: &dyn Fn(usize, usize) -> f64| -> Vec<Lanes<f64>> {
+                let lanes = |class| each(|l| if class < samples[l].0 { pick(l, class) } else { none });
+                (0..most).map(lanes).collect()
+            };
+            let eight = Present {
+                logits: &of(f64::NEG_INFINITY, &|l, class| samples[l].1[class].0),
+                soft: &of(0.0, &|l, class| soft(l).of(class)),
+                absent_soft: each(|l| soft(l).rest),
+                absent: each(|l| (K - samples[l].0) as f64),
+            };
+            let mut residual = vec![[0.0; LANES]; most];
+            let mut scratch = residual.clone();
+            let fits = objective.residual_of_present(0, eight, &mut residual, &mut scratch);
+            for (l, (present, logits)) in samples.iter().enumerate() {
+                let mut all = [0.0; K];
+                for (f, (student, _)) in all.iter_mut().zip(&logits[..*present]) {
+                    *f = *student;
+                }
+                let mut due = [0.0; K];
+                let fit = objective.residual(0, l, 0, &all, &mut due, &mut [0.0; K]);
+                for (class, due) in due.into_iter().enumerate() {
+                    let found = if class < *present { residual[class][l] } else { fits.absent[l] };
+                    // Sums in another order, times η'/η = 8.
+                    prop_assert!((found - due).abs() < 1e-12, "class {}: {} not {}", class, found, due);
+                }
+                prop_assert!((fits.behind[l] - fit.behind).abs() < 1e-12);
+                prop_assert!((fits.mass[l] / fit.mass - 1.0).abs() < 1e-12);
+            }
+        }
+    }
+}

@@ -12,11 +12,13 @@ use crate::regime::Regime;
 /// `[k][views]`. `features` is the `A` of one of the regime's networks, `[features][k][stride]`.
 pub fn largest_overlaps(regime: &Regime, features: &[f32]) -> Vec<f32> {
     let Layout {
-        classes, stride, ..
+        classes,
+        neurons,
+        stride,
     } = Layout::of(regime);
     (0..regime.data.features())
         .map(|v| {
-            let block = &features[(v * classes + regime.data.class_of(v)) * stride..][..stride];
+            let block = &features[(v * classes + regime.data.class_of(v)) * stride..][..neurons];
             block.iter().copied().fold(f32::NEG_INFINITY, f32::max)
         })
         .collect()

@@ -5,6 +5,8 @@ pub mod memory;
 mod models;
 mod quantities;
 mod quantity;
+#[cfg(test)]
+mod streams;
 mod world;
 
 pub use lottery::{largest_overlaps, predicted_views};

@@ -331,6 +331,74 @@ fn a_tie_is_an_error() {
     close(evaluate(&regime, &[silent], DRAWS).error(), 1.0);
 }
 
+/// Where one neuron of each class decides on its linear branch, the label loses with probability `Φ((Γ b − ρ a)/(√2 σ_0 ν))`: both logits carry
+/// fresh noise `N(0, σ_0² ν²)`, and everything else is silent.
+#[test]
+fn fresh_noise_has_the_scale_of_the_start_times_that_of_the_patch() {
+    for (noise_variance, error) in [(0.25, 0.997_661), (1.0, 0.921_350), (4.0, 0.760_250)] {
+        let mut regime = plain_regime();
+        regime.data.classes = 2;
+        regime.data.sparsity = 2.0; // every feature is present
+        regime.data.noise_variance = noise_variance;
+        regime.network.neurons_per_class = 1;
+        regime.network.init_scale = 0.05.into();
+        // ρ · 8 = 1.0 against Γ · 4.4 = 1.1 for class 0 on its lost view.
+        let own = [8.0, 4.4];
+        let network = network(&regime, |v, i, _| if v == 2 * i { own[i] } else { -100.0 });
+        let found = evaluate(&regime, std::slice::from_ref(&network), DRAWS).single[1];
+        let allowed = found.half_width + 5.0 * found.variance.sqrt();
+        let rate = found.rate;
+        assert!(allowed < 0.06, "{found:?}");
+        assert!(
+            (rate - error).abs() <= allowed,
+            "ν² = {noise_variance}: {rate}, not {error}"
+        );
+        let mut rng = small::seed(1).rng(Purpose::Evaluation, 0);
+        let draws = Draws {
+            single_view: 4_000,
+            multi_view: 1,
+        };
+        let plain = TestSet::draw(&regime.data, draws, &mut rng);
+        let plain = plain
+            .score(&plain.logits(&regime, &network, &mut rng))
+            .single[1];
+        // Five standard deviations of the count, and one input.
+        let allowed = 5.0 * (error * (1.0 - error) / 4_000.0).sqrt() + 1.0 / 4_000.0;
+        let rate = plain.rate;
+        assert!(
+            (rate - error).abs() < allowed,
+            "ν² = {noise_variance}: {rate}, not {error}"
+        );
+    }
+}
+
+/// `TestSet` against hand-made logits: a tie is an error, cells weigh alike, and `D_m` weighs `(1 − μ)/μ`.
+#[test]
+fn hand_made_logits_are_scored_as_arithmetic_says() {
+    let mut regime = plain_regime();
+    regime.data.classes = 2;
+    regime.data.sparsity = 0.0;
+    regime.data.single_view_share = 0.05;
+    let draws = Draws {
+        single_view: 4,
+        multi_view: 5,
+    };
+    let mut rng = small::seed(1).rng(Purpose::Evaluation, 0);
+    let plain = TestSet::draw(&regime.data, draws, &mut rng);
+    // Class 0: views 0 and 1, four inputs each, then five of D_m; class 1 the same.
+    let right = |label: usize| [[1.0, 0.5], [0.5, 1.0]][label];
+    let mut logits: Vec<[f64; 2]> = [vec![right(0); 13], vec![right(1); 13]].concat();
+    logits[1] = [1.0, 1.0]; // a tie: a quarter of class 0's first view
+    logits[4..7].fill([0.0, 2.0]); // three quarters of its second
+    logits[13 + 12] = [0.0, 0.0]; // a fifth of class 1's D_m, by a tie
+    let found = plain.score(logits.as_flattened());
+    close(found.single_view_error(), (0.25 + 0.75) / 4.0);
+    close(found.multi_view_error(), 0.2 / 2.0);
+    // μ = 1/20: 19 inputs of D_m for one of D_s.
+    close(found.test_error_over_mu(), 0.25 + 19.0 * 0.1);
+    close(found.error(), (0.25 + 19.0 * 0.1) / 20.0);
+}
+
 #[test]
 fn errors_on_multi_view_inputs_weigh_as_many_as_there_are() {
     let regime = plain_regime();

@@ -428,6 +428,32 @@ fn claim(statistic: &str, rest: &str) -> String {
     )
 }
 
+/// By as little as can be told, on either side, wherever in the run it stands; the ends belong to the band.
+#[test]
+fn one_world_outside_its_band_breaks_a_claim_on_every_world() {
+    let every = claim("every-world", "band = { lower = 0.25, upper = 0.75 }");
+    let inside = [0.25, 0.5, 0.75, 0.5];
+    for place in 0..inside.len() {
+        for (value, verdict) in [
+            (0.25, Verdict::Confirmed),
+            (0.75, Verdict::Confirmed),
+            (0.25_f64.next_down(), Verdict::Refuted),
+            (0.75_f64.next_up(), Verdict::Refuted),
+        ] {
+            let mut values = inside.map(Some);
+            values[place] = Some(value);
+            let found = &findings(&every, &values)[0].estimate;
+            assert_eq!(found.verdict, verdict, "{value} in world {place}");
+            let after = if verdict == Verdict::Refuted {
+                place + 1
+            } else {
+                4
+            };
+            assert_eq!(found.decided_after, Some(after as u64));
+        }
+    }
+}
+
 #[test]
 fn a_world_without_a_number_counts_against_every_statistic() {
     let cases = [

@@ -177,6 +177,21 @@ proptest! {
     }
 }
 
+/// `τ ≈ 1/log² k`, with the natural logarithm.
+#[test]
+fn the_paper_s_temperature_falls_with_the_square_of_the_logarithm() {
+    let spec = Distillation {
+        temperature: multiview::regime::Relation::Rule(multiview::regime::PaperRule::Paper),
+        ..spec(Form::default())
+    };
+    for (classes, tau) in [(10, 0.188_612), (60, 0.059_653), (1_000, 0.020_957)] {
+        assert!(
+            (spec.temperature(classes) - tau).abs() < 1e-6,
+            "k = {classes}"
+        );
+    }
+}
+
 /// A tie is an error, as in the evaluation: the label's logit must be the strict maximum.
 #[test]
 fn a_tie_is_not_correct() {

@@ -2,13 +2,13 @@
 
 use faer::prelude::SolveLstsq;
 use faer::{Mat, Side};
-use multiview::data::{Kind, draw_sample};
+use multiview::data::{Kind, Patch, Sample, draw_sample};
 use multiview::network::SmoothedRelu;
 use multiview::random_features::features::{Features, RandomNeurons};
 use multiview::random_features::growth::{Growth, PREDICTED_EXPONENT};
 use multiview::random_features::standardise::Standardiser;
 use multiview::random_features::*;
-use multiview::random_features::{logistic, ridge};
+use multiview::random_features::{logistic, ridge, strength};
 use multiview::regime::{NetworkRegime, SampleCount};
 use multiview::seed::{Purpose, WorldSeed};
 use rand_distr::{Distribution, StandardNormal};
@@ -279,6 +279,90 @@ fn repeated_features_share_their_weight() {
         let span = (&twice * exact.as_ref().subrows(0, 6)).to_owned();
         let outputs = Mat::from_fn(30, 1, |n, _| span[(n, 0)] + exact[(6, 0)]);
         assert!(distance(&fit.readout.outputs(&features), &outputs) < 1e-6);
+    }
+}
+
+/// Of a grid: where the held-out loss is least, which is neither end, while the training loss is least at the weakest.
+#[test]
+fn the_strength_is_that_of_least_loss_on_held_out_inputs() {
+    let mut rng = rng(11);
+    let truth = gaussian(20, 2, &mut rng);
+    let mut set = |inputs: usize| {
+        let x = gaussian(inputs, 20, &mut rng);
+        let targets = &x * &truth + gaussian(inputs, 2, &mut rng) * 4.0;
+        let features = Features {
+            blocks: vec![x],
+            noise: None,
+        };
+        (features, targets)
+    };
+    let ((training, labels), (held_out, held_out_labels)) = (set(40), set(300));
+    let grid = [1e-4, 1e-3, 1e-2, 1e-1, 1.0, 1e1, 1e2];
+    let [seen, fresh] = [(&training, &labels), (&held_out, &held_out_labels)].map(|(x, y)| {
+        grid.map(|strength| {
+            let fit = ridge::fit(&training, &labels, strength).unwrap();
+            (fit.readout.outputs(x) - y).squared_norm_l2() / x.inputs() as f64
+        })
+    });
+    let least = |losses: [f64; 7]| {
+        (0..7)
+            .min_by(|a, b| losses[*a].total_cmp(&losses[*b]))
+            .unwrap()
+    };
+    assert!(
+        least(seen) == 0 && (2..6).contains(&least(fresh)),
+        "{fresh:?}"
+    );
+    let chosen = strength::choose(
+        ReadoutKind::Ridge,
+        &grid,
+        strength::Supervised {
+            features: &training,
+            targets: &labels,
+        },
+        strength::Supervised {
+            features: &held_out,
+            targets: &held_out_labels,
+        },
+    );
+    let chosen = chosen.unwrap();
+    assert_eq!(chosen.strength, grid[least(fresh)]);
+    assert!((chosen.held_out_loss / fresh[least(fresh)] - 1.0).abs() < 1e-12);
+}
+
+/// A feature of an input of noise alone: a sum of rectified `N(0, σ_0² ν²)`, one for each patch, independent.
+#[test]
+fn random_features_meet_noise_of_its_own_on_every_patch() {
+    for noise_variance in [0.25, 4.0] {
+        let mut regime = small(FeatureKind::Activation, ReadoutKind::Ridge);
+        regime.data.noise_variance = noise_variance;
+        regime.model.relu_exponent = 1;
+        let neurons = RandomNeurons::draw(&regime, 20, &mut rng(21));
+        let patch = Patch {
+            feature: None,
+            weight: 0.0,
+            feature_noise: 0.0,
+        };
+        for patches in [1, 2] {
+            let sample = Sample {
+                label: 0,
+                kind: Kind::MultiView,
+                patches: vec![patch; patches],
+            };
+            let features = neurons.features(&vec![sample; 1_000], &mut rng(22));
+            let values = features.blocks[0]
+                .col_iter()
+                .flat_map(|column| column.iter());
+            let squares: f64 = values.map(|f| f * f / noise_variance).sum();
+            // Of N^+ the mean is 1/√(2π) and the mean square 1/2; two patches add 2 · 1/(2π). Deviations of about 2/√20000: five.
+            let cross = [0.0, 1.0 / std::f64::consts::PI][patches - 1];
+            let due = 0.5 * patches as f64 + cross;
+            let found = squares / 20_000.0;
+            assert!(
+                (found - due).abs() < 0.07,
+                "ν² = {noise_variance}: {found}, not {due}"
+            );
+        }
     }
 }
 
