@@ -16,6 +16,7 @@ macro_rules! embedded {
     };
 }
 embedded![
+    "where-it-begins",
     "ties",
     "wrong-features",
     "ensemble-size",
