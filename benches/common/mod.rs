@@ -32,7 +32,7 @@ pub fn regime(classes: usize, neurons: usize, samples: Option<usize>) -> Regime 
             other_weight: [0.38, 0.4],
             weak_weight: 0.1,
             single_view_other_weight: 0.25,
-            patches_per_feature: 1,
+            patches_per_feature: 1.into(),
             patches: PatchCount::default(),
             feature_noise: 0.0.into(),
             noise_variance: 0.25,

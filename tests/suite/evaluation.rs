@@ -55,7 +55,7 @@ fn count(
     rng: &mut impl Rng,
 ) -> usize {
     let data = &regime.data;
-    let (k, cp) = (data.classes, data.patches_per_feature);
+    let k = data.classes;
     let noise = regime.init_scale() * data.noise_variance.sqrt();
     let sums: Vec<Vec<f64>> = networks
         .iter()
@@ -78,7 +78,6 @@ fn count(
                     Some((Some(v), p.weight.into(), p.feature_noise.into()))
                 })
                 .collect();
-            assert_eq!(patches.len() % cp, 0);
             for _ in patches.len()..data.patch_count().unwrap_or(0) {
                 patches.push((None, 0.0, data.feature_noise() * rng.random::<f64>()));
             }
@@ -146,7 +145,8 @@ fn check(regime: &Regime, networks: &[Trained<f32>], found: &Evaluation, draws: 
 }
 
 fn regimes() -> impl Strategy<Value = Regime> {
-    let shape = (2..6usize, 1..=2usize, 1..4usize, 1..4usize, 0..3usize);
+    let patches = small::feature_patches();
+    let shape = (2..6usize, 1..=2usize, patches, 1..4usize, 0..3usize);
     let weights = (
         1.0..2.0,
         0.0..1.0,
@@ -170,7 +170,10 @@ fn regimes() -> impl Strategy<Value = Regime> {
         )| {
             let mut regime = small::regime();
             let q = [1, 3, 5, 16][q];
-            let least = (cp as f64).powf(1.0 - 1.0 / f64::from(q));
+            let least = match cp {
+                FeaturePatches::Equal(count) => (count as f64).powf(1.0 - 1.0 / f64::from(q)),
+                FeaturePatches::Random(_) => 1.0,
+            };
             regime.data = DataRegime {
                 classes,
                 views_per_class: views,
@@ -183,7 +186,7 @@ fn regimes() -> impl Strategy<Value = Regime> {
                 patches_per_feature: cp,
                 patches: match spare {
                     0 => PatchCount::default(),
-                    spare => PatchCount::Count(classes * views * cp + spare),
+                    spare => PatchCount::Count(classes * views * cp.most() + spare),
                 },
                 feature_noise: f64::max(gamma - 0.1, 0.0).into(),
                 noise_variance,
@@ -301,7 +304,7 @@ fn patches_of_noise_and_feature_noise_are_within_the_bounds() {
     regime.data.classes = k;
     regime.data.sparsity = s;
     regime.data.noise_variance = 1.0;
-    regime.data.patches_per_feature = 2;
+    regime.data.patches_per_feature = 2.into();
     regime.data.main_weight = [2.0, 2.5];
     regime.data.patches = PatchCount::Rule(PatchRule::Paper);
     regime.data.feature_noise = Relation::Rule(PaperRule::Paper);

@@ -7,8 +7,8 @@ use multiview::engine::{Stop, reference, sparse};
 use multiview::objective::{Distillation, Form, Objective, SoftLabels};
 use multiview::procedure::largest_overlaps;
 use multiview::regime::{
-    DataRegime, EngineKind, NetworkRegime, PatchCount, PatchRule, Regime, SampleCount,
-    TrainingRegime,
+    DataRegime, EngineKind, FeaturePatches, NetworkRegime, PatchCount, PatchRule, Regime,
+    SampleCount, TrainingRegime,
 };
 use multiview::rows::ClassRows;
 use multiview::seed::{Purpose, WorldSeed};
@@ -221,6 +221,43 @@ fn students_agree() {
                 "the push should teach second views: {both}, {before} without"
             );
         }
+    }
+}
+
+/// The weights of the paper's figure: two to four patches of unequal weight for a feature, alone and with the paper's other noise.
+fn figure(classes: usize, neurons: usize) -> Regime {
+    let mut regime = regime(classes, neurons);
+    let data = &mut regime.data;
+    data.patches_per_feature = FeaturePatches::Random([2, 4]);
+    data.main_weight = [1.0, 1.3];
+    data.other_weight = [0.35, 0.35];
+    data.single_view_other_weight = 0.15;
+    data.weak_weight = 0.06;
+    regime.training.steps = 1500;
+    regime
+}
+
+/// Random shares spread weights over all classes of weight at whose mean the absent classes are paid.
+#[test]
+fn patches_of_unequal_weight_agree() {
+    for (engine, noisy) in pairs(ENGINES, [false, true]) {
+        let mut regime = figure(12, 8);
+        regime.training.engine = engine;
+        if noisy {
+            regime.data.patches = PatchCount::Rule(PatchRule::Paper);
+            regime.data.feature_noise = 3e-4.into();
+        }
+        let case = Case::new(regime, 0);
+        let steps = case.regime.training.steps;
+        let pair = case.both(&Objective::cross_entropy(), after(steps), 0);
+        let what = format!("{engine:?}, unequal weights, all noise: {noisy}");
+        let allowed = if noisy { 5.0 } else { 1.0 } * tolerance(engine);
+        pair.check(&case, &what, allowed);
+        let [any, both] = case.known(&pair.0[1]);
+        assert!(
+            any == 12 && both < 6,
+            "the case should be one of single views: {any} of 12 learned, {both} both"
+        );
     }
 }
 

@@ -104,7 +104,7 @@ const LARGEST_NORMAL: f64 = 6.8;
 fn quiet(regime: &Regime) -> (f64, f64) {
     let (data, neurons) = (&regime.data, regime.network.neurons_per_class as f64);
     let patches =
-        data.views_per_class as f64 * (1.0 + data.sparsity) * data.patches_per_feature as f64;
+        data.views_per_class as f64 * (1.0 + data.sparsity) * data.patches_per_feature.mean();
     let followed = |tail: f64| patches * data.classes as f64 * neurons * tail;
     // With the upper tails of the normal law beyond them.
     let thresholds = [
