@@ -1,12 +1,13 @@
 //! What theory says of a regime before anything is trained: the numbers that led to the shipped regimes.
 //!
 //! Each is a leading-order estimate at finite `k`, with the derivation beside it; the reports set them against what was
-//! measured. Notation: `z` is a main weight (about 1), `z'` the weight of another class's feature in multi-view inputs,
-//! `Λ` the largest of `m` initial overlaps.
+//! measured. Notation: `z` is a main weight (about 1), `z'` the weight of another class's feature in multi-view inputs, each shared by the
+//! patches of the feature, `Λ` the largest of `m` initial overlaps. Sums over patches are taken at their expectation over the shares.
 
 use crate::network::SmoothedRelu;
 use crate::procedure::Procedure;
-use crate::regime::Regime;
+use crate::regime::{FeaturePatches, Regime};
+use crate::statistics::last_holding;
 use serde::Serialize;
 use statrs::distribution::{Continuous, ContinuousCDF, Normal};
 
@@ -80,19 +81,22 @@ impl Prediction {
         let main = (data.main_weight[0] + data.main_weight[1]) / 2.0;
         let relu = SmoothedRelu::<f64>::new(network);
 
-        // Λ' = (η/k) (Λ/ϱ)^{q−1} until saturation, so T = ϱ^{q−1} / ((q−2) (η/k) Λ^{q−2}).
+        // Λ' = (η/k) Σ z_p^q (Λ/ϱ)^{q−1} until saturation, so T = ϱ^{q−1} / ((q−2) (η/k) Σ z_p^q Λ^{q−2}).
         let luck = expected_maximum(network.neurons_per_class);
         let start = luck * regime.init_scale();
         let rate = regime.training.learning_rate_per_class;
+        let strength = data.expected_main_power_sum(network.relu_exponent);
         let learning_steps =
-            threshold.powf(q - 1.0) / ((q - 2.0).max(1.0) * rate * start.powf(q - 2.0));
+            threshold.powf(q - 1.0) / ((q - 2.0).max(1.0) * rate * strength * start.powf(q - 2.0));
 
-        // φ(A) = 6.5 on the linear branch φ(A) = A − (1 − 1/q) ϱ.
-        let fitted_overlap = FITTED_LOGIT + (1.0 - 1.0 / q) * threshold;
+        let shares = data.patches_per_feature;
+        let fitted_overlap = fitted_overlap(&relu, network.relu_threshold, shares);
 
         // A learned class stays pushed up by the samples of other classes that contain it: in balance its own samples
         // keep the residual s z' φ'(z'A) e^{φ(z'A)} / k, and it feeds the losing view as long as slow classes are waited for.
-        let (value, slope) = relu.value_and_slope(other * fitted_overlap);
+        let at = |share: f64| relu.value_and_slope(share * other * fitted_overlap);
+        let value = shares.expected_sum(|share| at(share).0);
+        let slope = shares.expected_sum(|share| share * at(share).1);
         let waiting_gradient = WAITING_SPREAD * data.sparsity * other * slope * value.exp() / k;
 
         // The n = μ N / 2k single-view samples of the losing view pull at it until their noise, ν² each, has
@@ -117,13 +121,25 @@ impl Prediction {
             single_test_error: lost * missed,
             ensemble_test_error: lost * 0.5f64.powi(members),
             self_distilled_test_error: lost * missed.powi(2),
-            // A neuron meets its own view on s/k of the samples of k − 1 other classes, a wrong one on those of one class.
+            // A neuron meets its own view on s/k of the samples of k − 1 other classes, a wrong one on those of one class; both views are
+            // shared by patches alike.
             right_over_wrong: k * (other / main).powf(q),
             learning_over_memorising: data.sample_count() as f64 * data.sparsity / k
                 * other.powf(q)
+                * shares.expected_power_sum(network.relu_exponent)
                 / data.noise_variance,
         }
     }
+}
+
+/// The overlap `A` at which a view is fitted, `E Σ_p φ(u_p A) = 6.5`: with one patch on the linear branch, `A = 6.5 + (1 − 1/q) ϱ`. More patches
+/// need more, at most so much on each.
+fn fitted_overlap(relu: &SmoothedRelu<f64>, threshold: f64, shares: FeaturePatches) -> f64 {
+    let falls_short = |overlap: f64| {
+        shares.expected_sum(|share| relu.value_and_slope(share * overlap).0) < FITTED_LOGIT
+    };
+    let most = shares.most() as f64 * (FITTED_LOGIT + threshold);
+    last_holding(0.0, most, 1e-9 * most, falls_short)
 }
 
 /// Largest of `m` standard normals, in expectation.
@@ -164,6 +180,33 @@ mod tests {
         let one = 1.0 / (4.0 * std::f64::consts::PI);
         assert!((density_of_equal_luck(1) - one).abs() < 1e-6);
         assert!(density_of_equal_luck(16) > density_of_equal_luck(8));
+    }
+
+    /// What patches that share a feature's weight change: growth by `Σ z_p^q`, and the logit of a fitted view.
+    #[test]
+    fn patches_share_what_a_feature_pulls() {
+        let theorem = Theorem::embedded("single-model").expect("embedded");
+        let of = |patches: FeaturePatches| {
+            let mut regime = theorem.regime.clone();
+            regime.data.patches_per_feature = patches;
+            regime.data.main_weight = [1.0, 1.0];
+            Prediction::of(&regime, &theorem.procedure)
+        };
+        let threshold = theorem.regime.network.relu_threshold;
+        let one = of(1.into());
+        assert!((one.fitted_overlap - (6.5 + 2.0 / 3.0 * threshold)).abs() < 1e-6);
+        assert_eq!(one, of(FeaturePatches::Random([1, 1])));
+        let two = of(2.into());
+        // Each of two patches has half the weight, and half the logit.
+        assert!((two.fitted_overlap / 2.0 - (3.25 + 2.0 / 3.0 * threshold)).abs() < 1e-6);
+        assert!((two.learning_steps / one.learning_steps - 4.0).abs() < 1e-9);
+        // Two shares are uniform in [0, 1]: E Σ u³ = 1/2.
+        let random = of(FeaturePatches::Random([2, 2]));
+        assert!((random.learning_steps / one.learning_steps - 2.0).abs() < 1e-6);
+        assert!(random.fitted_overlap > one.fitted_overlap);
+        assert!(random.fitted_overlap < two.fitted_overlap);
+        let ratio = random.learning_over_memorising / one.learning_over_memorising;
+        assert!((ratio - 0.5).abs() < 1e-6);
     }
 
     #[test]

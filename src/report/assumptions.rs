@@ -1,7 +1,7 @@
 //! A regime against the paper's asymptotic assumptions, parameter by parameter.
 
 use crate::procedure::Procedure;
-use crate::regime::{PaperRule, Regime, Relation, SampleCount};
+use crate::regime::{FeaturePatches, PaperRule, Regime, Relation, SampleCount};
 
 /// One parameter.
 #[derive(Clone, Debug, PartialEq)]
@@ -75,7 +75,22 @@ pub fn assumptions(regime: &Regime, procedure: &Procedure) -> Vec<Assumption> {
         "main weights Σz",
         "in [1, O(1)], Σz^q ≥ 1",
         format!("[{}, {}]", data.main_weight[0], data.main_weight[1]),
-        holds(),
+        main_power_sum(regime),
+    );
+    row(
+        "patches of a feature C_p",
+        "O(1), of any weights",
+        match data.patches_per_feature {
+            FeaturePatches::Equal(count) => count.to_string(),
+            FeaturePatches::Random([least, most]) => format!("{least} to {most}"),
+        },
+        match data.patches_per_feature {
+            FeaturePatches::Equal(1) => "one carries the whole weight".into(),
+            FeaturePatches::Equal(_) => "chosen: they share the weight equally".into(),
+            FeaturePatches::Random(_) => {
+                "chosen: they share the weight at random, uniformly on the simplex".into()
+            }
+        },
     );
     row(
         "other weights",
@@ -230,4 +245,48 @@ pub fn assumptions(regime: &Regime, procedure: &Procedure) -> Vec<Assumption> {
         }
     }
     rows
+}
+
+/// What `Σ_p z_p^q` of the label's features is expected to be, against the 1 that it should be at least.
+fn main_power_sum(regime: &Regime) -> String {
+    let q = regime.network.relu_exponent;
+    let expected = regime.data.expected_main_power_sum(q);
+    match regime.data.patches_per_feature {
+        FeaturePatches::Equal(_) => format!("holds: Σz^q = {expected:.2} in expectation"),
+        FeaturePatches::Random(_) => format!(
+            "Σz^q ≥ 1 is relaxed, as in the paper's own figure: Σz^q = {expected:.2} in expectation"
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::theorem::Theorem;
+
+    fn main_weights(change: impl Fn(&mut Regime)) -> Assumption {
+        let mut theorem = Theorem::embedded("single-model").expect("embedded");
+        change(&mut theorem.regime);
+        let rows = assumptions(&theorem.regime, &theorem.procedure);
+        let row = rows
+            .into_iter()
+            .find(|row| row.parameter == "main weights Σz");
+        row.expect("a row")
+    }
+
+    #[test]
+    fn power_sums_of_main_weights_are_stated() {
+        let equal = main_weights(|r| {
+            r.data.main_weight = [2.0, 2.0];
+            r.data.patches_per_feature = 2.into();
+        });
+        assert_eq!(equal.standing, "holds: Σz^q = 2.00 in expectation");
+        // The figure's totals and numbers of patches: E z³ = 1.546, and E Σ u³ = (1/2 + 3/10 + 1/5)/3.
+        let figure = main_weights(|r| {
+            r.data.main_weight = [1.0, 1.3];
+            r.data.patches_per_feature = FeaturePatches::Random([2, 4]);
+        });
+        assert!(figure.standing.contains("relaxed"), "{figure:?}");
+        assert!(figure.standing.contains("Σz^q = 0.52 "), "{figure:?}");
+    }
 }
