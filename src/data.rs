@@ -20,9 +20,9 @@ pub struct Patch {
 /// Which part of the mixture an input was drawn from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Kind {
-    /// `D_m`: both views of the label at full weight.
+    /// `D_m`: every view of the label at full weight.
     MultiView,
-    /// `D_s`: only this view (0 or 1) at full weight.
+    /// `D_s`: only this view, counted from 0, at full weight.
     SingleView(u8),
 }
 

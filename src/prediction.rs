@@ -29,11 +29,16 @@ pub struct Prediction {
     pub waiting_gradient: f64,
     /// The same from single-view samples of the losing view, until their noise has memorised them.
     pub memorising_gradient: f64,
-    /// Share of classes that learn both views.
+    /// Share of classes that learn both views, or two of several.
     pub tie_share: f64,
+    /// Share of (class, view) pairs that a single model learns.
+    pub single_coverage: f64,
+    /// The same of an ensemble of the procedure's `K` members, without ties: `1 − (1 − 1/M)^K` of `M` equal views.
+    pub ensemble_coverage: f64,
     /// `err(D)/μ` of a single model.
     pub single_test_error: f64,
-    /// `err(D)/μ` of the ensemble of the procedure's `K` members: the law `2^{−K}` of independent lotteries without ties.
+    /// `err(D)/μ` of the ensemble of the procedure's `K` members: the law `(1 − 1/M)^K` of independent lotteries without ties, `2^{−K}` of two
+    /// views.
     pub ensemble_test_error: f64,
     /// `err(D)/μ` of self-distillation: the union of two lotteries.
     pub self_distilled_test_error: f64,
@@ -48,6 +53,8 @@ impl Prediction {
     pub fn quantity(&self, name: &str) -> Option<f64> {
         match name {
             "lottery.both_views_share" => Some(self.tie_share),
+            "single.coverage" => Some(self.single_coverage),
+            "ensemble.coverage" => Some(self.ensemble_coverage),
             "single.test_error" => Some(self.single_test_error),
             "ensemble.test_error" => Some(self.ensemble_test_error),
             "self_distilled.test_error" => Some(self.self_distilled_test_error),
@@ -56,13 +63,15 @@ impl Prediction {
     }
 
     /// Every prediction with its field's name.
-    pub fn named(&self) -> [(&'static str, f64); 10] {
+    pub fn named(&self) -> [(&'static str, f64); 12] {
         [
             ("learning_steps", self.learning_steps),
             ("fitted_overlap", self.fitted_overlap),
             ("waiting_gradient", self.waiting_gradient),
             ("memorising_gradient", self.memorising_gradient),
             ("tie_share", self.tie_share),
+            ("single_coverage", self.single_coverage),
+            ("ensemble_coverage", self.ensemble_coverage),
             ("single_test_error", self.single_test_error),
             ("ensemble_test_error", self.ensemble_test_error),
             ("self_distilled_test_error", self.self_distilled_test_error),
@@ -99,28 +108,34 @@ impl Prediction {
         let slope = shares.expected_sum(|share| share * at(share).1);
         let waiting_gradient = WAITING_SPREAD * data.sparsity * other * slope * value.exp() / k;
 
-        // The n = μ N / 2k single-view samples of the losing view pull at it until their noise, ν² each, has
+        // The n = μ N / (M k) single-view samples of the losing view pull at it until their noise, ν² each, has
         // grown to fit them; 1.8 σ_0 is where their pre-activation starts.
-        let samples = data.single_view_share * data.sample_count() as f64 / (2.0 * k);
+        let samples = data.single_view_share * data.sample_count() as f64 / data.features() as f64;
         let memorising_gradient = 1.8 * regime.init_scale() * samples
             / (data.weak_weight * fitted_overlap * data.noise_variance);
 
         let head_start = waiting_gradient + memorising_gradient;
-        let tie_share =
-            (2.0 * density_of_equal_luck(network.neurons_per_class) * head_start).min(1.0);
+        let odds = Odds::of(network.neurons_per_class, &vec![1.0; data.views_per_class]);
+        let tie_share = odds.tie_share(head_start);
+        // A model misses a view that neither wins nor ties.
+        let missed = |race: &Race| (1.0 - race.won - tie_share * race.tied).max(0.0);
+        let members = procedure.members.max(1) as i32;
+        let missed_by_one = odds.mean(missed);
+        let missed_by_two = odds.mean(|race| missed(race).powi(2));
+        let missed_by_all = odds.mean(|race| (1.0 - race.won).powi(members));
         // A single-view input of an unlearned view is still classified when no learned feature of another class is on it.
         let lost = 1.0 - (-data.sparsity).exp();
-        let missed = 0.5 * (1.0 - tie_share);
-        let members = procedure.members.max(1) as i32;
         Self {
             learning_steps,
             fitted_overlap,
             waiting_gradient,
             memorising_gradient,
             tie_share,
-            single_test_error: lost * missed,
-            ensemble_test_error: lost * 0.5f64.powi(members),
-            self_distilled_test_error: lost * missed.powi(2),
+            single_coverage: 1.0 - missed_by_one,
+            ensemble_coverage: 1.0 - missed_by_all,
+            single_test_error: lost * missed_by_one,
+            ensemble_test_error: lost * missed_by_all,
+            self_distilled_test_error: lost * missed_by_two,
             // A neuron meets its own view on s/k of the samples of k − 1 other classes, a wrong one on those of one class; both views are
             // shared by patches alike.
             right_over_wrong: k * (other / main).powf(q),
@@ -147,10 +162,77 @@ fn expected_maximum(m: usize) -> f64 {
     integrate(|x| x * density_of_maximum(m, x))
 }
 
-/// Density at 0 of `ln (M_1/M_2)` for two independent maxima of `m` standard normals: `∫ x f(x)² dx`. Two views tie when their
-/// initial overlaps agree within a share `ε`, with probability `2 ε` times this.
-fn density_of_equal_luck(m: usize) -> f64 {
-    integrate(|x| x.max(0.0) * density_of_maximum(m, x).powi(2))
+/// The lottery of a class between its views.
+struct Odds {
+    races: Vec<Race>,
+    /// Density at 0 of the logarithm of the best view's score over the second's.
+    closeness: f64,
+}
+
+/// One view's part in the lottery.
+struct Race {
+    /// The chance that it wins.
+    won: f64,
+    /// Its share of the ties: the chance that it comes in second in a race that is all but even.
+    tied: f64,
+}
+
+impl Odds {
+    /// The odds where view `ℓ` scores `favours[ℓ]` times the largest of `m` standard normals, all independent.
+    ///
+    /// With densities `f` and distributions `F` of the scores, view `ℓ` wins with chance `∫ f_ℓ Π_{j ≠ ℓ} F_j`. It comes in second to view
+    /// `j`, within a share `ε`, with chance `ε ∫ x f_ℓ f_j Π F` over the other views: of two equal views, `ε ∫ x f²`.
+    fn of(m: usize, favours: &[f64]) -> Self {
+        let largest = favours.iter().copied().fold(0.0, f64::max);
+        // In units of the largest, so that no score has mass beyond 8.
+        let favours: Vec<f64> = favours.iter().map(|favour| favour / largest).collect();
+        let density =
+            |view: usize, x: f64| density_of_maximum(m, x / favours[view]) / favours[view];
+        let below = |view: usize, x: f64| Normal::standard().cdf(x / favours[view]).powi(m as i32);
+        let views = 0..favours.len();
+        let below_but = |without: &[usize], x: f64| -> f64 {
+            let others = views.clone().filter(|view| !without.contains(view));
+            others.map(|view| below(view, x)).product()
+        };
+        let won = |view: usize| integrate(|x| density(view, x) * below_but(&[view], x));
+        let close = |view: usize| -> f64 {
+            let others = views.clone().filter(|other| *other != view);
+            let second_to = |other: usize| {
+                integrate(|x| {
+                    let even = density(view, x) * density(other, x);
+                    x.max(0.0) * even * below_but(&[view, other], x)
+                })
+            };
+            others.map(second_to).sum()
+        };
+        let close: Vec<f64> = views.clone().map(close).collect();
+        let closeness: f64 = close.iter().sum();
+        let races = close.iter().zip(views.clone()).map(|(close, view)| Race {
+            won: won(view),
+            tied: if closeness > 0.0 {
+                close / closeness
+            } else {
+                0.0
+            },
+        });
+        Self {
+            races: races.collect(),
+            closeness,
+        }
+    }
+
+    /// Share of classes that learn a second view where that is allowed to start behind by a share `head_start`.
+    fn tie_share(&self, head_start: f64) -> f64 {
+        match self.closeness > 0.0 {
+            true => (self.closeness * head_start).min(1.0),
+            false => 0.0,
+        }
+    }
+
+    /// The mean over views.
+    fn mean(&self, of: impl Fn(&Race) -> f64) -> f64 {
+        self.races.iter().map(of).sum::<f64>() / self.races.len() as f64
+    }
 }
 
 fn density_of_maximum(m: usize, x: f64) -> f64 {
@@ -171,15 +253,46 @@ fn integrate(f: impl Fn(f64) -> f64) -> f64 {
 mod tests {
     use super::*;
     use crate::theorem::Theorem;
+    use rand::{RngExt, SeedableRng};
+    use rand_distr::StandardNormal;
 
     #[test]
     fn the_luck_of_m_neurons() {
         assert!((expected_maximum(1)).abs() < 1e-9);
         assert!((expected_maximum(2) - 1.0 / std::f64::consts::PI.sqrt()).abs() < 1e-6);
-        // Two half-normals: ln |x/y| has density 1/π at 0, and each is positive half of the time.
-        let one = 1.0 / (4.0 * std::f64::consts::PI);
-        assert!((density_of_equal_luck(1) - one).abs() < 1e-6);
-        assert!(density_of_equal_luck(16) > density_of_equal_luck(8));
+        // Two half-normals: ln |x/y| has density 1/π at 0, each is positive half of the time, and either may lead.
+        let even = Odds::of(1, &[1.0; 2]);
+        assert!((even.closeness - 0.5 / std::f64::consts::PI).abs() < 1e-6);
+        let closeness = |m, views: usize| Odds::of(m, &vec![1.0; views]).closeness;
+        assert!(closeness(16, 2) > closeness(8, 2) && closeness(8, 3) > closeness(8, 2));
+    }
+
+    /// Equal views win alike; a stronger one wins more often: of two normals `P(h x > y) = 1/2` for any `h`, but of positive maxima
+    /// more.
+    #[test]
+    fn the_odds_of_a_lottery() {
+        for views in 1..=4 {
+            let odds = Odds::of(5, &vec![1.0; views]);
+            let tied: f64 = odds.races.iter().map(|race| race.tied).sum();
+            assert!((tied - f64::from(views > 1)).abs() < 1e-9);
+            for race in &odds.races {
+                assert!((race.won - 1.0 / views as f64).abs() < 1e-6);
+            }
+        }
+        let uneven = Odds::of(1, &[3.0, 1.0]);
+        assert!((uneven.races[0].won - 0.5).abs() < 1e-6);
+        // Simulated: the larger of two normals, times 1.5, against another.
+        let mut rng = rand_pcg::Pcg64::seed_from_u64(1);
+        let mut score = |favour: f64| {
+            let two: [f64; 2] = [0; 2].map(|_| rng.sample(StandardNormal));
+            favour * two[0].max(two[1])
+        };
+        const DRAWS: usize = 200_000;
+        let won = (0..DRAWS).filter(|_| score(1.5) > score(1.0)).count() as f64 / DRAWS as f64;
+        let uneven = Odds::of(2, &[1.5, 1.0]);
+        // Four standard deviations of the count.
+        assert!((uneven.races[0].won - won).abs() < 4.0 * (0.25 / DRAWS as f64).sqrt());
+        assert!((uneven.mean(|race| race.won) - 0.5).abs() < 1e-6);
     }
 
     /// What patches that share a feature's weight change: growth by `Σ z_p^q`, and the logit of a fitted view.

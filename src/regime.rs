@@ -32,7 +32,8 @@ pub struct Regime {
 pub struct DataRegime {
     /// `k`: number of classes. At least 2.
     pub classes: usize,
-    /// Features per class: 2 in the theory, 1 in its negative control.
+    /// `M`: features per class, 1 to 4: 2 in the theory, 1 in its negative control. A single-view input keeps one view at full weight and
+    /// every other at `ρ`.
     #[serde(default = "two")]
     pub views_per_class: usize,
     /// `N`: training samples; `"paper"` takes `⌈k^1.2 / μ⌉`.
@@ -46,7 +47,7 @@ pub struct DataRegime {
     pub main_weight: [f64; 2],
     /// Range of the total weight of the other classes' features in multi-view inputs; at most 0.4.
     pub other_weight: [f64; 2],
-    /// `ρ`: total weight of the missing view of a single-view input; below `Γ`.
+    /// `ρ`: total weight of each missing view of a single-view input; below `Γ`.
     pub weak_weight: f64,
     /// `Γ`: total weight of the other classes' features in single-view inputs; in (ρ, 1).
     pub single_view_other_weight: f64,
@@ -265,6 +266,9 @@ const MOST_STEPS: usize = 100_000_000;
 /// Most samples of a training set.
 const MOST_SAMPLES: usize = 10_000_000;
 
+/// Most views of a class.
+const MOST_VIEWS: usize = 4;
+
 /// Least `μ`: with less, the largest training set is expected to hold less than one single-view sample, and `err(D)/μ` divides by
 /// what was never seen.
 const LEAST_SHARE: f64 = 1.0 / MOST_SAMPLES as f64;
@@ -452,7 +456,7 @@ impl DataRegime {
         }
     }
 
-    /// Number of features, `2k` in the theory.
+    /// Number of features, `M k`: `2k` in the theory.
     pub fn features(&self) -> usize {
         self.classes * self.views_per_class
     }
@@ -492,10 +496,10 @@ impl DataRegime {
             "2 to 4096 classes",
         )?;
         require(
-            (1..=2).contains(&self.views_per_class),
+            (1..=MOST_VIEWS).contains(&self.views_per_class),
             "data.views_per_class",
             self.views_per_class,
-            "1 or 2",
+            format!("1 to {MOST_VIEWS}"),
         )?;
         require_inside_unit(
             "data.single_view_share",

@@ -44,7 +44,7 @@ where
 }
 
 impl<R: Real> Start<R> {
-    /// Exchanges the two views of every class: the antithetic initialisation, of the same law.
+    /// Exchanges the views of every class, of which there are two: the antithetic initialisation, of the same law.
     pub fn swap_views(&mut self, regime: &Regime) {
         match self {
             Self::Overlaps(overlaps) => overlaps.swap_views(),

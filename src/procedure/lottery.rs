@@ -22,22 +22,31 @@ pub fn largest_overlaps(regime: &Regime, features: &[f32]) -> Vec<f32> {
         .collect()
 }
 
-/// For each class, the view that the initialisation favours: the larger
+/// For each class, the view that the initialisation favours: the one of largest
 /// `S_{i,ℓ}^{1/(q−2)} max_r ⟨w_{i,r}, v_{i,ℓ}⟩`, with `S_{i,ℓ} = Σ z_p^q` over the training samples of class `i`
 /// (at finite `N` the few single-view ones tell: **choice**). `None` for classes with a single view.
 pub fn predicted_views(regime: &Regime, data: &DataSet, start: &Start<f32>) -> Vec<Option<usize>> {
-    if regime.data.views_per_class != 2 {
+    if regime.data.views_per_class == 1 {
         return vec![None; regime.data.classes];
     }
     lottery_scores(regime, data, start)
-        .iter()
-        .map(|[first, second]| Some(usize::from(second > first)))
+        .chunks_exact(regime.data.views_per_class)
+        .map(|scores| Some(largest(scores)))
         .collect()
 }
 
-/// The two views' scores of each class: `S_{i,ℓ}^{1/(q−2)} max_r ⟨w_{i,r}, v_{i,ℓ}⟩` at the start (with exponent 1 for
+/// The first of the largest.
+fn largest<T: PartialOrd>(scores: &[T]) -> usize {
+    let views = 1..scores.len();
+    views.fold(0, |best, view| match scores[view] > scores[best] {
+        true => view,
+        false => best,
+    })
+}
+
+/// The score of each view, `[k][views]`: `S_{i,ℓ}^{1/(q−2)} max_r ⟨w_{i,r}, v_{i,ℓ}⟩` at the start (with exponent 1 for
 /// the linear activation, which has no lottery to predict).
-fn lottery_scores(regime: &Regime, data: &DataSet, start: &Start<f32>) -> Vec<[f64; 2]> {
+fn lottery_scores(regime: &Regime, data: &DataSet, start: &Start<f32>) -> Vec<f64> {
     let q = regime.network.relu_exponent as i32;
     let mut strength = vec![0.0f64; regime.data.features()];
     for sample in &data.samples {
@@ -51,9 +60,8 @@ fn lottery_scores(regime: &Regime, data: &DataSet, start: &Start<f32>) -> Vec<[f
     }
     let overlaps = largest_overlaps(regime, &start.features(regime));
     let power = 1.0 / f64::from((q - 2).max(1));
-    let score = |v: usize| strength[v].powf(power) * f64::from(overlaps[v]);
-    (0..regime.data.classes)
-        .map(|i| [score(2 * i), score(2 * i + 1)])
+    (strength.iter().zip(&overlaps))
+        .map(|(strength, overlap)| strength.powf(power) * f64::from(*overlap))
         .collect()
 }
 
@@ -62,12 +70,12 @@ fn lottery_scores(regime: &Regime, data: &DataSet, start: &Start<f32>) -> Vec<[f
 pub(super) struct Lottery {
     predicted: Vec<f64>,
     some_view: Vec<f64>,
-    both_views: Vec<f64>,
+    several_views: Vec<f64>,
 }
 
 impl Lottery {
     /// Adds one model, whose largest overlaps ended at `overlaps`. A view is *learned* if its cell [is](crate::evaluation::Cell::is_learned); the *winner* of a class that has
-    /// learned one or both is the view of larger final overlap. A class that has learned none has no winner, and none was predicted.
+    /// learned some is the view of largest final overlap. A class that has learned none has no winner, and none was predicted.
     pub fn observe(
         &mut self,
         regime: &Regime,
@@ -76,19 +84,19 @@ impl Lottery {
         predicted: &[Option<usize>],
     ) {
         let views = regime.data.views_per_class;
-        let (mut hits, mut some, mut both) = (0usize, 0usize, 0usize);
+        let (mut hits, mut some, mut several) = (0usize, 0usize, 0usize);
         for (class, guess) in predicted.iter().enumerate() {
             let cells = &evaluation.single[class * views..][..views];
             let learned = cells.iter().filter(|cell| cell.is_learned()).count();
             some += usize::from(learned > 0);
-            both += usize::from(learned == views);
-            let winner = usize::from(views == 2 && overlaps[2 * class + 1] > overlaps[2 * class]);
+            several += usize::from(learned > 1);
+            let winner = largest(&overlaps[class * views..][..views]);
             hits += usize::from(learned > 0 && *guess == Some(winner));
         }
         let share = |count: usize| count as f64 / predicted.len() as f64;
         self.predicted.push(share(hits));
         self.some_view.push(share(some));
-        self.both_views.push(share(both));
+        self.several_views.push(share(several));
     }
 
     /// The quantities of the lottery: means over models.
@@ -96,7 +104,7 @@ impl Lottery {
         [
             ("predicted_share", &self.predicted),
             ("some_view_share", &self.some_view),
-            ("both_views_share", &self.both_views),
+            ("both_views_share", &self.several_views),
         ]
         .map(|(name, shares)| (format!("lottery.{name}"), mean(shares).into()))
     }

@@ -86,7 +86,10 @@ impl Procedure {
             !antithetic || regime.data.views_per_class == 2,
             "procedure.antithetic",
             antithetic,
-            "false, unless every class has two views to exchange",
+            format!(
+                "false with data.views_per_class = {}: an antithetic pair exchanges the two views of every class",
+                regime.data.views_per_class
+            ),
         )?;
         self.test_draws.validate("procedure.test_draws")
     }

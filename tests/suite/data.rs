@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 /// Any allowed data regime with few classes.
 fn regimes() -> impl Strategy<Value = DataRegime> {
     let patches = crate::small::feature_patches();
-    let shape = (2..12usize, 1..=2usize, patches, 0..2usize);
+    let shape = (2..12usize, 1..=4usize, patches, 0..2usize);
     let weights = (
         1.0..3.0,
         0.0..1.0,
@@ -385,11 +385,11 @@ fn numbers_outside_their_range_are_refused() {
         ("data.classes", "0", "2 to", |r| r.data.classes = 0),
         ("data.classes", "1", "2 to", |r| r.data.classes = 1),
         ("data.classes", "5000", "4096", |r| r.data.classes = 5000),
-        ("data.views_per_class", "0", "1 or 2", |r| {
+        ("data.views_per_class", "0", "1 to 4", |r| {
             r.data.views_per_class = 0
         }),
-        ("data.views_per_class", "3", "1 or 2", |r| {
-            r.data.views_per_class = 3
+        ("data.views_per_class", "5", "1 to 4", |r| {
+            r.data.views_per_class = 5
         }),
         ("data.samples", "0", "1 to", |r| {
             r.data.samples = SampleCount::Count(0)

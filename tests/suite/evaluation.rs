@@ -146,7 +146,7 @@ fn check(regime: &Regime, networks: &[Trained<f32>], found: &Evaluation, draws: 
 
 fn regimes() -> impl Strategy<Value = Regime> {
     let patches = small::feature_patches();
-    let shape = (2..6usize, 1..=2usize, patches, 1..4usize, 0..3usize);
+    let shape = (2..6usize, 1..=4usize, patches, 1..4usize, 0..3usize);
     let weights = (
         1.0..2.0,
         0.0..1.0,
@@ -293,6 +293,46 @@ fn a_lost_view_is_an_error_where_another_class_shows() {
         assert!(evaluation.uncertainty() < 1e-6 && evaluation.uncertainty() > 0.0);
         close(evaluation.classes_knowing(1), 1.0);
         close(evaluation.view_accuracy(1), none);
+    }
+}
+
+/// Every class has learned one of its `M` views, not the same in all classes: the others are lost where another class shows. Networks that
+/// have learned other views make up for it.
+#[test]
+fn one_of_m_views_learned_loses_the_others() {
+    let (k, s) = (12, 5.0);
+    for views in 1..=4 {
+        let mut regime = plain_regime();
+        regime.data.classes = k;
+        regime.data.views_per_class = views;
+        regime.data.sparsity = s;
+        regime.data.noise_variance = 1.0;
+        regime.network.relu_threshold = 6.0;
+        regime.network.init_scale = 1e-3.into();
+        let kept = |member: usize| {
+            network(&regime, move |v, i, r| {
+                let learned = v == views * i + (i + member) % views && r == 0;
+                if learned { 8.0 } else { 0.0 }
+            })
+        };
+        let none = (1.0 - s / k as f64).powi(k as i32 - 1);
+        let one = evaluate(&regime, &[kept(0)], DRAWS);
+        assert_eq!(one.multi_view_error(), 0.0);
+        let share = 1.0 / views as f64;
+        close(one.single_view_error(), (1.0 - share) * (1.0 - none));
+        assert_eq!(one.coverage(), share);
+        close(one.classes_knowing(1), 1.0);
+        for (v, cell) in one.single.iter().enumerate() {
+            let (class, view) = (v / views, v % views);
+            assert_eq!(cell.is_learned(), view == class % views);
+        }
+        // One member more, one view more.
+        for members in 1..=views {
+            let networks: Vec<_> = (0..members).map(kept).collect();
+            let together = evaluate(&regime, &networks, DRAWS);
+            close(together.coverage(), members as f64 * share);
+            close(together.multi_view_error(), 0.0);
+        }
     }
 }
 

@@ -261,6 +261,25 @@ fn patches_of_unequal_weight_agree() {
     }
 }
 
+/// Three views a class: the winner of three takes off, as by the reference.
+#[test]
+fn three_views_agree() {
+    for engine in ENGINES {
+        let mut regime = regime(14, 8);
+        regime.training.engine = engine;
+        regime.data.views_per_class = 3;
+        let case = Case::new(regime, 1);
+        let steps = case.regime.training.steps;
+        let pair = case.both(&Objective::cross_entropy(), after(steps), 0);
+        pair.check(&case, &format!("{engine:?}, M = 3"), tolerance(engine));
+        let learned = case.learned(&pair.0[1]);
+        let counts = learned.chunks(3).map(|c| c.iter().filter(|v| **v).count());
+        let counts: Vec<usize> = counts.collect();
+        assert!(counts.iter().all(|count| *count > 0), "{counts:?}");
+        assert!(counts.iter().sum::<usize>() < 2 * 14, "{counts:?}");
+    }
+}
+
 /// A run that follows every block is the reference, up to rounding: nothing is deferred, averaged or left out.
 #[test]
 fn following_every_block_is_the_reference() {
