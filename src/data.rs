@@ -110,7 +110,7 @@ pub fn draw_sample(regime: &DataRegime, label: usize, kind: Kind, rng: &mut impl
         let total = if weak {
             regime.weak_weight
         } else {
-            uniform(regime.main_weight, rng)
+            uniform(regime.main_weight_of(view), rng)
         };
         add(label * views + view, total, rng);
     }

@@ -87,14 +87,20 @@ impl Prediction {
         let q = f64::from(network.relu_exponent);
         let threshold = network.relu_threshold;
         let other = (data.other_weight[0] + data.other_weight[1]) / 2.0;
-        let main = (data.main_weight[0] + data.main_weight[1]) / 2.0;
+        let views = data.views_per_class;
+        let relative = data.view_weights().sum::<f64>() / views as f64;
+        let main = relative * (data.main_weight[0] + data.main_weight[1]) / 2.0;
         let relu = SmoothedRelu::<f64>::new(network);
 
         // Λ' = (η/k) Σ z_p^q (Λ/ϱ)^{q−1} until saturation, so T = ϱ^{q−1} / ((q−2) (η/k) Σ z_p^q Λ^{q−2}).
         let luck = expected_maximum(network.neurons_per_class);
         let start = luck * regime.init_scale();
         let rate = regime.training.learning_rate_per_class;
-        let strength = data.expected_main_power_sum(network.relu_exponent);
+        // S of each view, for one sample that keeps it.
+        let strengths: Vec<f64> = (0..views)
+            .map(|view| data.expected_main_power_sum(view, network.relu_exponent))
+            .collect();
+        let strength = strengths.iter().sum::<f64>() / views as f64;
         let learning_steps =
             threshold.powf(q - 1.0) / ((q - 2.0).max(1.0) * rate * strength * start.powf(q - 2.0));
 
@@ -115,7 +121,10 @@ impl Prediction {
             / (data.weak_weight * fitted_overlap * data.noise_variance);
 
         let head_start = waiting_gradient + memorising_gradient;
-        let odds = Odds::of(network.neurons_per_class, &vec![1.0; data.views_per_class]);
+        let favours: Vec<f64> = (strengths.iter())
+            .map(|strength| strength.powf(1.0 / (q - 2.0).max(1.0)))
+            .collect();
+        let odds = Odds::of(network.neurons_per_class, &favours);
         let tie_share = odds.tie_share(head_start);
         // A model misses a view that neither wins nor ties.
         let missed = |race: &Race| (1.0 - race.won - tie_share * race.tied).max(0.0);
@@ -293,6 +302,32 @@ mod tests {
         // Four standard deviations of the count.
         assert!((uneven.races[0].won - won).abs() < 4.0 * (0.25 / DRAWS as f64).sqrt());
         assert!((uneven.mean(|race| race.won) - 0.5).abs() < 1e-6);
+    }
+
+    /// Views of unequal weight leave the single model at half, since each view is missing equally often; two models agree more often.
+    #[test]
+    fn a_stronger_view_tilts_the_lottery() {
+        let theorem = Theorem::embedded("single-model").expect("embedded");
+        let mut regime = theorem.regime.clone();
+        regime.data.main_weight = [1.0, 1.0];
+        regime.data.view_weights = vec![1.2, 1.0];
+        let of = |members: usize| {
+            let mut procedure = theorem.procedure.clone();
+            procedure.members = members;
+            Prediction::of(&regime, &procedure)
+        };
+        let lost = 1.0 - (-regime.data.sparsity).exp();
+        // S^{1/(q−2)} with q = 3.
+        let favours = [1.2f64.powi(3), 1.0];
+        let odds = Odds::of(regime.network.neurons_per_class, &favours);
+        let p = odds.races[0].won;
+        assert!(p > 0.8, "{p}");
+        assert!((of(1).ensemble_test_error - 0.5 * lost).abs() < 1e-6);
+        let two = 0.5 * (p * p + (1.0 - p) * (1.0 - p)) * lost;
+        assert!((of(2).ensemble_test_error - two).abs() < 1e-6);
+        assert!((of(1).single_test_error - 0.5 * (1.0 - of(1).tie_share) * lost).abs() < 1e-6);
+        assert!(of(1).self_distilled_test_error < two);
+        assert!(of(1).self_distilled_test_error > 0.8 * two);
     }
 
     /// What patches that share a feature's weight change: growth by `Σ z_p^q`, and the logit of a fitted view.

@@ -45,6 +45,11 @@ pub struct DataRegime {
     pub sparsity: f64,
     /// Range of the total weight `Σ_p z_p` of the label's features; lower end at least 1.
     pub main_weight: [f64; 2],
+    /// Relative weight of each of the `M` views, 0.5 to 2: the label's view `ℓ` weighs `view_weights[ℓ]` times a number in `main_weight`,
+    /// at least 1 all the same, as the definition asks of every view. Without a list all views are equal, as Assumption 4.1 of the paper
+    /// wants them; other classes' features and missing views weigh as much of every view (**choice**).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub view_weights: Vec<f64>,
     /// Range of the total weight of the other classes' features in multi-view inputs; at most 0.4.
     pub other_weight: [f64; 2],
     /// `ρ`: total weight of each missing view of a single-view input; below `Γ`.
@@ -266,6 +271,9 @@ const MOST_STEPS: usize = 100_000_000;
 /// Most samples of a training set.
 const MOST_SAMPLES: usize = 10_000_000;
 
+/// Range of the relative weight of a view.
+const VIEW_WEIGHTS: [f64; 2] = [0.5, 2.0];
+
 /// Most views of a class.
 const MOST_VIEWS: usize = 4;
 
@@ -349,6 +357,7 @@ impl Regime {
                 threshold * f64::from(f32::MIN_POSITIVE).powf(1.0 / f64::from(power.max(1)))
             ),
         )?;
+        let weakest = self.data.view_weights().fold(f64::INFINITY, f64::min);
         // Equal shares give Σ z_p^q = total^q / C_p^{q−1}, which Definition 3.1 wants to be at least 1. Random shares cannot all keep to
         // that, nor does the paper's own figure: reports state their expected Σ z_p^q.
         let FeaturePatches::Equal(count) = self.data.patches_per_feature else {
@@ -357,10 +366,13 @@ impl Regime {
         let q = f64::from(self.network.relu_exponent);
         let least = (count as f64).powf(1.0 - 1.0 / q);
         require(
-            self.data.main_weight[0] >= least,
+            self.data.main_weight[0] * weakest >= least,
             "data.main_weight",
             self.data.main_weight,
-            format!("lower end at least C_p^(1−1/q) = {least}, so that Σ z_p^q ≥ 1"),
+            format!(
+                "lower end at least {} so that Σ z_p^q ≥ 1: C_p^(1−1/q) over the least of view_weights",
+                least / weakest
+            ),
         )
     }
 
@@ -472,10 +484,52 @@ impl DataRegime {
         self.mean_features() * self.patches_per_feature.mean()
     }
 
-    /// `E Σ_p z_p^q` over the patches of one of the label's features at full weight.
-    pub fn expected_main_power_sum(&self, exponent: u32) -> f64 {
-        mean_power(self.main_weight, exponent)
+    /// The relative weight of each view.
+    pub fn view_weights(&self) -> impl Iterator<Item = f64> {
+        (0..self.views_per_class).map(|view| self.view_weights.get(view).copied().unwrap_or(1.0))
+    }
+
+    /// Range of the total weight of the label's feature of a view, kept at full weight.
+    pub fn main_weight_of(&self, view: usize) -> [f64; 2] {
+        let relative = self.view_weights.get(view).copied().unwrap_or(1.0);
+        self.main_weight.map(|weight| relative * weight)
+    }
+
+    /// The largest total weight of any of the label's features.
+    pub fn largest_main_weight(&self) -> f64 {
+        self.main_weight[1] * self.view_weights().fold(0.0, f64::max)
+    }
+
+    /// `E Σ_p z_p^q` over the patches of the label's feature of a view, kept at full weight.
+    pub fn expected_main_power_sum(&self, view: usize, exponent: u32) -> f64 {
+        mean_power(self.main_weight_of(view), exponent)
             * self.patches_per_feature.expected_power_sum(exponent)
+    }
+
+    fn validate_view_weights(&self) -> Result<(), RegimeError> {
+        let weights = &self.view_weights;
+        let [least, most] = VIEW_WEIGHTS;
+        require(
+            weights.is_empty()
+                || (weights.len() == self.views_per_class
+                    && weights.iter().all(|weight| (least..=most).contains(weight))),
+            "data.view_weights",
+            weights,
+            format!(
+                "a number from {least} to {most} for each of the {} views, or left out",
+                self.views_per_class
+            ),
+        )?;
+        require(
+            self.view_weights()
+                .all(|weight| self.main_weight[0] * weight >= 1.0),
+            "data.view_weights",
+            weights,
+            format!(
+                "at least 1/main_weight[0] = {} each, so that every view has a main weight of at least 1",
+                1.0 / self.main_weight[0]
+            ),
+        )
     }
 
     /// The class that owns feature `v = views · class + view`.
@@ -520,6 +574,7 @@ impl DataRegime {
             format!("0 to the number of classes ({k}), since s/k is a probability"),
         )?;
         range("data.main_weight", self.main_weight, 1.0, 100.0)?;
+        self.validate_view_weights()?;
         range("data.other_weight", self.other_weight, 0.0, 0.4)?;
         for weight in self.other_weight {
             require_zero_or("data.other_weight", weight, LEAST_WEIGHT, 1.0)?;

@@ -29,6 +29,7 @@ pub fn regime(classes: usize, neurons: usize, samples: Option<usize>) -> Regime 
             single_view_share: 0.05,
             sparsity: 5.0,
             main_weight: [1.0, 1.05],
+            view_weights: Vec::new(),
             other_weight: [0.38, 0.4],
             weak_weight: 0.1,
             single_view_other_weight: 0.25,

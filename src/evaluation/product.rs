@@ -115,7 +115,7 @@ pub(super) fn rest(
         false => data.single_view_other_weight,
     };
     // Moments of φ are convex in the weight: random shares give no more than the whole on one patch and nothing on the others.
-    let groups: Vec<(f64, f64)> = [(most.floor(), other), (views, data.main_weight[1])]
+    let groups: Vec<(f64, f64)> = [(most.floor(), other), (views, data.largest_main_weight())]
         .into_iter()
         .flat_map(|(features, total)| match cp {
             FeaturePatches::Equal(_) => [(features * most_cp, total / most_cp), (0.0, 0.0)],
@@ -337,7 +337,7 @@ impl<'a> Cell<'a> {
         let feature = |view: usize| label * views + view;
         let total = |view: usize| match kind {
             Kind::SingleView(kept) if usize::from(kept) != view => [data.weak_weight; 2],
-            _ => data.main_weight,
+            _ => data.main_weight_of(view),
         };
         let weights = |view: usize, count| boxes(data.patches_per_feature, total(view), count);
         let of = |neurons: &Neurons, weights: &[Weights]| -> Vec<(f64, Bounds)> {
@@ -348,13 +348,12 @@ impl<'a> Cell<'a> {
         };
         let own = |view: usize| &part.portrait.own[feature(view)];
         // Cut where it tells most: the label's logit hardly depends on a view that was not learned.
+        let is_cut = |view| count > 1 && is_free(data.patches_per_feature, total(view));
         let spreads: Vec<f64> = (0..views)
-            .map(
-                |view| match is_free(data.patches_per_feature, total(view)) {
-                    true => spread(&of(own(view), &weights(view, 1))),
-                    false => 0.0,
-                },
-            )
+            .map(|view| match is_cut(view) {
+                true => spread(&of(own(view), &weights(view, 1))),
+                false => 0.0,
+            })
             .collect();
         let cuts = shared_out(count, &spreads);
         let weights: Vec<Vec<Weights>> = (0..views).map(|view| weights(view, cuts[view])).collect();

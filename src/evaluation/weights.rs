@@ -62,7 +62,7 @@ pub(super) fn is_free(patches: FeaturePatches, [low, high]: [f64; 2]) -> bool {
     low < high || (matches!(patches, FeaturePatches::Random(_)) && high > 0.0)
 }
 
-/// Cuts the weights of a feature of this total into about so many boxes, at least one for each number of patches.
+/// Cuts the weights of a feature of this total into so many boxes at most.
 pub(super) fn boxes(patches: FeaturePatches, total: [f64; 2], count: usize) -> Vec<Weights> {
     let [least, most] = match patches {
         FeaturePatches::Equal(patches) => {
@@ -73,6 +73,9 @@ pub(super) fn boxes(patches: FeaturePatches, total: [f64; 2], count: usize) -> V
     };
     let count = if is_free(patches, total) { count } else { 1 };
     let each = most - least + 1;
+    if count < each {
+        return weigh(1.0, &[total], &whole(most)).collect();
+    }
     let mut all = Vec::new();
     for patches in least..=most {
         let cuts = resolution(patches - 1, total[0] < total[1], count / each);
@@ -85,6 +88,18 @@ pub(super) fn boxes(patches: FeaturePatches, total: [f64; 2], count: usize) -> V
         }
     }
     all
+}
+
+/// Any shares of so many patches at most, in one box: a patch that is not there is one without weight.
+fn whole(patches: usize) -> Rc<[Share]> {
+    let equal = 1.0 / patches as f64;
+    let of = |patches: usize, most: f64, ends: [f64; 2]| Share {
+        patches: patches as f64,
+        least: equal,
+        most,
+        ends,
+    };
+    Rc::new([of(1, 1.0, [equal, 1.0]), of(patches - 1, 0.0, [0.0, 0.5])])
 }
 
 /// The same shares at each of some intervals of the total weight, all of one chance.
@@ -194,10 +209,13 @@ mod tests {
     use rand::SeedableRng;
     use rand_pcg::Pcg64;
 
-    /// What the boxes of one number of patches say of `Σ g(u_p)` with a convex `g`, in order: chance, least and most.
-    fn said(patches: usize, count: usize, g: impl Fn(f64) -> f64) -> Vec<(f64, [f64; 2])> {
-        let boxes = boxes(FeaturePatches::Random([patches; 2]), [1.0, 1.0], count);
-        let sum = |b: &Weights, of: fn(&Share) -> f64| b.shares.iter().map(|s| g(of(s))).sum();
+    /// What the boxes say of `Σ g(u_p)` with a convex `g`, in order: chance, least and most.
+    fn said(patches: FeaturePatches, count: usize, g: impl Fn(f64) -> f64) -> Vec<(f64, [f64; 2])> {
+        let boxes = boxes(patches, [1.0, 1.0], count);
+        assert!(boxes.len() <= count);
+        let sum = |b: &Weights, of: fn(&Share) -> f64| -> f64 {
+            b.shares.iter().map(|s| s.patches * g(of(s))).sum()
+        };
         boxes
             .iter()
             .map(|b| (b.chance, [sum(b, |s| s.least), sum(b, |s| s.most)]))
@@ -211,10 +229,10 @@ mod tests {
         let g = |u: f64| f64::max(u - 0.3, 0.0) + u.powi(3);
         let mut rng = Pcg64::seed_from_u64(3);
         const DRAWS: usize = 40_000;
-        for patches in 1..=6 {
-            let splits = FeaturePatches::Random([patches; 2]);
+        for range in [[1, 1], [2, 2], [3, 3], [4, 4], [6, 6], [1, 3], [2, 9]] {
+            let patches = FeaturePatches::Random(range);
             let mut drawn: Vec<f64> = (0..DRAWS)
-                .map(|_| splits.split(1.0, &mut rng).into_iter().map(g).sum())
+                .map(|_| patches.split(1.0, &mut rng).into_iter().map(g).sum())
                 .collect();
             drawn.sort_by(f64::total_cmp);
             for (count, within) in [(1, 1.0), (64, 1.0), (4096, 3.0 / 16.0)] {
@@ -232,11 +250,11 @@ mod tests {
                     let [low, high] = [chance(0), chance(1)];
                     assert!(
                         low - spread <= above && above <= high + spread,
-                        "{patches} patches, {count} boxes: {low} {above} {high}"
+                        "{range:?} patches, {count} boxes: {low} {above} {high}"
                     );
                     assert!(
-                        patches > 4 || high - low <= within,
-                        "{patches} patches, {count} boxes: {low} to {high}"
+                        range[1] > 4 || high - low <= within,
+                        "{range:?} patches, {count} boxes: {low} to {high}"
                     );
                 }
             }

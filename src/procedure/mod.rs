@@ -7,7 +7,7 @@ mod quantities;
 mod quantity;
 mod world;
 
-pub use lottery::{largest_overlaps, predicted_views};
+pub use lottery::{largest_overlaps, predicted_views, view_strengths};
 pub use models::Models;
 pub use quantities::{ModelRow, QUANTITIES, WorldOutcome, measures};
 pub use quantity::Quantity;

@@ -78,6 +78,10 @@ pub const QUANTITIES: &[(&str, &str)] = &[
         "share of all classes that learned a view, and that view is the one predicted at initialisation by S^{1/(q−2)} Λ",
     ),
     (
+        "lottery.predicted_share_unweighted",
+        "the same by Λ alone, S taken for 1: where the views weigh differently it should be wrong",
+    ),
+    (
         "lottery.some_view_share",
         "share of classes that learned at least one view",
     ),

@@ -46,6 +46,22 @@ pub fn assumptions(regime: &Regime, procedure: &Procedure) -> Vec<Assumption> {
             _ => "more than the paper proves its bounds for".into(),
         },
     );
+    row(
+        "weights of the views",
+        "alike (Assumption 4.1)",
+        match data.view_weights.is_empty() {
+            true => "alike".into(),
+            false => format!("{:?}", data.view_weights),
+        },
+        match data
+            .view_weights
+            .iter()
+            .all(|weight| *weight == data.view_weights[0])
+        {
+            true => holds(),
+            false => "broken on purpose".into(),
+        },
+    );
     let samples = data.sample_count();
     row(
         "samples N",
@@ -250,14 +266,17 @@ pub fn assumptions(regime: &Regime, procedure: &Procedure) -> Vec<Assumption> {
 
 /// What `Σ_p z_p^q` of the label's features is expected to be, against the 1 that it should be at least.
 fn main_power_sum(regime: &Regime) -> String {
-    let q = regime.network.relu_exponent;
-    let expected = regime.data.expected_main_power_sum(q);
-    match regime.data.patches_per_feature {
-        FeaturePatches::Equal(_) => format!("holds: Σz^q = {expected:.2} in expectation"),
-        FeaturePatches::Random(_) => format!(
-            "Σz^q ≥ 1 is relaxed, as in the paper's own figure: Σz^q = {expected:.2} in expectation"
-        ),
-    }
+    let (data, q) = (&regime.data, regime.network.relu_exponent);
+    let of = |view| format!("{:.2}", data.expected_main_power_sum(view, q));
+    let expected = match data.view_weights.len() {
+        0 => of(0),
+        views => (0..views).map(of).collect::<Vec<_>>().join(", "),
+    };
+    let standing = match data.patches_per_feature {
+        FeaturePatches::Equal(_) => "holds",
+        FeaturePatches::Random(_) => "relaxed, as in the paper's own figure",
+    };
+    format!("{standing}: Σz^q = {expected} in expectation")
 }
 
 #[cfg(test)]
@@ -289,5 +308,10 @@ mod tests {
         });
         assert!(figure.standing.contains("relaxed"), "{figure:?}");
         assert!(figure.standing.contains("Σz^q = 0.52 "), "{figure:?}");
+        let unequal = main_weights(|r| {
+            r.data.main_weight = [1.0, 1.0];
+            r.data.view_weights = vec![1.0, 1.1];
+        });
+        assert_eq!(unequal.standing, "holds: Σz^q = 1.00, 1.33 in expectation");
     }
 }

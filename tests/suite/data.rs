@@ -11,7 +11,8 @@ use std::collections::BTreeMap;
 /// Any allowed data regime with few classes.
 fn regimes() -> impl Strategy<Value = DataRegime> {
     let patches = crate::small::feature_patches();
-    let shape = (2..12usize, 1..=4usize, patches, 0..2usize);
+    let views = (1..=4usize, crate::small::view_weights());
+    let shape = (2..12usize, views, patches, 0..2usize);
     let weights = (
         1.0..3.0,
         0.0..1.0,
@@ -23,10 +24,11 @@ fn regimes() -> impl Strategy<Value = DataRegime> {
     let rest = (0.001..0.999, 0.0..1.0, 0.0..0.5, 0.0..2.0);
     (shape, weights, rest).prop_map(
         |(
-            (classes, views_per_class, patches_per_feature, spare),
+            (classes, (views_per_class, mut view_weights), patches_per_feature, spare),
             (main, main_width, other, other_share, strong, weak_share),
             (single_view_share, presence, feature_noise, noise_variance),
         )| {
+            view_weights.truncate(views_per_class);
             let all = classes * views_per_class * patches_per_feature.most();
             DataRegime {
                 classes,
@@ -35,6 +37,7 @@ fn regimes() -> impl Strategy<Value = DataRegime> {
                 single_view_share,
                 sparsity: presence * classes as f64,
                 main_weight: [main, main + main_width],
+                view_weights,
                 other_weight: [other, other + other_share * (0.4 - other)],
                 weak_weight: weak_share * strong,
                 single_view_other_weight: strong,
@@ -98,9 +101,11 @@ proptest! {
                 prop_assert!((count.least()..=count.most()).contains(patches));
                 let own = data.class_of(*v) == label;
                 let allowed = match kind {
-                    Kind::MultiView if own => data.main_weight,
+                    Kind::MultiView if own => data.main_weight_of(v % views),
                     Kind::MultiView => data.other_weight,
-                    Kind::SingleView(kept) if own && v % views == usize::from(kept) => data.main_weight,
+                    Kind::SingleView(kept) if own && v % views == usize::from(kept) => {
+                        data.main_weight_of(v % views)
+                    }
                     Kind::SingleView(_) if own => [data.weak_weight; 2],
                     Kind::SingleView(_) => [data.single_view_other_weight; 2],
                 };
@@ -381,7 +386,7 @@ fn numbers_that_are_not_finite_or_negative_are_refused() {
 #[test]
 fn numbers_outside_their_range_are_refused() {
     type Change = fn(&mut Regime);
-    let cases: [(&str, &str, &str, Change); 32] = [
+    let cases: [(&str, &str, &str, Change); 37] = [
         ("data.classes", "0", "2 to", |r| r.data.classes = 0),
         ("data.classes", "1", "2 to", |r| r.data.classes = 1),
         ("data.classes", "5000", "4096", |r| r.data.classes = 5000),
@@ -432,6 +437,30 @@ fn numbers_outside_their_range_are_refused() {
         }),
         ("data.patches_per_feature", "0", "1 to", |r| {
             r.data.patches_per_feature = 0.into()
+        }),
+        ("data.view_weights", "[1.0]", "each of the 2 views", |r| {
+            r.data.view_weights = vec![1.0]
+        }),
+        ("data.view_weights", "[1.0, 2.5]", "0.5 to 2", |r| {
+            r.data.view_weights = vec![1.0, 2.5]
+        }),
+        ("data.view_weights", "[NaN, 1.0]", "0.5 to 2", |r| {
+            r.data.view_weights = vec![f64::NAN, 1.0]
+        }),
+        (
+            "data.view_weights",
+            "[1.0, 0.8]",
+            "main_weight[0] = 0.8333",
+            |r| {
+                r.data.main_weight = [1.2, 1.3];
+                r.data.view_weights = vec![1.0, 0.8]
+            },
+        ),
+        // Two patches of half the weight have a quarter of the power sum, in the weaker view too.
+        ("data.main_weight", "[1.6, 2.0]", "view_weights", |r| {
+            r.data.patches_per_feature = 2.into();
+            r.data.main_weight = [1.6, 2.0];
+            r.data.view_weights = vec![0.9, 1.0];
         }),
         ("data.patches_per_feature", "65", "1 to 64", |r| {
             r.data.patches_per_feature = 65.into()
@@ -514,7 +543,11 @@ fn the_paper_s_relations_go_by_name() {
 /// The edges that belong to the ranges are accepted.
 #[test]
 fn the_ends_of_closed_ranges_are_accepted() {
-    let cases: [fn(&mut Regime); 8] = [
+    let cases: [fn(&mut Regime); 9] = [
+        |r| {
+            r.data.main_weight = [1.25, 1.3];
+            r.data.view_weights = vec![0.8, 2.0];
+        },
         |r| r.data.sparsity = 0.0,
         |r| r.data.sparsity = 4.0,
         |r| r.data.weak_weight = 0.0,
@@ -675,6 +708,34 @@ fn regimes_read_from_toml_as_documented() {
     let paper = text.replace("samples = 40", "samples = \"paper\"");
     let read: Regime = toml::from_str(&paper).unwrap();
     assert_eq!(read.data.samples, SampleCount::Rule(PaperRule::Paper));
+    let patches = |value: &str| {
+        let line = format!("patches_per_feature = {value}");
+        toml::from_str::<Regime>(&text.replace("patches_per_feature = 1", &line))
+    };
+    let range = patches("[2, 4]").unwrap();
+    assert_eq!(
+        range.data.patches_per_feature,
+        FeaturePatches::Random([2, 4])
+    );
+    assert_eq!(
+        toml::from_str::<Regime>(&toml::to_string(&range).unwrap()).unwrap(),
+        range
+    );
+    for wrong in ["\"many\"", "-1", "1.5", "[2]", "[2, 3, 4]", "[2.0, 4.0]"] {
+        let error = patches(wrong).unwrap_err().to_string();
+        assert!(
+            error.contains("a number of patches, or a range [least, most]"),
+            "{error}"
+        );
+    }
+    assert!(
+        !text.contains("view_weights"),
+        "equal views go without saying"
+    );
+    let mut unequal = regime.clone();
+    unequal.data.view_weights = vec![1.0, 1.25];
+    let text_of_unequal = toml::to_string(&unequal).unwrap();
+    assert_eq!(toml::from_str::<Regime>(&text_of_unequal).unwrap(), unequal);
     let misspelt = text.replace("sparsity", "sparcity");
     let error = toml::from_str::<Regime>(&misspelt).unwrap_err().to_string();
     assert!(error.contains("sparcity"), "{error}");

@@ -146,7 +146,8 @@ fn check(regime: &Regime, networks: &[Trained<f32>], found: &Evaluation, draws: 
 
 fn regimes() -> impl Strategy<Value = Regime> {
     let patches = small::feature_patches();
-    let shape = (2..6usize, 1..=4usize, patches, 1..4usize, 0..3usize);
+    let views = (1..=4usize, small::view_weights());
+    let shape = (2..6usize, views, patches, 1..4usize, 0..3usize);
     let weights = (
         1.0..2.0,
         0.0..1.0,
@@ -163,12 +164,13 @@ fn regimes() -> impl Strategy<Value = Regime> {
     );
     (shape, weights, rest, scales).prop_map(
         |(
-            (classes, views, cp, neurons, spare),
+            (classes, (views, mut view_weights), cp, neurons, spare),
             (main, main_width, other, other_width, strong, weak),
             (mu, presence, gamma, noise_variance),
             (q, threshold, scale),
         )| {
             let mut regime = small::regime();
+            view_weights.truncate(views);
             let q = [1, 3, 5, 16][q];
             let least = match cp {
                 FeaturePatches::Equal(count) => (count as f64).powf(1.0 - 1.0 / f64::from(q)),
@@ -180,6 +182,7 @@ fn regimes() -> impl Strategy<Value = Regime> {
                 single_view_share: mu,
                 sparsity: presence * presence * classes as f64,
                 main_weight: [main * least, main * least + main_width],
+                view_weights,
                 other_weight: [other, other + other_width * (0.4 - other)],
                 weak_weight: weak * strong,
                 single_view_other_weight: strong,

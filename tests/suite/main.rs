@@ -12,6 +12,7 @@ mod evidence;
 mod explore;
 mod gradients;
 mod hostile;
+mod lottery;
 mod memory;
 mod objectives;
 mod outputs;

@@ -18,6 +18,7 @@ pub fn regime() -> Regime {
             single_view_share: 0.2,
             sparsity: 1.0,
             main_weight: [1.0, 1.2],
+            view_weights: Vec::new(),
             other_weight: [0.3, 0.4],
             weak_weight: 0.1,
             single_view_other_weight: 0.25,
@@ -49,6 +50,11 @@ pub fn feature_patches() -> impl Strategy<Value = FeaturePatches> {
         (1..4usize).prop_map(FeaturePatches::Equal),
         range.prop_map(|(least, more)| FeaturePatches::Random([least, least + more])),
     ]
+}
+
+/// No weights of views, or some that are at least 1, for up to four views.
+pub fn view_weights() -> impl Strategy<Value = Vec<f64>> {
+    prop_oneof![Just(Vec::new()), prop::collection::vec(1.0..2.0, 4)]
 }
 
 /// The smoothed ReLU `φ`, its three branches as defined.

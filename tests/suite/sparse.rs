@@ -261,17 +261,24 @@ fn patches_of_unequal_weight_agree() {
     }
 }
 
-/// Three views a class: the winner of three takes off, as by the reference.
+/// Three views a class, alike or not: the winner of three takes off, as by the reference.
 #[test]
 fn three_views_agree() {
-    for engine in ENGINES {
+    for (engine, unequal) in pairs(ENGINES, [false, true]) {
         let mut regime = regime(14, 8);
+        if unequal {
+            regime.data.view_weights = vec![1.0, 1.1, 1.2];
+        }
         regime.training.engine = engine;
         regime.data.views_per_class = 3;
         let case = Case::new(regime, 1);
         let steps = case.regime.training.steps;
         let pair = case.both(&Objective::cross_entropy(), after(steps), 0);
-        pair.check(&case, &format!("{engine:?}, M = 3"), tolerance(engine));
+        pair.check(
+            &case,
+            &format!("{engine:?}, M = 3, unequal: {unequal}"),
+            tolerance(engine),
+        );
         let learned = case.learned(&pair.0[1]);
         let counts = learned.chunks(3).map(|c| c.iter().filter(|v| **v).count());
         let counts: Vec<usize> = counts.collect();

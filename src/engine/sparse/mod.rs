@@ -156,7 +156,7 @@ impl Rates {
         let k = data.classes as f64;
         let (s, n) = (data.sparsity, data.sample_count() as f64);
         let other = data.other_weight[1].max(data.single_view_other_weight);
-        let main = data.main_weight[1];
+        let main = data.largest_main_weight();
         let views = data.views_per_class as f64;
         let reach = s * (other * other * (1.0 + views * s) + views * main * main) / k
             + data.noise_variance * k / n;
@@ -183,7 +183,7 @@ impl Rates {
 /// and one more extreme of the patches of pure noise.
 fn absent_bound(regime: &Regime, data: &DataSet) -> f64 {
     let rates = Rates::of(regime);
-    let weight = regime.data.main_weight[1];
+    let weight = regime.data.largest_main_weight();
     let noise = LARGEST_NORMAL * regime.init_scale() * regime.data.noise_variance.sqrt();
     let patches = data.samples.iter().map(|s| s.patches.len()).max();
     let activation = SmoothedRelu::<f64>::new(&regime.network);
