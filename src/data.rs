@@ -20,9 +20,9 @@ pub struct Patch {
 /// Which part of the mixture an input was drawn from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Kind {
-    /// `D_m`: both views of the label at full weight.
+    /// `D_m`: every view of the label at full weight.
     MultiView,
-    /// `D_s`: only this view (0 or 1) at full weight.
+    /// `D_s`: only this view, counted from 0, at full weight.
     SingleView(u8),
 }
 
@@ -96,11 +96,11 @@ fn draw_kind(regime: &DataRegime, rng: &mut impl Rng) -> Kind {
 pub fn draw_sample(regime: &DataRegime, label: usize, kind: Kind, rng: &mut impl Rng) -> Sample {
     let views = regime.views_per_class;
     let mut patches = Vec::new();
-    let mut add = |feature: Option<usize>, total: f64, count: usize, rng: &mut dyn Rng| {
-        for _ in 0..count {
+    let mut add = |feature: usize, total: f64, rng: &mut dyn Rng| {
+        for weight in regime.patches_per_feature.split(total, rng) {
             patches.push(Patch {
-                feature: feature.map(|v| v as u32),
-                weight: (total / count as f64) as f32,
+                feature: Some(feature as u32),
+                weight: weight as f32,
                 feature_noise: uniform([0.0, regime.feature_noise()], rng) as f32,
             });
         }
@@ -110,14 +110,9 @@ pub fn draw_sample(regime: &DataRegime, label: usize, kind: Kind, rng: &mut impl
         let total = if weak {
             regime.weak_weight
         } else {
-            uniform(regime.main_weight, rng)
+            uniform(regime.main_weight_of(view), rng)
         };
-        add(
-            Some(label * views + view),
-            total,
-            regime.patches_per_feature,
-            rng,
-        );
+        add(label * views + view, total, rng);
     }
     let present = regime.sparsity / regime.classes as f64;
     for feature in (0..regime.features()).filter(|v| regime.class_of(*v) != label) {
@@ -126,7 +121,7 @@ pub fn draw_sample(regime: &DataRegime, label: usize, kind: Kind, rng: &mut impl
                 Kind::MultiView => uniform(regime.other_weight, rng),
                 Kind::SingleView(_) => regime.single_view_other_weight,
             };
-            add(Some(feature), total, regime.patches_per_feature, rng);
+            add(feature, total, rng);
         }
     }
     Sample {

@@ -2,7 +2,10 @@
 //!
 //! The paper's constants are asymptotic; where it leaves freedom the field says **choice**.
 
+mod shares;
+
 use serde::{Deserialize, Serialize};
+pub use shares::FeaturePatches;
 use statrs::function::gamma::gamma;
 use std::f64::consts::PI;
 use thiserror::Error;
@@ -29,7 +32,8 @@ pub struct Regime {
 pub struct DataRegime {
     /// `k`: number of classes. At least 2.
     pub classes: usize,
-    /// Features per class: 2 in the theory, 1 in its negative control.
+    /// `M`: features per class, 1 to 4: 2 in the theory, 1 in its negative control. A single-view input keeps one view at full weight and
+    /// every other at `ρ`.
     #[serde(default = "two")]
     pub views_per_class: usize,
     /// `N`: training samples; `"paper"` takes `⌈k^1.2 / μ⌉`.
@@ -41,15 +45,21 @@ pub struct DataRegime {
     pub sparsity: f64,
     /// Range of the total weight `Σ_p z_p` of the label's features; lower end at least 1.
     pub main_weight: [f64; 2],
+    /// Relative weight of each of the `M` views, 0.5 to 2: the label's view `ℓ` weighs `view_weights[ℓ]` times a number in `main_weight`,
+    /// at least 1 all the same, as the definition asks of every view. Without a list all views are equal, as Assumption 4.1 of the paper
+    /// wants them; other classes' features and missing views weigh as much of every view (**choice**).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub view_weights: Vec<f64>,
     /// Range of the total weight of the other classes' features in multi-view inputs; at most 0.4.
     pub other_weight: [f64; 2],
-    /// `ρ`: total weight of the missing view of a single-view input; below `Γ`.
+    /// `ρ`: total weight of each missing view of a single-view input; below `Γ`.
     pub weak_weight: f64,
     /// `Γ`: total weight of the other classes' features in single-view inputs; in (ρ, 1).
     pub single_view_other_weight: f64,
-    /// `C_p`: patches that carry one feature (its total weight is shared equally: **choice**).
-    #[serde(default = "one")]
-    pub patches_per_feature: usize,
+    /// `C_p`: patches that carry one feature: a number, with equal shares of its total weight, or a range `[least, most]`, with shares
+    /// drawn at random.
+    #[serde(default)]
+    pub patches_per_feature: FeaturePatches,
     /// `P`: patches of an input; `"as-needed"` has no patch of pure noise (**choice**).
     #[serde(default)]
     pub patches: PatchCount,
@@ -260,9 +270,6 @@ impl Default for PatchCount {
     }
 }
 
-fn one() -> usize {
-    1
-}
 fn two() -> usize {
     2
 }
@@ -328,6 +335,12 @@ pub(crate) const MOST_CLASSES: usize = 4096;
 
 /// Most samples of a training set.
 const MOST_SAMPLES: usize = 10_000_000;
+
+/// Range of the relative weight of a view.
+const VIEW_WEIGHTS: [f64; 2] = [0.5, 2.0];
+
+/// Most views of a class.
+const MOST_VIEWS: usize = 4;
 
 /// Least `μ`: with less, the largest training set is expected to hold less than one single-view sample, and `err(D)/μ` divides by
 /// what was never seen.
@@ -409,14 +422,22 @@ impl Regime {
                 threshold * f64::from(f32::MIN_POSITIVE).powf(1.0 / f64::from(power.max(1)))
             ),
         )?;
-        // Equal shares give Σ z_p^q = total^q / C_p^{q−1}, which Definition 3.1 wants to be at least 1.
+        let weakest = self.data.view_weights().fold(f64::INFINITY, f64::min);
+        // Equal shares give Σ z_p^q = total^q / C_p^{q−1}, which Definition 3.1 wants to be at least 1. Random shares cannot all keep to
+        // that, nor does the paper's own figure: reports state their expected Σ z_p^q.
+        let FeaturePatches::Equal(count) = self.data.patches_per_feature else {
+            return Ok(());
+        };
         let q = f64::from(self.network.relu_exponent);
-        let least = (self.data.patches_per_feature as f64).powf(1.0 - 1.0 / q);
+        let least = (count as f64).powf(1.0 - 1.0 / q);
         require(
-            self.data.main_weight[0] >= least,
+            self.data.main_weight[0] * weakest >= least,
             "data.main_weight",
             self.data.main_weight,
-            format!("lower end at least C_p^(1−1/q) = {least}, so that Σ z_p^q ≥ 1"),
+            format!(
+                "lower end at least {} so that Σ z_p^q ≥ 1: C_p^(1−1/q) over the least of view_weights",
+                least / weakest
+            ),
         )
     }
 
@@ -517,9 +538,68 @@ impl DataRegime {
         }
     }
 
-    /// Number of features, `2k` in the theory.
+    /// Number of features, `M k`: `2k` in the theory.
     pub fn features(&self) -> usize {
         self.classes * self.views_per_class
+    }
+
+    /// Expected number of features that an input shows: the label's, and each other one with probability `s/k`.
+    pub fn mean_features(&self) -> f64 {
+        let views = self.views_per_class as f64;
+        views * (1.0 + self.sparsity * (1.0 - 1.0 / self.classes as f64))
+    }
+
+    /// Expected number of patches of an input that carry a feature.
+    pub fn mean_patches(&self) -> f64 {
+        self.mean_features() * self.patches_per_feature.mean()
+    }
+
+    /// The relative weight of each view.
+    pub fn view_weights(&self) -> impl Iterator<Item = f64> {
+        (0..self.views_per_class).map(|view| self.view_weights.get(view).copied().unwrap_or(1.0))
+    }
+
+    /// Range of the total weight of the label's feature of a view, kept at full weight.
+    pub fn main_weight_of(&self, view: usize) -> [f64; 2] {
+        let relative = self.view_weights.get(view).copied().unwrap_or(1.0);
+        self.main_weight.map(|weight| relative * weight)
+    }
+
+    /// The largest total weight of any of the label's features.
+    pub fn largest_main_weight(&self) -> f64 {
+        self.main_weight[1] * self.view_weights().fold(0.0, f64::max)
+    }
+
+    /// `E Σ_p z_p^q` over the patches of the label's feature of a view, kept at full weight.
+    pub fn expected_main_power_sum(&self, view: usize, exponent: u32) -> f64 {
+        mean_power(self.main_weight_of(view), exponent)
+            * self.patches_per_feature.expected_power_sum(exponent)
+    }
+
+    fn validate_view_weights(&self) -> Result<(), RegimeError> {
+        let weights = &self.view_weights;
+        let [least, most] = VIEW_WEIGHTS;
+        require(
+            weights.is_empty()
+                || (weights.len() == self.views_per_class
+                    && weights.iter().all(|weight| (least..=most).contains(weight))),
+            "data.view_weights",
+            weights,
+            format!(
+                "a number from {least} to {most} for each of the {} views, or left out",
+                self.views_per_class
+            ),
+        )?;
+        require(
+            self.view_weights()
+                .all(|weight| self.main_weight[0] * weight >= 1.0),
+            "data.view_weights",
+            weights,
+            format!(
+                "at least 1/main_weight[0] = {} each, so that every view has a main weight of at least 1",
+                1.0 / self.main_weight[0]
+            ),
+        )
     }
 
     /// The class that owns feature `v = views · class + view`.
@@ -540,10 +620,10 @@ impl DataRegime {
             format!("2 to {MOST_CLASSES} classes"),
         )?;
         require(
-            (1..=2).contains(&self.views_per_class),
+            (1..=MOST_VIEWS).contains(&self.views_per_class),
             "data.views_per_class",
             self.views_per_class,
-            "1 or 2",
+            format!("1 to {MOST_VIEWS}"),
         )?;
         require_inside_unit(
             "data.single_view_share",
@@ -564,6 +644,7 @@ impl DataRegime {
             format!("0 to the number of classes ({k}), since s/k is a probability"),
         )?;
         range("data.main_weight", self.main_weight, 1.0, 100.0)?;
+        self.validate_view_weights()?;
         range("data.other_weight", self.other_weight, 0.0, 0.4)?;
         for weight in self.other_weight {
             require_zero_or("data.other_weight", weight, LEAST_WEIGHT, 1.0)?;
@@ -577,13 +658,8 @@ impl DataRegime {
             format!("0 to below single_view_other_weight ({gamma}): the theory needs ρ < Γ"),
         )?;
         require_zero_or("data.weak_weight", rho, LEAST_WEIGHT, 1.0)?;
-        let cp = self.patches_per_feature;
-        require(
-            (1..=64).contains(&cp),
-            "data.patches_per_feature",
-            cp,
-            "1 to 64",
-        )?;
+        self.patches_per_feature.validate()?;
+        let cp = self.patches_per_feature.most();
         if let Some(p) = self.patch_count() {
             let least = self.features() * cp;
             require(
@@ -686,6 +762,13 @@ impl TrainingRegime {
         )?;
         self.steps.validate("training.steps", 1)
     }
+}
+
+/// `E z^q` of a `z` that is uniform in an interval: `(b^{q+1} − a^{q+1})/((q + 1)(b − a))`, divided out.
+pub(crate) fn mean_power([low, high]: [f64; 2], exponent: u32) -> f64 {
+    let q = exponent as i32;
+    let terms = (0..=q).map(|i| low.powi(i) * high.powi(q - i));
+    terms.sum::<f64>() / f64::from(q + 1)
 }
 
 /// Refuses a value outside [`least`, `most`].

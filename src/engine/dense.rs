@@ -7,7 +7,7 @@
 //! x_p = z_p v + α_p Σ_{v'} v' + ξ_p,      ξ_p ~ N(0, ν²/d · I_d),      w_{i,r} ~ N(0, σ_0² I_d)
 //! ```
 //!
-//! and the features are the first `2k` vectors of the standard basis. Nothing is lost by that: the laws
+//! and the features are the first `M k` vectors of the standard basis. Nothing is lost by that: the laws
 //! of `ξ` and `w` are invariant under rotations and gradient descent commutes with them, so any other
 //! orthonormal features give the same law of every overlap and logit.
 //!
@@ -53,7 +53,7 @@ pub const TILE: usize = 48;
 /// Checks `d`: at least the number of features, which are orthonormal.
 ///
 /// # Errors
-/// `dimension` outside `[2k, 2^20]`.
+/// `dimension` outside `[M k, 2^20]`.
 pub fn check_dimension(regime: &DataRegime, dimension: usize) -> Result<(), RegimeError> {
     let least = regime.features();
     require(
@@ -87,7 +87,7 @@ impl<R: Real> Weights<R> {
         padded(own, Layout::of(regime), R::zero())
     }
 
-    /// Exchanges the two views of every class.
+    /// Exchanges the views of every class, of which there are two.
     pub fn swap_views(&mut self, regime: &Regime) {
         for first in (0..regime.data.features()).step_by(2) {
             for column in 0..self.columns.ncols() {
@@ -106,7 +106,7 @@ where
     /// Draws the noise vectors of `data` in `R^dimension`, each of expected squared norm `ν²`.
     ///
     /// # Errors
-    /// `dimension` outside `[2k, 2^20]`.
+    /// `dimension` outside `[M k, 2^20]`.
     pub fn draw(
         regime: &Regime,
         data: &'a DataSet,

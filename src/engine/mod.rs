@@ -44,7 +44,7 @@ where
 }
 
 impl<R: Real> Start<R> {
-    /// Exchanges the two views of every class: the antithetic initialisation, of the same law.
+    /// Exchanges the views of every class, of which there are two: the antithetic initialisation, of the same law.
     pub fn swap_views(&mut self, regime: &Regime) {
         match self {
             Self::Overlaps(overlaps) => overlaps.swap_views(),
@@ -64,10 +64,8 @@ impl<R: Real> Start<R> {
 /// Bytes, about, of the largest arrays that training a network of a regime in `f32` needs.
 pub fn network_bytes(regime: &Regime) -> f64 {
     let data = &regime.data;
-    let (k, views) = (data.classes as f64, data.views_per_class as f64);
-    // The label's features are present, and each other one with probability s/k.
-    let features = views * (1.0 + data.sparsity * (1.0 - 1.0 / k));
-    let present = features * data.patches_per_feature as f64;
+    let k = data.classes as f64;
+    let (features, present) = (data.mean_features(), data.mean_patches());
     let n = data.sample_count() as f64;
     let patches = n * data.patch_count().map_or(present, |p| p as f64);
     let layout = Layout::of(regime);

@@ -165,7 +165,7 @@ impl<R: Real> NullaryFnOnce for Fill<'_, R> {
 }
 
 impl<R: Real> Overlaps<R> {
-    /// Exchanges the two views of every class in `A`: the antithetic initialisation, of the same law.
+    /// Exchanges the views of every class in `A`, of which there are two: the antithetic initialisation, of the same law.
     pub fn swap_views(&mut self) {
         let row = self.layout.row();
         for class in self.features.chunks_exact_mut(2 * row) {

@@ -1,7 +1,7 @@
 //! What a feature adds to a logit.
 //!
-//! A feature of weight `z`, on `C_p` patches of weight `z/C_p` each, adds to a class the sum over patches and neurons of `φ(s + ξ)` with
-//! `s = z a/C_p + α_p S` and fresh noise `ξ ~ N(0, τ²)`, `τ = σ_0 ν`, independent for each patch and neuron. `φ` is convex and
+//! A feature of total weight `Z`, on patches of weight `z_p = Z u_p` each, adds to a class the sum over patches and neurons of `φ(s + ξ)`
+//! with `s = z_p a + α_p S` and fresh noise `ξ ~ N(0, τ²)`, `τ = σ_0 ν`, independent for each patch and neuron. `φ` is convex and
 //! its slope grows up to `ϱ`, so around any `s`
 //!
 //! ```text
@@ -10,10 +10,13 @@
 //!
 //! The linear terms add up to one normal number of deviation `τ (Σ φ'(s)²)^½`: a contribution lies between two normals. With `L = ln(1/δ)`
 //! the squares stay below `Σκ + 2 (L Σκ²)^½ + 2 L max κ` times `τ²/2` but for a chance `δ` (Laurent and Massart 2000, lemma 1), and
-//! `τ` times the *reach* bounds every noise number of an input but for a chance `δ`. Where `z` lies in an interval and `α_p` in
-//! `[0, γ]`, the lower normal takes the smallest `s` of each neuron and the upper one the largest.
+//! `τ` times the *reach* bounds every noise number of an input but for a chance `δ`. Where `Z` lies in an interval and `α_p` in
+//! `[0, γ]`, the lower normal takes the smallest `s` of each neuron and the upper one the largest. Where the shares `u_p` lie in a
+//! [box](super::weights), `Σ_p φ(s)` is convex in them and taken at those that give least and most; the slopes, which then lie between
+//! bounds, leave the deviation between two.
 
 use super::portrait::Neurons;
+use super::weights::Weights;
 use crate::network::SmoothedRelu;
 use crate::regime::Regime;
 use statrs::function::gamma::ln_gamma;
@@ -25,20 +28,27 @@ pub(super) const SURETY: f64 = 30.0;
 /// each feature present.
 pub(super) const NEGLECTED: f64 = 1e-8;
 
-/// A normal number, `mean + deviation · N(0, 1)`.
+/// A normal number, `mean + deviation · N(0, 1)`, of which the deviation is known to lie between two.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Normal {
     pub mean: f64,
-    pub deviation: f64,
+    pub deviation: [f64; 2],
 }
 
 impl Normal {
     /// The sum of two that are independent.
     pub fn plus(self, other: Self) -> Self {
+        let deviation = [0, 1].map(|end| self.deviation[end].hypot(other.deviation[end]));
         Self {
             mean: self.mean + other.mean,
-            deviation: self.deviation.hypot(other.deviation),
+            deviation,
         }
+    }
+
+    /// A bound from below, and one from above, of the number for a standard normal `x`.
+    pub fn ends(self, x: f64) -> [f64; 2] {
+        let [least, most] = self.deviation.map(|deviation| deviation * x);
+        [self.mean + least.min(most), self.mean + least.max(most)]
     }
 }
 
@@ -54,8 +64,6 @@ pub(super) struct Contribution {
     activation: SmoothedRelu<f64>,
     exponent: i32,
     threshold: f64,
-    /// `C_p`.
-    pub patches: f64,
     /// `τ = σ_0 ν`.
     pub noise: f64,
     /// `γ`.
@@ -72,7 +80,6 @@ impl Contribution {
             activation: SmoothedRelu::new(network),
             exponent: network.relu_exponent as i32,
             threshold: network.relu_threshold,
-            patches: data.patches_per_feature as f64,
             noise: regime.init_scale() * data.noise_variance.sqrt(),
             feature_noise: data.feature_noise(),
             // P(|N| > x) ≤ 2 e^{−x²/2}.
@@ -85,27 +92,37 @@ impl Contribution {
         self.activation.value_and_slope(s).0
     }
 
-    /// Bounds of what a feature with a weight in `[z0, z1]` adds through these neurons.
-    pub fn bounds(&self, neurons: &Neurons, [z0, z1]: [f64; 2]) -> Bounds {
+    /// Bounds of what a feature of these weights adds through these neurons.
+    pub fn bounds(&self, neurons: &Neurons, weights: &Weights) -> Bounds {
         let mut bounds = Bounds::default();
-        let (mut variances, mut curvature) = ([0.0; 2], Curvature::default());
+        let (mut variances, mut curvature) = ([[0.0; 2]; 2], Curvature::default());
         for [a, s] in neurons {
             let (a, s) = (f64::from(*a), f64::from(*s));
-            let ends = [z0 * a / self.patches, z1 * a / self.patches];
-            let low = ends[0].min(ends[1]) + self.feature_noise * s.min(0.0);
-            let high = ends[0].max(ends[1]) + self.feature_noise * s.max(0.0);
-            for ((s, normal), variance) in [(low, &mut bounds.low), (high, &mut bounds.high)]
-                .into_iter()
-                .zip(&mut variances)
-            {
-                let (value, slope) = self.activation.value_and_slope(s);
-                normal.mean += self.patches * value;
-                *variance += self.patches * slope * slope;
+            // Overlaps with the whole of the feature's weight, and what feature noise adds.
+            let [z0, z1] = weights.total.map(|total| total * a);
+            let whole = [z0.min(z1), z0.max(z1)];
+            let common = [s.min(0.0), s.max(0.0)].map(|s| self.feature_noise * s);
+            for share in weights.shares.iter() {
+                let shares = [share.least, share.most];
+                let normals = [&mut bounds.low, &mut bounds.high];
+                for (side, normal) in normals.into_iter().enumerate() {
+                    let at = |share: f64| whole[side] * share + common[side];
+                    let (value, slope) = self.activation.value_and_slope(at(shares[side]));
+                    let slopes = match share.ends[0] < share.ends[1] {
+                        true => share.ends.map(|u| self.activation.value_and_slope(at(u)).1),
+                        false => [slope; 2],
+                    };
+                    normal.mean += share.patches * value;
+                    let [least, most] = &mut variances[side];
+                    *least += share.patches * slopes[0].min(slopes[1]).powi(2);
+                    *most += share.patches * slopes[0].max(slopes[1]).powi(2);
+                }
+                let [u0, u1] = share.ends.map(|u| whole[1] * u + common[1]);
+                curvature.add(share.patches, self.remainder([u0.min(u1), u0.max(u1)]));
             }
-            curvature.add(self.patches, self.remainder(high));
         }
-        bounds.low.deviation = self.noise * variances[0].sqrt();
-        bounds.high.deviation = self.noise * variances[1].sqrt();
+        bounds.low.deviation = variances[0].map(|variance| self.noise * variance.sqrt());
+        bounds.high.deviation = variances[1].map(|variance| self.noise * variance.sqrt());
         bounds.high.mean += curvature.bound();
         bounds
     }
@@ -113,33 +130,32 @@ impl Contribution {
     /// Bounds that hold for every noise within reach.
     pub fn ends(&self, bounds: Bounds) -> [f64; 2] {
         let Bounds { low, high } = bounds;
-        [
-            (low.mean - self.reach * low.deviation).max(0.0),
-            high.mean + self.reach * high.deviation,
-        ]
+        [low.ends(-self.reach)[0].max(0.0), high.ends(self.reach)[1]]
     }
 
-    /// `κ τ²/2` at `s`. The linear activation bends at 0 alone: there it is what a noise within reach can add beyond its tangent, all of it certain.
-    fn remainder(&self, s: f64) -> [f64; 2] {
+    /// `κ τ²/2` for an `s` between these. The linear activation bends at 0 alone: there it is what a noise within reach can add beyond its
+    /// tangent, all of it certain.
+    fn remainder(&self, [least, most]: [f64; 2]) -> [f64; 2] {
         let reach = self.reach * self.noise;
         if self.exponent == 1 {
-            return [(reach - s.abs()).max(0.0), 0.0];
+            let nearest = least.max(-most).max(0.0);
+            return [(reach - nearest).max(0.0), 0.0];
         }
-        if s + reach <= 0.0 || s - reach >= self.threshold {
+        if most + reach <= 0.0 || least - reach >= self.threshold {
             return [0.0; 2];
         }
-        let largest = ((s + reach) / self.threshold).min(1.0);
+        let largest = ((most + reach) / self.threshold).min(1.0);
         let bend = f64::from(self.exponent - 1) / self.threshold * largest.powi(self.exponent - 2);
         [0.0, 0.5 * self.noise * self.noise * bend]
     }
 
-    /// A bound of what so many patches, each with neurons of overlap at most `peak` with its feature at weight `z`, add to a class but for a
+    /// A bound of what so many patches of weight `z`, each with neurons of overlap at most `peak` with its feature, add to a class but for a
     /// chance `δ` (Bernstein's inequality, with Minkowski's for the moments:
     /// `E (s + ξ)_+^n ≤ (s + τ (E N_+^n)^{1/n})^n`).
     pub fn crowd(&self, groups: &[(f64, f64)], neurons: usize, [peak, common]: [f64; 2]) -> f64 {
         let (mut mean, mut variance, mut largest) = (0.0, 0.0, 0.0f64);
         for (patches, z) in groups.iter().filter(|(patches, _)| *patches > 0.0) {
-            let s = z / self.patches * peak + self.feature_noise * common.max(0.0);
+            let s = z * peak + self.feature_noise * common.max(0.0);
             let count = patches * neurons as f64;
             mean += count * self.moment(s, 1);
             variance += count * self.moment(s, 2);

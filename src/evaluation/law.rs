@@ -82,18 +82,17 @@ impl Law {
         law
     }
 
-    /// A normal number for each of some intervals of equal chance, negative values taken for 0.
-    pub fn mixture(parts: &[Normal], slices: &[(f64, [f64; 2])], side: Side) -> Self {
-        let share = 1.0 / parts.len() as f64;
+    /// A normal number for each of some boxes, each with its chance, negative values taken for 0.
+    pub fn mixture(parts: &[(f64, Normal)], slices: &[(f64, [f64; 2])], side: Side) -> Self {
         let mut atoms = Vec::with_capacity(parts.len() * slices.len());
-        for normal in parts {
-            if normal.deviation == 0.0 {
-                atoms.push((normal.mean, share));
+        for (share, normal) in parts {
+            if normal.deviation[1] == 0.0 {
+                atoms.push((normal.mean, *share));
                 continue;
             }
             for (chance, ends) in slices {
-                let end = if side == Side::High { ends[1] } else { ends[0] };
-                let value = (normal.mean + normal.deviation * end).max(0.0);
+                let end = side as usize;
+                let value = normal.ends(ends[end])[end].max(0.0);
                 atoms.push((value, share * chance));
             }
         }

@@ -15,6 +15,7 @@ mod portrait;
 pub mod product;
 mod sampled;
 mod score;
+mod weights;
 
 pub use plain::TestSet;
 pub use portrait::Portrait;

@@ -31,11 +31,15 @@
 use super::contribution::{Bounds, Contribution, Normal, SURETY};
 use super::law::{Largest, Law, Side, slices};
 use super::portrait::{Neurons, Portrait, Wrong};
+use super::weights::{Weights, boxes, is_free};
 use crate::data::Kind;
-use crate::regime::{DataRegime, Regime};
+use crate::regime::{DataRegime, FeaturePatches, Regime};
 
-/// Intervals of another class's weight.
-const OTHER_PARTS: usize = 24;
+/// Boxes of another class's weights: intervals of its total, where the patches of a feature have equal shares; of the shares too, where
+/// these are random.
+const OTHER_BOXES: [usize; 2] = [24, 192];
+/// Boxes of the label's weights, one after the other until the error is known.
+const LABEL_BOXES: [usize; 4] = [1, 8, 64, 512];
 /// Wrong features of one class that are followed one by one.
 const FOLLOWED: usize = 4;
 
@@ -78,7 +82,7 @@ struct Fed<'a> {
 /// The contribution of a regime to a portrait's classes.
 pub(super) fn contribution(regime: &Regime, portrait: &Portrait) -> Contribution {
     let data = &regime.data;
-    let patches = data.features() * data.patches_per_feature;
+    let patches = data.features() * data.patches_per_feature.most();
     let numbers = patches.max(data.patch_count().unwrap_or(0)) * data.classes * portrait.neurons;
     Contribution::new(regime, numbers as f64)
 }
@@ -93,26 +97,31 @@ pub(super) fn rest(
     seen: bool,
 ) -> Vec<Bracket> {
     let data = &regime.data;
-    let (cp, views) = (contribution.patches, data.views_per_class as f64);
+    let (cp, views) = (data.patches_per_feature, data.views_per_class as f64);
+    let [least_cp, most_cp] = [cp.least(), cp.most()].map(|count| count as f64);
     let others = (data.features() - data.views_per_class) as f64;
     let present = data.sparsity / data.classes as f64;
     // Bernstein's inequality for the number of other features present.
     let mean = others * present;
     let spread = (2.0 * mean * (1.0 - present) * SURETY).sqrt() + SURETY / 3.0;
     let (fewest, most) = ((mean - spread).max(0.0), (mean + spread).min(others));
-    let pure = |features: f64| {
+    let pure = |features: f64, cp: f64| {
         let total = data.patch_count().unwrap_or(0) as f64;
         (total - cp * (views + features)).max(0.0)
     };
-    let (pure_fewest, pure_most) = (pure(most.floor()), pure(fewest.ceil()));
+    let (pure_fewest, pure_most) = (pure(most.floor(), most_cp), pure(fewest.ceil(), least_cp));
     let other = match multi_view {
         true => data.other_weight[1],
         false => data.single_view_other_weight,
     };
-    let groups = [
-        (cp * most.floor(), other),
-        (cp * views, data.main_weight[1]),
-    ];
+    // Moments of φ are convex in the weight: random shares give no more than the whole on one patch and nothing on the others.
+    let groups: Vec<(f64, f64)> = [(most.floor(), other), (views, data.largest_main_weight())]
+        .into_iter()
+        .flat_map(|(features, total)| match cp {
+            FeaturePatches::Equal(_) => [(features * most_cp, total / most_cp), (0.0, 0.0)],
+            FeaturePatches::Random(_) => [(features, total), (features * (most_cp - 1.0), 0.0)],
+        })
+        .collect();
     (0..data.classes)
         .map(|class| {
             let commons = || {
@@ -167,19 +176,24 @@ impl<'a> Part<'a> {
             fed: Vec::new(),
         };
         part.follow();
+        let weights = part.other_weights(match data.patches_per_feature {
+            FeaturePatches::Equal(_) => OTHER_BOXES[0],
+            FeaturePatches::Random(_) => OTHER_BOXES[1],
+        });
         part.largest = [Side::Low, Side::High].map(|side| {
-            let laws = (0..data.classes).map(|class| part.law(class, side));
+            let laws = (0..data.classes).map(|class| part.law(class, &weights, side));
             Largest::new(laws.collect())
         });
         part
     }
 
-    /// The weights of another class's feature, cut into intervals.
-    fn other_weights(&self) -> Vec<[f64; 2]> {
-        match self.multi_view {
-            true => cut(self.data.other_weight, OTHER_PARTS),
-            false => vec![[self.data.single_view_other_weight; 2]],
-        }
+    /// The weights of another class's feature, cut into about so many boxes.
+    fn other_weights(&self, count: usize) -> Vec<Weights> {
+        let total = match self.multi_view {
+            true => self.data.other_weight,
+            false => [self.data.single_view_other_weight; 2],
+        };
+        boxes(self.data.patches_per_feature, total, count)
     }
 
     /// Chooses the wrong features to follow, none where they are left out, and adds a bound of the others to the rest.
@@ -188,12 +202,14 @@ impl<'a> Part<'a> {
         if self.extent == Extent::Product {
             return;
         }
-        let weights = self.other_weights();
-        let all = [weights[0][0], weights[weights.len() - 1][1]];
+        let weights = self.other_weights(1);
         let mut parts: Vec<Vec<(f64, &Wrong)>> = vec![Vec::new(); self.data.classes];
         for wrong in self.portrait.awake() {
-            let bounds = self.contribution.bounds(&wrong.neurons, all);
-            parts[wrong.class].push((self.contribution.ends(bounds)[1], wrong));
+            let most = weights.iter().map(|weights| {
+                let bounds = self.contribution.bounds(&wrong.neurons, weights);
+                self.contribution.ends(bounds)[1]
+            });
+            parts[wrong.class].push((most.fold(0.0, f64::max), wrong));
         }
         for (class, mut parts) in parts.into_iter().enumerate() {
             parts.sort_by(|a, b| b.0.total_cmp(&a.0));
@@ -211,13 +227,13 @@ impl<'a> Part<'a> {
         self.data.sparsity / self.data.classes as f64
     }
 
-    /// The law of a class that is not the label.
-    fn law(&self, class: usize, side: Side) -> Law {
+    /// The law of a class that is not the label, its features' weights in these boxes.
+    fn law(&self, class: usize, weights: &[Weights], side: Side) -> Law {
         let present = self.present();
-        let weights = self.other_weights();
         let of = |neurons: &Neurons| {
-            let parts: Vec<Normal> = (weights.iter())
-                .map(|z| side.of(self.contribution.bounds(neurons, *z)))
+            let bounds = |weights| self.contribution.bounds(neurons, weights);
+            let parts: Vec<(f64, Normal)> = (weights.iter())
+                .map(|weights| (weights.chance, side.of(bounds(weights))))
                 .collect();
             Law::mixture(&parts, &self.slices, side)
         };
@@ -239,12 +255,12 @@ impl<'a> Part<'a> {
 
     /// The mean of a function of a normal number, negative ones taken for 0, with each slice at its lower (0) or upper (1) end.
     fn mean(&self, normal: Normal, end: usize, f: impl Fn(f64) -> f64) -> f64 {
-        if normal.deviation == 0.0 {
+        if normal.deviation[1] == 0.0 {
             return f(normal.mean);
         }
         let slices = self.slices.iter();
         slices
-            .map(|(p, ends)| p * f((normal.mean + normal.deviation * ends[end]).max(0.0)))
+            .map(|(p, ends)| p * f(normal.ends(ends[end])[end].max(0.0)))
             .sum()
     }
 
@@ -252,7 +268,7 @@ impl<'a> Part<'a> {
     /// their mean, or as it helps.
     pub fn error(&self, label: usize, kind: Kind, narrow: f64) -> Bracket {
         let mut last = [0.0, 1.0];
-        for boxes in [1, 8, 64, 512] {
+        for boxes in LABEL_BOXES {
             let bracket = self.error_with(&Cell::new(self, label, kind, boxes), label);
             let (width, before) = (bracket[1] - bracket[0], last[1] - last[0]);
             last = bracket;
@@ -305,58 +321,65 @@ impl<'a> Part<'a> {
     }
 }
 
-/// A cell: the label's features, their weights cut into intervals.
+/// A cell: the label's features, their weights cut into boxes.
 struct Cell<'a> {
-    /// For each of the label's features, an interval's bounds on the label's logit.
-    own: Vec<Vec<Bounds>>,
-    /// Wrong features among them: which one, the class that has learned it, and the ends of its part for each interval.
+    /// For each of the label's features, each box's chance and its bounds on the label's logit.
+    own: Vec<Vec<(f64, Bounds)>>,
+    /// Wrong features among them: which one, the class that has learned it, and the ends of its part for each box.
     wrong: Vec<(usize, &'a Wrong, Vec<Bracket>)>,
 }
 
 impl<'a> Cell<'a> {
-    /// The weights that are free are cut into about so many boxes.
-    fn new(part: &Part<'a>, label: usize, kind: Kind, boxes: usize) -> Self {
+    /// The weights are cut into about so many boxes.
+    fn new(part: &Part<'a>, label: usize, kind: Kind, count: usize) -> Self {
         let data = part.data;
         let views = data.views_per_class;
-        let is_main = |view: usize| match kind {
-            Kind::MultiView => true,
-            Kind::SingleView(kept) => usize::from(kept) == view,
+        let feature = |view: usize| label * views + view;
+        let total = |view: usize| match kind {
+            Kind::SingleView(kept) if usize::from(kept) != view => [data.weak_weight; 2],
+            _ => data.main_weight_of(view),
         };
-        let free = (0..views).filter(|view| is_main(*view)).count();
-        let count = (boxes as f64).powf(1.0 / free as f64).round() as usize;
-        let weights: Vec<Vec<[f64; 2]>> = (0..views)
-            .map(|view| match is_main(view) {
-                true => cut(data.main_weight, count),
-                false => vec![[data.weak_weight; 2]],
-            })
-            .collect();
-        let of = |neurons: &Neurons, view: usize| -> Vec<Bounds> {
-            (weights[view].iter())
-                .map(|z| part.contribution.bounds(neurons, *z))
+        let weights = |view: usize, count| boxes(data.patches_per_feature, total(view), count);
+        let of = |neurons: &Neurons, weights: &[Weights]| -> Vec<(f64, Bounds)> {
+            let bounds = |weights| part.contribution.bounds(neurons, weights);
+            (weights.iter())
+                .map(|weights| (weights.chance, bounds(weights)))
                 .collect()
         };
-        let own = (0..views)
-            .map(|view| of(&part.portrait.own[label * views + view], view))
+        let own = |view: usize| &part.portrait.own[feature(view)];
+        // Cut where it tells most: the label's logit hardly depends on a view that was not learned.
+        let is_cut = |view| count > 1 && is_free(data.patches_per_feature, total(view));
+        let spreads: Vec<f64> = (0..views)
+            .map(|view| match is_cut(view) {
+                true => spread(&of(own(view), &weights(view, 1))),
+                false => 0.0,
+            })
             .collect();
+        let cuts = shared_out(count, &spreads);
+        let weights: Vec<Vec<Weights>> = (0..views).map(|view| weights(view, cuts[view])).collect();
         let mut wrong = Vec::new();
-        for view in 0..views {
-            let feature = label * views + view;
-            for pair in part.portrait.seeing(feature).iter().filter(|w| w.awake) {
-                let ends = of(&pair.neurons, view).into_iter();
+        for (view, weights) in weights.iter().enumerate() {
+            let seeing = part.portrait.seeing(feature(view));
+            for pair in seeing.iter().filter(|w| w.awake) {
+                let ends = of(&pair.neurons, weights).into_iter();
                 wrong.push((
                     view,
                     pair,
-                    ends.map(|b| part.contribution.ends(b)).collect(),
+                    ends.map(|(_, b)| part.contribution.ends(b)).collect(),
                 ));
             }
         }
-        Self { own, wrong }
+        let own = (0..views).map(|view| of(own(view), &weights[view]));
+        Self {
+            own: own.collect(),
+            wrong,
+        }
     }
 
     /// The least by which the label's logit may exceed what its features add to any other class.
     fn least_lead(&self, contribution: &Contribution) -> f64 {
-        let least = |bounds: &Vec<Bounds>| -> f64 {
-            let ends = bounds.iter().map(|b| contribution.ends(*b)[0]);
+        let least = |boxes: &Vec<(f64, Bounds)>| -> f64 {
+            let ends = boxes.iter().map(|(_, b)| contribution.ends(*b)[0]);
             ends.fold(f64::INFINITY, f64::min)
         };
         let mut added: Vec<(usize, f64)> = Vec::new();
@@ -371,7 +394,7 @@ impl<'a> Cell<'a> {
         self.own.iter().map(least).sum::<f64>() - most
     }
 
-    /// Calls `visit` for each combination of intervals: its chance, bounds of the label's logit, and what wrong features add to classes.
+    /// Calls `visit` for each combination of boxes: its chance, bounds of the label's logit, and what wrong features add to classes.
     fn each(&self, mut visit: impl FnMut(f64, Bounds, &[(usize, Bracket)])) {
         let counts: Vec<usize> = self.own.iter().map(Vec::len).collect();
         let total: usize = counts.iter().product();
@@ -385,7 +408,10 @@ impl<'a> Cell<'a> {
                     place
                 })
                 .collect();
-            let own = self.own.iter().zip(&place).map(|(bounds, at)| bounds[*at]);
+            let own = (self.own.iter().zip(&place)).map(|(boxes, at)| boxes[*at]);
+            let (chance, own) = own.fold((1.0, Bounds::default()), |(chance, all), (p, own)| {
+                (chance * p, sum(all, own))
+            });
             shifts.clear();
             for (view, pair, ends) in &self.wrong {
                 let [low, high] = ends[place[*view]];
@@ -394,11 +420,7 @@ impl<'a> Cell<'a> {
                     None => shifts.push((pair.class, [low, high])),
                 }
             }
-            visit(
-                1.0 / total as f64,
-                own.fold(Bounds::default(), sum),
-                &shifts,
-            );
+            visit(chance, own, &shifts);
         }
     }
 }
@@ -418,11 +440,25 @@ fn sum(a: Bounds, b: Bounds) -> Bounds {
     }
 }
 
-/// An interval cut into `count` of equal length, or left as it is if it is a point.
-fn cut([low, high]: [f64; 2], count: usize) -> Vec<[f64; 2]> {
-    if low == high {
-        return vec![[low, high]];
+/// How far apart the means of these boxes may lie.
+fn spread(boxes: &[(f64, Bounds)]) -> f64 {
+    let low = boxes.iter().map(|(_, b)| b.low.mean);
+    let high = boxes.iter().map(|(_, b)| b.high.mean);
+    high.fold(f64::NEG_INFINITY, f64::max) - low.fold(f64::INFINITY, f64::min)
+}
+
+/// Shares out about `count` boxes among views: the one whose boxes are widest is halved, again and again.
+fn shared_out(count: usize, spreads: &[f64]) -> Vec<usize> {
+    let mut cuts = vec![1; spreads.len()];
+    let mut boxes = 1;
+    while 2 * boxes <= count {
+        let width = |view: usize| spreads[view] / cuts[view] as f64;
+        let free = (0..cuts.len()).filter(|view| spreads[*view] > 0.0);
+        let Some(widest) = free.max_by(|a, b| width(*a).total_cmp(&width(*b))) else {
+            break;
+        };
+        cuts[widest] *= 2;
+        boxes *= 2;
     }
-    let at = |i: usize| low + (high - low) * i as f64 / count as f64;
-    (0..count).map(|i| [at(i), at(i + 1)]).collect()
+    cuts
 }

@@ -112,6 +112,12 @@ impl Evaluation {
         classes.filter(|cells| known(cells) == views).count() as f64 / count
     }
 
+    /// Share of all (class, view) pairs that are learned.
+    pub fn coverage(&self) -> f64 {
+        let learned = self.single.iter().filter(|cell| cell.is_learned());
+        learned.count() as f64 / self.single.len() as f64
+    }
+
     /// `(1 − μ)/μ`: what an error on `D_m` weighs against one on `D_s`.
     pub(super) fn multi_weight(&self) -> f64 {
         (1.0 - self.single_view_share) / self.single_view_share

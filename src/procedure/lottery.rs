@@ -24,81 +24,119 @@ pub fn largest_overlaps(regime: &Regime, features: &[f32]) -> Vec<f32> {
         .collect()
 }
 
-/// For each class, the view that the initialisation favours: the larger
-/// `S_{i,ℓ}^{1/(q−2)} max_r ⟨w_{i,r}, v_{i,ℓ}⟩`, with `S_{i,ℓ} = Σ z_p^q` over the training samples of class `i`
-/// (at finite `N` the few single-view ones tell: **choice**). `None` for classes with a single view.
-pub fn predicted_views(regime: &Regime, data: &DataSet, start: &Start<f32>) -> Vec<Option<usize>> {
-    if regime.data.views_per_class != 2 {
-        return vec![None; regime.data.classes];
-    }
-    lottery_scores(regime, data, start)
-        .iter()
-        .map(|[first, second]| Some(usize::from(second > first)))
-        .collect()
-}
-
-/// The two views' scores of each class: `S_{i,ℓ}^{1/(q−2)} max_r ⟨w_{i,r}, v_{i,ℓ}⟩` at the start (with exponent 1 for
-/// the linear activation, which has no lottery to predict).
-fn lottery_scores(regime: &Regime, data: &DataSet, start: &Start<f32>) -> Vec<[f64; 2]> {
+/// `S_{i,ℓ} = Σ z_p^q` over the training samples of class `i`, `[k][views]`: how strongly each view pulls at its class (at finite `N` the few
+/// single-view samples tell: **choice**).
+pub fn view_strengths(regime: &Regime, data: &DataSet) -> Vec<f64> {
     let q = regime.network.relu_exponent as i32;
-    let mut strength = vec![0.0f64; regime.data.features()];
+    let mut strengths = vec![0.0f64; regime.data.features()];
     for sample in &data.samples {
         for patch in &sample.patches {
             if let Some(v) = patch.feature.map(|v| v as usize)
                 && regime.data.class_of(v) == sample.label
             {
-                strength[v] += f64::from(patch.weight).powi(q);
+                strengths[v] += f64::from(patch.weight).powi(q);
             }
         }
     }
+    strengths
+}
+
+/// For each class, the view that wins by the theory: the one of largest `S_{i,ℓ}^{1/(q−2)} max_r ⟨w_{i,r}, v_{i,ℓ}⟩` at the start (with exponent 1
+/// for the linear activation, which has no lottery to predict). Without `strengths`, `[k][views]`, all are taken for 1. `None` for classes
+/// with a single view.
+pub fn predicted_views(
+    regime: &Regime,
+    strengths: Option<&[f64]>,
+    start: &Start<f32>,
+) -> Vec<Option<usize>> {
+    let views = regime.data.views_per_class;
+    if views == 1 {
+        return vec![None; regime.data.classes];
+    }
+    let power = 1.0 / (f64::from(regime.network.relu_exponent) - 2.0).max(1.0);
+    let favour = |v: usize| strengths.map_or(1.0, |strengths| strengths[v].powf(power));
     let overlaps = largest_overlaps(regime, &start.features(regime));
-    let power = 1.0 / f64::from((q - 2).max(1));
-    let score = |v: usize| strength[v].powf(power) * f64::from(overlaps[v]);
-    (0..regime.data.classes)
-        .map(|i| [score(2 * i), score(2 * i + 1)])
+    let scores = overlaps.iter().enumerate();
+    let scores: Vec<f64> = scores.map(|(v, a)| favour(v) * f64::from(*a)).collect();
+    scores
+        .chunks_exact(views)
+        .map(|own| Some(largest(own)))
         .collect()
+}
+
+/// The first of the largest.
+fn largest<T: PartialOrd>(scores: &[T]) -> usize {
+    let views = 1..scores.len();
+    views.fold(0, |best, view| match scores[view] > scores[best] {
+        true => view,
+        false => best,
+    })
+}
+
+/// The views that are predicted to win at the start of a network.
+pub(super) struct Predicted {
+    weighted: Vec<Option<usize>>,
+    unweighted: Vec<Option<usize>>,
+}
+
+impl Predicted {
+    /// For a network that starts from `start`, with the strengths of its training set and without.
+    pub fn of(regime: &Regime, data: &DataSet, start: &Start<f32>) -> Self {
+        let strengths = view_strengths(regime, data);
+        Self {
+            weighted: predicted_views(regime, Some(&strengths), start),
+            unweighted: predicted_views(regime, None, start),
+        }
+    }
 }
 
 /// How the lotteries of a world's single models ended: for each model, shares of the classes.
 #[derive(Default)]
 pub(super) struct Lottery {
     predicted: Vec<f64>,
+    predicted_unweighted: Vec<f64>,
     some_view: Vec<f64>,
-    both_views: Vec<f64>,
+    several_views: Vec<f64>,
 }
 
 impl Lottery {
     /// Adds one model, whose largest overlaps ended at `overlaps`. A view is *learned* if its cell [is](crate::evaluation::Cell::is_learned); the *winner* of a class that has
-    /// learned one or both is the view of larger final overlap. A class that has learned none has no winner, and none was predicted.
+    /// learned some is the view of largest final overlap. A class that has learned none has no winner, and none was predicted.
     pub fn observe(
         &mut self,
         regime: &Regime,
         overlaps: &[f32],
         evaluation: &Evaluation,
-        predicted: &[Option<usize>],
+        predicted: &Predicted,
     ) {
         let views = regime.data.views_per_class;
-        let (mut hits, mut some, mut both) = (0usize, 0usize, 0usize);
-        for (class, guess) in predicted.iter().enumerate() {
+        let classes = regime.data.classes;
+        let (mut hits, mut some, mut several) = ([0usize; 2], 0usize, 0usize);
+        for class in 0..classes {
             let cells = &evaluation.single[class * views..][..views];
             let learned = cells.iter().filter(|cell| cell.is_learned()).count();
             some += usize::from(learned > 0);
-            both += usize::from(learned == views);
-            let winner = usize::from(views == 2 && overlaps[2 * class + 1] > overlaps[2 * class]);
-            hits += usize::from(learned > 0 && *guess == Some(winner));
+            several += usize::from(learned > 1);
+            let winner = largest(&overlaps[class * views..][..views]);
+            let guesses = [&predicted.weighted, &predicted.unweighted];
+            for (hits, guess) in hits.iter_mut().zip(guesses) {
+                *hits += usize::from(learned > 0 && guess[class] == Some(winner));
+            }
         }
-        let share = |count: usize| count as f64 / predicted.len() as f64;
-        self.predicted.push(share(hits));
+        let share = |count: usize| count as f64 / classes as f64;
+        self.predicted.push(share(hits[0]));
+        self.predicted_unweighted.push(share(hits[1]));
         self.some_view.push(share(some));
-        self.both_views.push(share(both));
+        self.several_views.push(share(several));
     }
 
     /// The quantities of the lottery: means over models.
-    pub fn quantities(&self) -> [(String, Quantity); 3] {
+    pub fn quantities(&self) -> [(String, Quantity); 4] {
         [
             ("predicted_share", &self.predicted),
+            ("predicted_share_unweighted", &self.predicted_unweighted),
             ("some_view_share", &self.some_view),
-            ("both_views_share", &self.both_views),
+            ("both_views_share", &self.several_views),
         ]
         .map(|(name, shares)| (format!("lottery.{name}"), mean(shares).into()))
     }

@@ -17,13 +17,10 @@ pub type Part = (&'static str, f64);
 
 /// Bytes of so many inputs as patches.
 pub fn samples(data: &DataRegime, count: f64) -> f64 {
-    let (k, views) = (data.classes as f64, data.views_per_class as f64);
-    // The label's features are present, and each other one with probability s/k.
-    let present = views * (1.0 + data.sparsity * (1.0 - 1.0 / k)) * data.patches_per_feature as f64;
     // A list grows by doubling: to a power of two, on average half as long again as it need be.
     let room = match data.patch_count() {
         Some(patches) => patches.max(4).next_power_of_two() as f64,
-        None => (1.5 * present).max(4.0),
+        None => (1.5 * data.mean_patches()).max(4.0),
     };
     count * (size_of::<Sample>() as f64 + room * size_of::<Patch>() as f64)
 }

@@ -9,7 +9,7 @@ mod quantity;
 mod streams;
 mod world;
 
-pub use lottery::{largest_overlaps, predicted_views};
+pub use lottery::{largest_overlaps, predicted_views, view_strengths};
 pub use models::Models;
 pub use quantities::{ModelRow, QUANTITIES, WorldOutcome, measures};
 pub use quantity::Quantity;
@@ -88,7 +88,10 @@ impl Procedure {
             !antithetic || regime.data.views_per_class == 2,
             "procedure.antithetic",
             antithetic,
-            "false, unless every class has two views to exchange",
+            format!(
+                "false with data.views_per_class = {}: an antithetic pair exchanges the two views of every class",
+                regime.data.views_per_class
+            ),
         )?;
         self.test_draws.validate("procedure.test_draws")
     }

@@ -1,7 +1,7 @@
 //! The models of one world: trained when a procedure first asks for them, kept for the others.
 
 use super::Procedure;
-use super::lottery::{largest_overlaps, predicted_views};
+use super::lottery::{Predicted, largest_overlaps};
 use super::quantities::{ModelRow, Outcome, WorldOutcome};
 use super::quantity::Quantity;
 use super::world::{World, network_index};
@@ -35,7 +35,7 @@ struct Member {
     portrait: Portrait,
     /// Largest overlap of each class with each of its own views.
     overlaps: Vec<f32>,
-    predicted: Vec<Option<usize>>,
+    predicted: Predicted,
     evaluation: Evaluation,
 }
 
@@ -167,7 +167,7 @@ impl Models {
 impl Member {
     fn train(world: &World, index: u64) -> Self {
         let start = world.initial(index);
-        let predicted = predicted_views(&world.regime, &world.data, &start);
+        let predicted = Predicted::of(&world.regime, &world.data, &start);
         let mut network = world.train_alone(start, None);
         let portrait = Portrait::of(&world.regime, &network);
         let features = std::mem::take(&mut network.features);

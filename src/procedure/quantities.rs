@@ -38,6 +38,9 @@ pub struct ModelRow {
     pub single_view_error: Quantity,
     /// `err(D_m)`.
     pub multi_view_error: Quantity,
+    /// Share of all (class, view) pairs that are learned. (Up to version 0.7 it was not recorded.)
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub coverage: Option<Quantity>,
     /// What `test_error` may be off by: the bound of what its computation neglects, and a Monte-Carlo standard error where
     /// inputs were drawn. (Up to version 0.6 all errors were counted on fresh inputs, and this is the standard error.)
     pub monte_carlo_error: Quantity,
@@ -69,6 +72,10 @@ pub const QUANTITIES: &[(&str, &str)] = &[
     ),
     ("ROLE.single_view_error", "err(D_s)"),
     ("ROLE.multi_view_error", "err(D_m)"),
+    (
+        "ROLE.coverage",
+        "share of all (class, view) pairs learned: most single-view inputs that keep the view are classified",
+    ),
     (
         "ROLE.training_error",
         "share of the training set misclassified at the end, of the worst model",
@@ -102,12 +109,16 @@ pub const QUANTITIES: &[(&str, &str)] = &[
         "share of all classes that learned a view, and that view is the one predicted at initialisation by S^{1/(q−2)} Λ",
     ),
     (
+        "lottery.predicted_share_unweighted",
+        "the same by Λ alone, S taken for 1: where the views weigh differently it should be wrong",
+    ),
+    (
         "lottery.some_view_share",
         "share of classes that learned at least one view",
     ),
     (
         "lottery.both_views_share",
-        "share of classes that learned both views (ties)",
+        "share of classes that learned both views, or more than one of several (ties)",
     ),
     (
         "random_features.NAME",
@@ -229,7 +240,10 @@ impl ModelRow {
         for (name, error) in [
             ("single_view_error", &self.single_view_error),
             ("multi_view_error", &self.multi_view_error),
-        ] {
+        ]
+        .into_iter()
+        .chain(self.coverage.iter().map(|share| ("coverage", share)))
+        {
             if error.number().is_some_and(|x| !(0.0..=1.0).contains(&x)) {
                 return Err(format!("{role}: {name} = {error} is not within [0, 1]"));
             }
@@ -273,6 +287,7 @@ impl ModelRow {
             test_error: evaluation.test_error_over_mu().into(),
             single_view_error: evaluation.single_view_error().into(),
             multi_view_error: evaluation.multi_view_error().into(),
+            coverage: Some(evaluation.coverage().into()),
             monte_carlo_error: evaluation.uncertainty().into(),
             checkpoints: Vec::new(),
         }
@@ -368,6 +383,9 @@ fn of_roles(models: &[ModelRow], training_samples: usize) -> BTreeMap<String, Qu
             ]
             .map(|(measure, value)| (format!("{role}.{measure}"), value)),
         );
+        let own = models.iter().filter(|m| m.role == role);
+        let coverage = Quantity::mean(own.filter_map(|m| m.coverage.as_ref()));
+        quantities.extend(coverage.map(|share| (format!("{role}.coverage"), share)));
         if let Some(model) = models.iter().find(|m| m.role == role) {
             let training_error = model.training_errors as f64 / training_samples as f64;
             let name = |measure: &str| format!("{role}.first.{measure}");

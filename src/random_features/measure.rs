@@ -29,7 +29,7 @@ pub const MODELS: [(&str, &str); 5] = [
 ];
 
 /// Quantities measured of every model; the name of the model follows, as in `err_single`.
-pub const MODEL_QUANTITIES: [(&str, &str); 8] = [
+pub const MODEL_QUANTITIES: [(&str, &str); 10] = [
     ("err", "test error over D"),
     ("err_multi_view", "test error over D_m"),
     ("err_single_view", "test error over D_s"),
@@ -39,11 +39,19 @@ pub const MODEL_QUANTITIES: [(&str, &str); 8] = [
     ),
     (
         "acc_view_2",
-        "accuracy on single-view inputs that keep view 2 (absent with one view)",
+        "accuracy on single-view inputs that keep view 2 (absent with fewer views)",
+    ),
+    (
+        "acc_view_3",
+        "accuracy on single-view inputs that keep view 3 (absent with fewer views)",
+    ),
+    (
+        "acc_view_4",
+        "accuracy on single-view inputs that keep view 4 (absent with fewer views)",
     ),
     (
         "classes_both",
-        "share of classes of which both views are known: most single-view inputs are right",
+        "share of classes of which every view is known, 0 with one view: most single-view inputs are right",
     ),
     (
         "classes_one",
@@ -173,8 +181,8 @@ fn describe(found: &mut BTreeMap<String, f64>, model: &str, scores: &[&Evaluatio
         });
     }
     put("classes_both", &|s| {
-        if views == 2 {
-            s.classes_knowing(2)
+        if views > 1 {
+            s.classes_knowing(views)
         } else {
             0.0
         }

@@ -1,7 +1,7 @@
 //! A regime against the paper's asymptotic assumptions, parameter by parameter.
 
 use crate::procedure::Procedure;
-use crate::regime::{PaperRule, Regime, Relation, SampleCount};
+use crate::regime::{FeaturePatches, PaperRule, Regime, Relation, SampleCount};
 
 /// One parameter.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,10 +40,26 @@ pub fn assumptions(regime: &Regime, procedure: &Procedure) -> Vec<Assumption> {
         "views per class",
         "2",
         data.views_per_class.to_string(),
-        if data.views_per_class == 2 {
-            holds()
-        } else {
-            "broken on purpose".into()
+        match data.views_per_class {
+            1 => "broken on purpose".into(),
+            2 => holds(),
+            _ => "more than the paper proves its bounds for".into(),
+        },
+    );
+    row(
+        "weights of the views",
+        "alike (Assumption 4.1)",
+        match data.view_weights.is_empty() {
+            true => "alike".into(),
+            false => format!("{:?}", data.view_weights),
+        },
+        match data
+            .view_weights
+            .iter()
+            .all(|weight| *weight == data.view_weights[0])
+        {
+            true => holds(),
+            false => "broken on purpose".into(),
         },
     );
     let samples = data.sample_count();
@@ -75,7 +91,22 @@ pub fn assumptions(regime: &Regime, procedure: &Procedure) -> Vec<Assumption> {
         "main weights Σz",
         "in [1, O(1)], Σz^q ≥ 1",
         format!("[{}, {}]", data.main_weight[0], data.main_weight[1]),
-        holds(),
+        main_power_sum(regime),
+    );
+    row(
+        "patches of a feature C_p",
+        "O(1), of any weights",
+        match data.patches_per_feature {
+            FeaturePatches::Equal(count) => count.to_string(),
+            FeaturePatches::Random([least, most]) => format!("{least} to {most}"),
+        },
+        match data.patches_per_feature {
+            FeaturePatches::Equal(1) => "one carries the whole weight".into(),
+            FeaturePatches::Equal(_) => "chosen: they share the weight equally".into(),
+            FeaturePatches::Random(_) => {
+                "chosen: they share the weight at random, uniformly on the simplex".into()
+            }
+        },
     );
     row(
         "other weights",
@@ -127,7 +158,8 @@ pub fn assumptions(regime: &Regime, procedure: &Procedure) -> Vec<Assumption> {
         "poly(k), large",
         data.dimension.map_or("∞".into(), |d| d.to_string()),
         data.dimension.map_or("the limit".into(), |d| {
-            format!("d / 2k = {:.1}", d as f64 / (2.0 * k))
+            let features = data.features() as f64;
+            format!("{:.1} dimensions a feature", d as f64 / features)
         }),
     );
     row(
@@ -238,4 +270,56 @@ pub fn assumptions(regime: &Regime, procedure: &Procedure) -> Vec<Assumption> {
         }
     }
     rows
+}
+
+/// What `Σ_p z_p^q` of the label's features is expected to be, against the 1 that it should be at least.
+fn main_power_sum(regime: &Regime) -> String {
+    let (data, q) = (&regime.data, regime.network.relu_exponent);
+    let of = |view| format!("{:.2}", data.expected_main_power_sum(view, q));
+    let expected = match data.view_weights.len() {
+        0 => of(0),
+        views => (0..views).map(of).collect::<Vec<_>>().join(", "),
+    };
+    let standing = match data.patches_per_feature {
+        FeaturePatches::Equal(_) => "holds",
+        FeaturePatches::Random(_) => "relaxed, as in the paper's own figure",
+    };
+    format!("{standing}: Σz^q = {expected} in expectation")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::theorem::Theorem;
+
+    fn main_weights(change: impl Fn(&mut Regime)) -> Assumption {
+        let mut theorem = Theorem::embedded("single-model").expect("embedded");
+        change(&mut theorem.regime);
+        let rows = assumptions(&theorem.regime, &theorem.procedure);
+        let row = rows
+            .into_iter()
+            .find(|row| row.parameter == "main weights Σz");
+        row.expect("a row")
+    }
+
+    #[test]
+    fn power_sums_of_main_weights_are_stated() {
+        let equal = main_weights(|r| {
+            r.data.main_weight = [2.0, 2.0];
+            r.data.patches_per_feature = 2.into();
+        });
+        assert_eq!(equal.standing, "holds: Σz^q = 2.00 in expectation");
+        // The figure's totals and numbers of patches: E z³ = 1.546, and E Σ u³ = (1/2 + 3/10 + 1/5)/3.
+        let figure = main_weights(|r| {
+            r.data.main_weight = [1.0, 1.3];
+            r.data.patches_per_feature = FeaturePatches::Random([2, 4]);
+        });
+        assert!(figure.standing.contains("relaxed"), "{figure:?}");
+        assert!(figure.standing.contains("Σz^q = 0.52 "), "{figure:?}");
+        let unequal = main_weights(|r| {
+            r.data.main_weight = [1.0, 1.0];
+            r.data.view_weights = vec![1.0, 1.1];
+        });
+        assert_eq!(unequal.standing, "holds: Σz^q = 1.00, 1.33 in expectation");
+    }
 }

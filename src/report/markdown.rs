@@ -357,14 +357,16 @@ fn hashes(experiments: &[String]) -> String {
     quoted.join(", ")
 }
 
-/// What each random-feature model has learned, over both parts of the data and of both views; empty for theorems without them.
+/// What each random-feature model has learned, over both parts of the data and of every view; empty for theorems without them.
 fn learned_of_views(main: &Evidence, theorem: &Theorem) -> String {
-    const MEASURES: [(&str, &str); 6] = [
+    const MEASURES: [(&str, &str); 8] = [
         ("err_multi_view", "error, multi-view"),
         ("err_single_view", "error, single-view"),
         ("acc_view_1", "right on view 1 alone"),
         ("acc_view_2", "right on view 2 alone"),
-        ("classes_both", "classes of which both views are known"),
+        ("acc_view_3", "right on view 3 alone"),
+        ("acc_view_4", "right on view 4 alone"),
+        ("classes_both", "classes of which every view is known"),
         ("condition", "condition number"),
     ];
     let of = |model: &str, measure: &str| {
@@ -373,16 +375,24 @@ fn learned_of_views(main: &Evidence, theorem: &Theorem) -> String {
     if theorem.sweep.is_some() || of("single", "err_multi_view").is_none() {
         return String::new();
     }
-    let titles = MEASURES.map(|(_, title)| title).join(" | ");
+    // Views that a class does not have are measured of no model.
+    let measures = MEASURES.iter().filter(|(measure, _)| {
+        let of_some_model = |(model, _): &(&str, &str)| of(model, measure).is_some();
+        crate::random_features::MODELS.iter().any(of_some_model)
+    });
+    let (measures, titles): (Vec<&str>, Vec<&str>) = measures.copied().unzip();
     let mut out = format!(
-        "\n## What each model has learned\n\nMeans over worlds.\n\n| model | {titles} |\n|---|---|---|---|---|---|---|\n"
+        "\n## What each model has learned\n\nMeans over worlds.\n\n| model | {} |\n|---|{}\n",
+        titles.join(" | "),
+        "---|".repeat(titles.len())
     );
     for (model, title) in crate::random_features::MODELS {
-        let cells = MEASURES.map(|(measure, _)| match of(model, measure) {
-            Some(x) if measure == "condition" => format!("{x:.0e}"),
+        let cells = measures.iter().map(|measure| match of(model, measure) {
+            Some(x) if *measure == "condition" => format!("{x:.0e}"),
             Some(x) => format!("{x:.3}"),
             None => "—".into(),
         });
+        let cells: Vec<String> = cells.collect();
         let _ = writeln!(out, "| {title} | {} |", cells.join(" | "));
     }
     out

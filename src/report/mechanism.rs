@@ -4,7 +4,7 @@ use crate::engine::Observer;
 use crate::engine::state::{StepView, Trained};
 use crate::evaluation::{Evaluation, Portrait};
 use crate::objective::{Distillation, tempered};
-use crate::procedure::{World, largest_overlaps, network_index, predicted_views};
+use crate::procedure::{World, largest_overlaps, network_index, predicted_views, view_strengths};
 use crate::seed::WorldSeed;
 use crate::theorem::Theorem;
 use crate::verify::key;
@@ -135,10 +135,11 @@ fn race(seed: u64) -> Race {
     let theorem = embedded("single-model");
     let regime = &theorem.regime;
     let world = world(&theorem, seed);
+    let strengths = view_strengths(regime, &world.data);
     let mut race = Race {
         steps: Vec::new(),
         overlaps: vec![Default::default(); regime.data.classes],
-        predicted: predicted_views(regime, &world.data, &world.initial(0))
+        predicted: predicted_views(regime, Some(&strengths), &world.initial(0))
             .into_iter()
             .map(Option::unwrap_or_default)
             .collect(),

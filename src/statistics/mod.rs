@@ -60,6 +60,7 @@ pub use budget::ErrorBudget;
 pub use error::StatisticsError;
 pub use exponent::{Moment, PowerLaw};
 pub use interval::{Interval, clopper_pearson, student};
+pub(crate) use root::last_holding;
 pub use sequence::{Estimate, Method, Sequence};
 pub use share::ShareSequence;
 pub use summary::Summary;

@@ -4,7 +4,7 @@
 ///
 /// `predicate` is true at `holds`, false at `fails` and changes once between; either may be the larger. Because the point returned
 /// satisfies it, a confidence bound found this way errs on the wide side, by at most `tolerance`.
-pub(super) fn last_holding(
+pub(crate) fn last_holding(
     mut holds: f64,
     mut fails: f64,
     tolerance: f64,

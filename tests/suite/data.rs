@@ -10,7 +10,9 @@ use std::collections::BTreeMap;
 
 /// Any allowed data regime with few classes.
 fn regimes() -> impl Strategy<Value = DataRegime> {
-    let shape = (2..12usize, 1..=2usize, 1..4usize, 0..2usize);
+    let patches = crate::small::feature_patches();
+    let views = (1..=4usize, crate::small::view_weights());
+    let shape = (2..12usize, views, patches, 0..2usize);
     let weights = (
         1.0..3.0,
         0.0..1.0,
@@ -22,11 +24,12 @@ fn regimes() -> impl Strategy<Value = DataRegime> {
     let rest = (0.001..0.999, 0.0..1.0, 0.0..0.5, 0.0..2.0);
     (shape, weights, rest).prop_map(
         |(
-            (classes, views_per_class, patches_per_feature, spare),
+            (classes, (views_per_class, mut view_weights), patches_per_feature, spare),
             (main, main_width, other, other_share, strong, weak_share),
             (single_view_share, presence, feature_noise, noise_variance),
         )| {
-            let all = classes * views_per_class * patches_per_feature;
+            view_weights.truncate(views_per_class);
+            let all = classes * views_per_class * patches_per_feature.most();
             DataRegime {
                 classes,
                 views_per_class,
@@ -34,6 +37,7 @@ fn regimes() -> impl Strategy<Value = DataRegime> {
                 single_view_share,
                 sparsity: presence * classes as f64,
                 main_weight: [main, main + main_width],
+                view_weights,
                 other_weight: [other, other + other_share * (0.4 - other)],
                 weak_weight: weak_share * strong,
                 single_view_other_weight: strong,
@@ -93,18 +97,21 @@ proptest! {
             }
             for (v, (patches, total)) in &totals {
                 prop_assert!(*v < data.features());
-                prop_assert_eq!(*patches, data.patches_per_feature);
+                let count = data.patches_per_feature;
+                prop_assert!((count.least()..=count.most()).contains(patches));
                 let own = data.class_of(*v) == label;
                 let allowed = match kind {
-                    Kind::MultiView if own => data.main_weight,
+                    Kind::MultiView if own => data.main_weight_of(v % views),
                     Kind::MultiView => data.other_weight,
-                    Kind::SingleView(kept) if own && v % views == usize::from(kept) => data.main_weight,
+                    Kind::SingleView(kept) if own && v % views == usize::from(kept) => {
+                        data.main_weight_of(v % views)
+                    }
                     Kind::SingleView(_) if own => [data.weak_weight; 2],
                     Kind::SingleView(_) => [data.single_view_other_weight; 2],
                 };
                 prop_assert!(within(*total, allowed), "{} of feature {}: {:?}", total, v, allowed);
             }
-            let featured = totals.len() * data.patches_per_feature;
+            let featured: usize = totals.values().map(|(patches, _)| patches).sum();
             match data.patches {
                 PatchCount::Count(p) => prop_assert_eq!(sample.patches.len(), p),
                 PatchCount::Rule(_) => prop_assert_eq!(sample.patches.len(), featured),
@@ -117,7 +124,7 @@ proptest! {
         }
     }
 
-    /// `Σ_p z_p^q ≥ 1` for the main features of every regime that is accepted.
+    /// `Σ_p z_p^q ≥ 1` for the main features of every regime with equal shares that is accepted.
     #[test]
     fn accepted_main_features_have_power_sums_of_at_least_one(
         data in regimes(), exponent in prop::sample::select(vec![1u32, 3, 4, 5]),
@@ -129,7 +136,8 @@ proptest! {
         let sample = draw_sample(&regime.data, 0, Kind::MultiView, &mut rng);
         let of = |v| sample.patches.iter().filter(move |p| p.feature == Some(v));
         let power: f64 = of(0).map(|p| f64::from(p.weight).powi(exponent as i32)).sum();
-        if regime.validate().is_ok() {
+        let equal = matches!(regime.data.patches_per_feature, FeaturePatches::Equal(_));
+        if equal && regime.validate().is_ok() {
             prop_assert!(power >= 1.0 - 16.0 * ROUNDING, "Σ z^q = {}", power);
         }
     }
@@ -175,6 +183,98 @@ fn frequencies_are_those_of_the_definition() {
     let main: Vec<f64> = multi.map(|s| totals(s)[&(2 * s.label)].1).collect();
     let mean = main.iter().sum::<f64>() / main.len() as f64;
     assert!((mean - 1.1).abs() < 5.0 * 0.2 / (12.0 * main.len() as f64).sqrt());
+}
+
+/// `E u^q = q! (C − 1)!/(C + q − 1)!` for a share of `C` that are uniform on the simplex.
+fn share_moment(patches: usize, q: u32) -> f64 {
+    (0..q)
+        .map(|i| f64::from(i + 1) / (patches as f64 + f64::from(i)))
+        .product()
+}
+
+/// Numbers of patches are uniform in their range, and shares are uniform on the simplex: none is favoured, and their power sums and products
+/// have the moments of that law.
+#[test]
+fn random_shares_are_uniform_on_the_simplex() {
+    let mut data = crate::small::regime().data;
+    data.patches_per_feature = FeaturePatches::Random([2, 4]);
+    data.main_weight = [1.3, 1.3];
+    let mut rng = seed(2).rng(multiview::seed::Purpose::Data, 0);
+    let mut by_count: BTreeMap<usize, Vec<Vec<f64>>> = BTreeMap::new();
+    const DRAWS: usize = 30_000;
+    for _ in 0..DRAWS {
+        let sample = draw_sample(&data, 0, Kind::MultiView, &mut rng);
+        let patches = sample.patches.iter().filter(|p| p.feature == Some(0));
+        let shares: Vec<f64> = patches.map(|p| f64::from(p.weight) / 1.3).collect();
+        assert!((shares.iter().sum::<f64>() - 1.0).abs() < ROUNDING);
+        by_count.entry(shares.len()).or_default().push(shares);
+    }
+    assert_eq!(by_count.keys().copied().collect::<Vec<_>>(), [2, 3, 4]);
+    // Five standard errors.
+    let check = |what: &str, values: Vec<f64>, expected: f64| {
+        let n = values.len() as f64;
+        let mean = values.iter().sum::<f64>() / n;
+        let variance = values.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / n;
+        let bound = 5.0 * (variance / n).sqrt();
+        assert!(
+            (mean - expected).abs() <= bound,
+            "{what}: {mean}, not {expected} ± {bound}"
+        );
+    };
+    for (patches, drawn) in &by_count {
+        assert!(plausible(drawn.len(), DRAWS, 1.0 / 3.0));
+        let count = *patches as f64;
+        for p in 0..*patches {
+            let own = drawn.iter().map(|shares| shares[p]);
+            check("a share", own.collect(), 1.0 / count);
+        }
+        for q in [2, 3, 5] {
+            let sums = drawn
+                .iter()
+                .map(|shares| shares.iter().map(|u| u.powi(q)).sum());
+            check(
+                "Σ u^q",
+                sums.collect(),
+                count * share_moment(*patches, q as u32),
+            );
+        }
+        // E u_1 u_2 = 1/(C (C + 1)).
+        let products = drawn.iter().map(|shares| shares[0] * shares[1]);
+        check("u_1 u_2", products.collect(), 1.0 / (count * (count + 1.0)));
+    }
+}
+
+/// The numbers by which memory is estimated are the means over inputs.
+#[test]
+fn expected_numbers_of_features_and_patches_are_means() {
+    let mut data = crate::small::regime().data;
+    data.patches_per_feature = FeaturePatches::Random([1, 4]);
+    data.samples = SampleCount::Count(20_000);
+    let mut rng = seed(4).rng(multiview::seed::Purpose::Data, 0);
+    let drawn = DataSet::draw(&data, &mut rng);
+    let n = drawn.samples.len() as f64;
+    let features: usize = drawn.samples.iter().map(|s| totals(s).len()).sum();
+    let [features, patches] = [features, drawn.patch_count()].map(|sum| sum as f64 / n);
+    // Of six features with presence 1/4, and of about 3.5 times one to four patches, five standard errors.
+    assert!((features - data.mean_features()).abs() < 5.0 * (6.0 * 0.1875 / n).sqrt());
+    let variance = 3.5 * 1.25 + 2.5 * 2.5 * 6.0 * 0.1875;
+    assert!((patches - data.mean_patches()).abs() < 5.0 * (variance / n).sqrt());
+}
+
+proptest! {
+    /// What is said of the expected power sums, by quadrature, is what the moments of the simplex say.
+    #[test]
+    fn expected_power_sums_are_known(least in 1..6usize, more in 0..4usize, q in 1..8u32) {
+        let range = least..=least + more;
+        let counts = range.clone().count() as f64;
+        let exact = range.map(|c| c as f64 * share_moment(c, q)).sum::<f64>() / counts;
+        let random = FeaturePatches::Random([least, least + more]);
+        // The midpoint rule on 4,096 intervals misses about 1/(24 · 4096²) of a second derivative that is some hundred times the integral.
+        let found = random.expected_power_sum(q);
+        prop_assert!((found - exact).abs() < 1e-6 * exact, "{} and {}", found, exact);
+        let equal = FeaturePatches::Equal(least).expected_power_sum(q);
+        prop_assert!((equal - (least as f64).powf(1.0 - f64::from(q))).abs() < 1e-12);
+    }
 }
 
 #[test]
@@ -288,15 +388,15 @@ fn numbers_that_are_not_finite_or_negative_are_refused() {
 #[test]
 fn numbers_outside_their_range_are_refused() {
     type Change = fn(&mut Regime);
-    let cases: [(&str, &str, &str, Change); 27] = [
+    let cases: [(&str, &str, &str, Change); 37] = [
         ("data.classes", "0", "2 to", |r| r.data.classes = 0),
         ("data.classes", "1", "2 to", |r| r.data.classes = 1),
         ("data.classes", "5000", "4096", |r| r.data.classes = 5000),
-        ("data.views_per_class", "0", "1 or 2", |r| {
+        ("data.views_per_class", "0", "1 to 4", |r| {
             r.data.views_per_class = 0
         }),
-        ("data.views_per_class", "3", "1 or 2", |r| {
-            r.data.views_per_class = 3
+        ("data.views_per_class", "5", "1 to 4", |r| {
+            r.data.views_per_class = 5
         }),
         ("data.samples", "0", "1 to", |r| {
             r.data.samples = SampleCount::Count(0)
@@ -338,11 +438,57 @@ fn numbers_outside_their_range_are_refused() {
             r.data.weak_weight = 0.3
         }),
         ("data.patches_per_feature", "0", "1 to", |r| {
-            r.data.patches_per_feature = 0
+            r.data.patches_per_feature = 0.into()
+        }),
+        ("data.view_weights", "[1.0]", "each of the 2 views", |r| {
+            r.data.view_weights = vec![1.0]
+        }),
+        ("data.view_weights", "[1.0, 2.5]", "0.5 to 2", |r| {
+            r.data.view_weights = vec![1.0, 2.5]
+        }),
+        ("data.view_weights", "[NaN, 1.0]", "0.5 to 2", |r| {
+            r.data.view_weights = vec![f64::NAN, 1.0]
+        }),
+        (
+            "data.view_weights",
+            "[1.0, 0.8]",
+            "main_weight[0] = 0.8333",
+            |r| {
+                r.data.main_weight = [1.2, 1.3];
+                r.data.view_weights = vec![1.0, 0.8]
+            },
+        ),
+        // Two patches of half the weight have a quarter of the power sum, in the weaker view too.
+        ("data.main_weight", "[1.6, 2.0]", "view_weights", |r| {
+            r.data.patches_per_feature = 2.into();
+            r.data.main_weight = [1.6, 2.0];
+            r.data.view_weights = vec![0.9, 1.0];
+        }),
+        ("data.patches_per_feature", "65", "1 to 64", |r| {
+            r.data.patches_per_feature = 65.into()
+        }),
+        ("data.patches_per_feature", "[0, 2]", "1 ≤ least", |r| {
+            r.data.patches_per_feature = FeaturePatches::Random([0, 2]);
+        }),
+        (
+            "data.patches_per_feature",
+            "[4, 2]",
+            "least ≤ most",
+            |r| {
+                r.data.patches_per_feature = FeaturePatches::Random([4, 2]);
+            },
+        ),
+        ("data.patches_per_feature", "[2, 65]", "most ≤ 64", |r| {
+            r.data.patches_per_feature = FeaturePatches::Random([2, 65]);
+        }),
+        // Thirty-two patches may be needed.
+        ("data.patches", "31", "at least 32", |r| {
+            r.data.patches_per_feature = FeaturePatches::Random([2, 4]);
+            r.data.patches = PatchCount::Count(31);
         }),
         // Sixteen patches would overlap in a P of 15: 2k = 8 features, two patches each.
         ("data.patches", "15", "at least 16", |r| {
-            r.data.patches_per_feature = 2;
+            r.data.patches_per_feature = 2.into();
             r.data.main_weight = [2.0, 2.0];
             r.data.patches = PatchCount::Count(15);
         }),
@@ -350,7 +496,7 @@ fn numbers_outside_their_range_are_refused() {
             r.data.patches = PatchCount::Count(0)
         }),
         ("data.main_weight", "[1.5, 2.0]", "C_p^(1−1/q)", |r| {
-            r.data.patches_per_feature = 2;
+            r.data.patches_per_feature = 2.into();
             r.data.main_weight = [1.5, 2.0];
         }),
         ("network.neurons_per_class", "0", "1 to", |r| {
@@ -401,7 +547,11 @@ fn the_paper_s_relations_go_by_name() {
 /// The edges that belong to the ranges are accepted.
 #[test]
 fn the_ends_of_closed_ranges_are_accepted() {
-    let cases: [fn(&mut Regime); 8] = [
+    let cases: [fn(&mut Regime); 9] = [
+        |r| {
+            r.data.main_weight = [1.25, 1.3];
+            r.data.view_weights = vec![0.8, 2.0];
+        },
         |r| r.data.sparsity = 0.0,
         |r| r.data.sparsity = 4.0,
         |r| r.data.weak_weight = 0.0,
@@ -563,6 +713,34 @@ fn regimes_read_from_toml_as_documented() {
     let paper = text.replace("samples = 40", "samples = \"paper\"");
     let read: Regime = toml::from_str(&paper).unwrap();
     assert_eq!(read.data.samples, SampleCount::Rule(PaperRule::Paper));
+    let patches = |value: &str| {
+        let line = format!("patches_per_feature = {value}");
+        toml::from_str::<Regime>(&text.replace("patches_per_feature = 1", &line))
+    };
+    let range = patches("[2, 4]").unwrap();
+    assert_eq!(
+        range.data.patches_per_feature,
+        FeaturePatches::Random([2, 4])
+    );
+    assert_eq!(
+        toml::from_str::<Regime>(&toml::to_string(&range).unwrap()).unwrap(),
+        range
+    );
+    for wrong in ["\"many\"", "-1", "1.5", "[2]", "[2, 3, 4]", "[2.0, 4.0]"] {
+        let error = patches(wrong).unwrap_err().to_string();
+        assert!(
+            error.contains("a number of patches, or a range [least, most]"),
+            "{error}"
+        );
+    }
+    assert!(
+        !text.contains("view_weights"),
+        "equal views go without saying"
+    );
+    let mut unequal = regime.clone();
+    unequal.data.view_weights = vec![1.0, 1.25];
+    let text_of_unequal = toml::to_string(&unequal).unwrap();
+    assert_eq!(toml::from_str::<Regime>(&text_of_unequal).unwrap(), unequal);
     let misspelt = text.replace("sparsity", "sparcity");
     let error = toml::from_str::<Regime>(&misspelt).unwrap_err().to_string();
     assert!(error.contains("sparcity"), "{error}");

@@ -4,7 +4,7 @@ use crate::small::{after, data, logits, relative_gap, seed, wide};
 use multiview::engine::state::Trained;
 use multiview::engine::{Observer, Stop, dense, reference};
 use multiview::objective::Objective;
-use multiview::regime::Regime;
+use multiview::regime::{FeaturePatches, Regime};
 use rayon::prelude::*;
 
 /// Relative gaps between the engines after training both from the same network: in `A`, in `F`, and in
@@ -76,7 +76,8 @@ fn the_gap_to_the_limit_closes_as_one_over_root_d() {
 /// The same inputs, so the same logits up to the rounding of sums over `d` (here in `f64`).
 #[test]
 fn both_engines_see_the_same_network_at_the_start() {
-    for (feature_noise, patches_per_feature) in [(0.0, 1), (0.05, 2)] {
+    let patches = [1.into(), 2.into(), FeaturePatches::Random([2, 4])];
+    for (feature_noise, patches_per_feature) in [0.0, 0.05, 0.05].into_iter().zip(patches) {
         let mut regime = crate::small::regime();
         regime.data.feature_noise = feature_noise.into();
         regime.data.patches_per_feature = patches_per_feature;

@@ -89,6 +89,7 @@ fn worlds(of_worlds: &[Row], of_models: &[Row]) -> Worlds {
             multi_view_error: error("multi_view_error"),
             monte_carlo_error: error("monte_carlo_error"),
             checkpoints: Vec::new(),
+            coverage: row["coverage"].parse().ok().map(f64::into),
         });
     }
     worlds
@@ -193,6 +194,7 @@ fn a_quantity_without_a_number_is_an_empty_cell_with_a_reason() {
         multi_view_error: 1e-300.into(),
         monte_carlo_error: 0.1.into(),
         checkpoints: Vec::new(),
+        coverage: None,
     };
     let outcome = WorldOutcome {
         quantities: BTreeMap::from([

@@ -5,7 +5,7 @@ use multiview::data::{DataSet, Kind, Patch, Sample};
 use multiview::engine::Start;
 use multiview::engine::noise::Noise;
 use multiview::engine::state::{Layout, Overlaps};
-use multiview::procedure::{largest_overlaps, predicted_views};
+use multiview::procedure::{largest_overlaps, predicted_views, view_strengths};
 use multiview::regime::Regime;
 
 /// Three classes of two neurons.
@@ -86,7 +86,7 @@ fn the_larger_of_the_largest_overlaps_wins() {
         [0.5, 0.4, -0.1, -0.2, 0.3, 0.6]
     );
     let start = Start::Overlaps(start);
-    let guesses = predicted_views(&regime, &even(), &start);
+    let guesses = predicted_views(&regime, Some(&view_strengths(&regime, &even())), &start);
     assert_eq!(guesses, [Some(0), Some(0), Some(1)]);
 }
 
@@ -99,9 +99,9 @@ fn exchanged_views_exchange_the_prediction() {
         [[0.3, 0.3], [0.1, 0.6]],
     ];
     let mut start = Start::Overlaps(start(&regime, own));
-    let before = predicted_views(&regime, &even(), &start);
+    let before = predicted_views(&regime, Some(&view_strengths(&regime, &even())), &start);
     start.swap_views(&regime);
-    let after = predicted_views(&regime, &even(), &start);
+    let after = predicted_views(&regime, Some(&view_strengths(&regime, &even())), &start);
     assert_eq!(before, [Some(0), Some(1), Some(1)]);
     assert_eq!(after, [Some(1), Some(0), Some(0)]);
     let Start::Overlaps(swapped) = &start else {
@@ -136,7 +136,7 @@ fn the_training_set_weighs_a_start_by_the_root_of_its_power_sum() {
         let data = DataSet {
             samples: vec![sample(0, &patches), sample(1, &[(0, 1.0); 10])],
         };
-        let guesses = predicted_views(&regime, &data, &start);
+        let guesses = predicted_views(&regime, Some(&view_strengths(&regime, &data)), &start);
         assert_eq!(guesses[0], Some(guess), "q = {exponent}, {patches:?}");
     }
 }

@@ -32,6 +32,7 @@ mod sparse;
 mod statistics;
 mod stopping;
 mod symmetries;
+mod views;
 mod witnesses;
 
 /// Says that a test lacks what it needs. Not by `eprintln`, which is not seen of a test that passes.

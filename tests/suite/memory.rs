@@ -9,13 +9,25 @@ const SMALL: &str = include_str!("../fixtures/small.toml");
 
 /// Changes of the small theorem that make one consumer large, in a name and pairs of what is replaced and by what. The start is small
 /// against the threshold: what the engine keeps beside the overlaps is its own to estimate.
-const CASES: [(&str, &[(&str, &str)]); 7] = [
+const CASES: [(&str, &[(&str, &str)]); 8] = [
     (
         "networks",
         &[
             ("classes = 8", "classes = 100"),
             ("samples = 120", "samples = 120000"),
             ("neurons_per_class = 4", "neurons_per_class = 16"),
+        ],
+    ),
+    (
+        "networks, two to four patches a feature, three views",
+        &[
+            ("classes = 8", "classes = 60"),
+            (
+                "samples = 120",
+                "samples = 25000\nviews_per_class = 3\npatches_per_feature = [2, 4]",
+            ),
+            ("neurons_per_class = 4", "neurons_per_class = 16"),
+            ("perfect_steps = 20", "perfect_steps = 1"),
         ],
     ),
     (

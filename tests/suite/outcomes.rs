@@ -9,7 +9,7 @@ use multiview::evaluation::{Cell, Draws, Evaluation, Portrait};
 use multiview::objective::{Distillation, Form, Objective, SoftLabels};
 use multiview::prediction::Prediction;
 use multiview::procedure::{
-    ModelRow, Models, Procedure, WorldOutcome, largest_overlaps, network_index, predicted_views,
+    ModelRow, Models, Procedure, WorldOutcome, largest_overlaps, network_index, predicted_views, view_strengths,
 };
 use multiview::regime::{EngineKind, Regime, SampleCount};
 use multiview::rows::ClassRows;
@@ -376,7 +376,10 @@ fn the_lottery_is_predicted_and_shuffled_predictions_are_worth_a_coin() {
         parts.regime.training.steps = 150.into();
         let k = parts.regime.data.classes;
         let predicted: Vec<Vec<Option<usize>>> = (0..3)
-            .map(|index| predicted_views(&parts.regime, &parts.data, &parts.start(index)))
+            .map(|index| {
+                let strengths = view_strengths(&parts.regime, &parts.data);
+                predicted_views(&parts.regime, Some(&strengths), &parts.start(index))
+            })
             .collect();
         let found = Models::new(&parts.regime, DRAWS, small::seed(world)).outcome(&procedure());
         let found = found.expect("measured");

@@ -94,3 +94,56 @@ fn sharing_a_world_changes_no_outcome() {
         assert!(!outcomes[..index].contains(outcome), "{index}");
     }
 }
+
+/// What a world of `M` views says of itself: its record checks, and coverage follows the classes that know one view or more.
+#[test]
+fn worlds_of_one_to_four_views_are_measured() {
+    for views in 1..=4 {
+        let mut regime = small::regime();
+        regime.data.views_per_class = views;
+        regime.training.steps = 300.into();
+        let procedure = Procedure {
+            self_distillation: Some(students(SoftLabels::All)),
+            antithetic: false,
+            ..procedures()[3].clone()
+        };
+        procedure.validate(&regime).expect("a valid procedure");
+        let mut models = Models::new(&regime, procedure.test_draws, small::seed(4));
+        let outcome = models.outcome(&procedure).expect("measured");
+        outcome
+            .check(&regime, &procedure, false)
+            .expect("consistent");
+        let of = |name: &str| outcome.quantities[name].number().expect("a number");
+        let (coverage, some) = (of("single.coverage"), of("lottery.some_view_share"));
+        assert!(some > 0.0, "something is learned");
+        let several = of("lottery.both_views_share");
+        assert!(coverage * views as f64 >= some + several - 1e-12);
+        assert!(coverage <= some + 1e-12);
+        assert!(of("ensemble.coverage") + 1e-12 >= coverage);
+        if views <= 2 {
+            // Every learned class knows one view, or both.
+            assert!((coverage * views as f64 - some - several).abs() < 1e-12);
+        }
+        for role in ["distilled", "label_distilled", "self_distilled"] {
+            assert!((0.0..=1.0).contains(&of(&format!("{role}.coverage"))));
+        }
+    }
+}
+
+#[test]
+fn antithetic_pairs_want_two_views() {
+    for views in [1, 3, 4] {
+        let mut regime = small::regime();
+        regime.data.views_per_class = views;
+        let error = procedures()[5].validate(&regime).expect_err("refused");
+        assert_eq!(error.field, "procedure.antithetic");
+        let message = error.to_string();
+        for part in [
+            "true",
+            &format!("data.views_per_class = {views}"),
+            "two views",
+        ] {
+            assert!(message.contains(part), "{message}");
+        }
+    }
+}

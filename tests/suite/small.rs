@@ -6,6 +6,7 @@ use multiview::engine::state::{Layout, Trained};
 use multiview::real::Real;
 use multiview::regime::*;
 use multiview::seed::{Purpose, WorldSeed};
+use proptest::prelude::*;
 
 /// Every field in the middle of its range; `k = 4`, `m = 3` (so that rows are padded), `N = 40`.
 pub fn regime() -> Regime {
@@ -17,10 +18,11 @@ pub fn regime() -> Regime {
             single_view_share: 0.2,
             sparsity: 1.0,
             main_weight: [1.0, 1.2],
+            view_weights: Vec::new(),
             other_weight: [0.3, 0.4],
             weak_weight: 0.1,
             single_view_other_weight: 0.25,
-            patches_per_feature: 1,
+            patches_per_feature: 1.into(),
             patches: PatchCount::default(),
             feature_noise: 0.0.into(),
             noise_variance: 0.25,
@@ -39,6 +41,20 @@ pub fn regime() -> Regime {
             engine: EngineKind::Overlap,
         },
     }
+}
+
+/// Any way for a few patches to carry a feature.
+pub fn feature_patches() -> impl Strategy<Value = FeaturePatches> {
+    let range = (1..4usize, 0..3usize);
+    prop_oneof![
+        (1..4usize).prop_map(FeaturePatches::Equal),
+        range.prop_map(|(least, more)| FeaturePatches::Random([least, least + more])),
+    ]
+}
+
+/// No weights of views, or some that are at least 1, for up to four views.
+pub fn view_weights() -> impl Strategy<Value = Vec<f64>> {
+    prop_oneof![Just(Vec::new()), prop::collection::vec(1.0..2.0, 4)]
 }
 
 /// The smoothed ReLU `φ`, its three branches as defined.

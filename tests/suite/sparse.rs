@@ -7,8 +7,8 @@ use multiview::engine::{Stop, reference, sparse};
 use multiview::objective::{Distillation, Form, Objective, SoftLabels};
 use multiview::procedure::largest_overlaps;
 use multiview::regime::{
-    DataRegime, EngineKind, NetworkRegime, PatchCount, PatchRule, Regime, SampleCount,
-    TrainingRegime,
+    DataRegime, EngineKind, FeaturePatches, NetworkRegime, PatchCount, PatchRule, Regime,
+    SampleCount, TrainingRegime,
 };
 use multiview::rows::ClassRows;
 use multiview::seed::{Purpose, WorldSeed};
@@ -222,6 +222,103 @@ fn students_agree() {
                 "the push should teach second views: {both}, {before} without"
             );
         }
+    }
+}
+
+/// The weights of the paper's figure: two to four patches of unequal weight for a feature, alone and with the paper's other noise.
+fn figure(classes: usize, neurons: usize) -> Regime {
+    let mut regime = regime(classes, neurons);
+    let data = &mut regime.data;
+    data.patches_per_feature = FeaturePatches::Random([2, 4]);
+    data.main_weight = [1.0, 1.3];
+    data.other_weight = [0.35, 0.35];
+    data.single_view_other_weight = 0.15;
+    data.weak_weight = 0.06;
+    regime.training.steps = 1500.into();
+    regime
+}
+
+/// Random shares spread weights over all classes of weight at whose mean the absent classes are paid.
+#[test]
+fn patches_of_unequal_weight_agree() {
+    let [overlap, adaptive] = ENGINES;
+    for (engine, noisy) in [(overlap, false), (overlap, true), (adaptive, false)] {
+        let mut regime = figure(12, 8);
+        regime.training.engine = engine;
+        if noisy {
+            regime.data.patches = PatchCount::Rule(PatchRule::Paper);
+            regime.data.feature_noise = 3e-4.into();
+        }
+        let case = Case::new(regime, 0);
+        let steps = case.regime.steps();
+        let pair = case.both(&Objective::cross_entropy(), after(steps), 0);
+        let what = format!("{engine:?}, unequal weights, all noise: {noisy}");
+        let allowed = if noisy { 5.0 } else { 1.0 } * tolerance(engine);
+        pair.check(&case, &what, allowed);
+        let [any, both] = case.known(&pair.0[1]);
+        assert!(
+            any == 12 && both < 6,
+            "the case should be one of single views: {any} of 12 learned, {both} both"
+        );
+    }
+}
+
+/// A student begins to learn lost views from patches of unequal weight, as by the reference: up to where wrong features race at so small
+/// a `k`, when any difference grows.
+#[test]
+fn students_of_unequal_weights_agree() {
+    let mut regime = regime(24, 8);
+    regime.data.patches_per_feature = FeaturePatches::Random([2, 4]);
+    let case = Case::new(regime, 0);
+    let steps = 1200;
+    let cross_entropy = Objective::cross_entropy();
+    let teachers: Vec<_> = (0..4)
+        .map(|i| case.sparse(&cross_entropy, after(steps), i).training_logits)
+        .collect();
+    let teacher = ClassRows::sum(&teachers).map(|f| f / 4.0);
+    let spec = Distillation {
+        temperature: 0.2.into(),
+        teacher_scale: 100.0,
+        push_rate_per_class: 10.0,
+        form: Form::OneSidedGated,
+        soft_labels: SoftLabels::All,
+        warm_up_steps: 100.into(),
+        steps: steps.into(),
+        checkpoints: 0,
+    };
+    let pair = case.both(&case.objective(&spec, &teacher), after(steps), 9);
+    pair.check(&case, "a student", tolerance(EngineKind::Overlap));
+    let [_, both] = case.known(&pair.0[1]);
+    let [_, alone] = case.known(&case.sparse(&cross_entropy, after(steps), 9));
+    assert!(
+        both > alone,
+        "the push should teach second views: {both}, {alone} without"
+    );
+}
+
+/// Three views a class, alike or not: the winner of three takes off, as by the reference.
+#[test]
+fn three_views_agree() {
+    for (engine, unequal) in pairs(ENGINES, [false, true]) {
+        let mut regime = regime(14, 8);
+        if unequal {
+            regime.data.view_weights = vec![1.0, 1.1, 1.2];
+        }
+        regime.training.engine = engine;
+        regime.data.views_per_class = 3;
+        let case = Case::new(regime, 1);
+        let steps = case.regime.steps();
+        let pair = case.both(&Objective::cross_entropy(), after(steps), 0);
+        pair.check(
+            &case,
+            &format!("{engine:?}, M = 3, unequal: {unequal}"),
+            tolerance(engine),
+        );
+        let learned = case.learned(&pair.0[1]);
+        let counts = learned.chunks(3).map(|c| c.iter().filter(|v| **v).count());
+        let counts: Vec<usize> = counts.collect();
+        assert!(counts.iter().all(|count| *count > 0), "{counts:?}");
+        assert!(counts.iter().sum::<usize>() < 2 * 14, "{counts:?}");
     }
 }
 

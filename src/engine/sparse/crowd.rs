@@ -137,10 +137,7 @@ impl<R: Real> Crowd<R> {
     pub(super) fn of(regime: &Regime, layout: Layout) -> Option<Self> {
         let total = regime.data.patch_count()?;
         let data = &regime.data;
-        let present = data.views_per_class as f64
-            * (1.0 + data.sparsity * (1.0 - 1.0 / data.classes as f64))
-            * data.patches_per_feature as f64;
-        let count = total as f64 - present - KEPT as f64;
+        let count = total as f64 - data.mean_patches() - KEPT as f64;
         (data.feature_noise() > 0.0 && count > 0.0).then(|| Self {
             count: R::of(count),
             gamma: R::of(data.feature_noise()),

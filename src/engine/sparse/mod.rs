@@ -30,7 +30,7 @@
 //! summed for each (sample, class) and, once it has come to [`Rates::period`], paid block by block to `A`, with the same `B` that the reference
 //! stores: it is a function of its counter, and what it has grown by follows from the sum paid so far. A payment is made at the slope
 //! half-way through the block's own growth, so what it misses is of second order in `δ`, the share by which a block grows between two
-//! payments: `δ = period · (η/k) (s (z'² (1 + 2s) + 2 z²)/k + ν² k/N) θ/ϱ²`, all carriers of a pair owed as much, kept under 2 % (5 % with
+//! payments: `δ = period · (η/k) (s (z'² (1 + M s) + M z²)/k + ν² k/N) θ/ϱ²`, all carriers of a pair owed as much, kept under 2 % (5 % with
 //! `overlap-adaptive`).
 //!
 //! *Growth.* A pair of feature and class whose overlap passes `θ_A`, and a block whose pre-activation passes `θ_B`, is followed from then
@@ -104,7 +104,7 @@ const LARGEST_NORMAL: f64 = 6.8;
 fn quiet(regime: &Regime) -> (f64, f64) {
     let (data, neurons) = (&regime.data, regime.network.neurons_per_class as f64);
     let patches =
-        data.views_per_class as f64 * (1.0 + data.sparsity) * data.patches_per_feature as f64;
+        data.views_per_class as f64 * (1.0 + data.sparsity) * data.patches_per_feature.mean();
     let followed = |tail: f64| patches * data.classes as f64 * neurons * tail;
     // With the upper tails of the normal law beyond them.
     let thresholds = [
@@ -156,8 +156,9 @@ impl Rates {
         let k = data.classes as f64;
         let (s, n) = (data.sparsity, data.sample_count() as f64);
         let other = data.other_weight[1].max(data.single_view_other_weight);
-        let main = data.main_weight[1];
-        let reach = s * (other * other * (1.0 + 2.0 * s) + 2.0 * main * main) / k
+        let main = data.largest_main_weight();
+        let views = data.views_per_class as f64;
+        let reach = s * (other * other * (1.0 + views * s) + views * main * main) / k
             + data.noise_variance * k / n;
         let steepness = block_threshold / (network.relu_threshold * network.relu_threshold);
         let growth = regime.training.learning_rate_per_class * reach * steepness;
@@ -182,7 +183,7 @@ impl Rates {
 /// and one more extreme of the patches of pure noise.
 fn absent_bound(regime: &Regime, data: &DataSet) -> f64 {
     let rates = Rates::of(regime);
-    let weight = regime.data.main_weight[1];
+    let weight = regime.data.largest_main_weight();
     let noise = LARGEST_NORMAL * regime.init_scale() * regime.data.noise_variance.sqrt();
     let patches = data.samples.iter().map(|s| s.patches.len()).max();
     let activation = SmoothedRelu::<f64>::new(&regime.network);
