@@ -6,7 +6,7 @@ use multiview::objective::Distillation;
 use multiview::prediction::Prediction;
 use multiview::printable::line;
 use multiview::report::text;
-use multiview::theorem::{Budget, Claim, Profile, Setting, Theorem};
+use multiview::theorem::{Claim, Profile, Setting, Theorem};
 use multiview::verify::Plan;
 use serde_json::Value;
 use std::fmt::Write;
@@ -91,7 +91,6 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         }
     }
     writeln!(out, "\nCost")?;
-    let worlds = worlds(&theorem)?;
     for profile in [Profile::Quick, Profile::Full] {
         let budget = theorem.budget(profile);
         writeln!(
@@ -100,7 +99,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
             text::profile(profile),
             budget.worlds,
             100.0 * budget.confidence,
-            time(&worlds, budget)
+            time(&theorem, profile)?
         )?;
     }
     super::print(&out)
@@ -185,47 +184,23 @@ fn rule(Setting { regime, procedure }: &Setting, path: &str) -> Option<String> {
     }
 }
 
-/// Worlds of one regime and procedure, and the seconds that one takes here.
-struct Worlds {
-    /// Most worlds; the profile's when absent.
-    own: Option<u64>,
-    /// How many times as many there are, at a value of a sweep.
-    multiple: u64,
-    seconds: f64,
-}
-
-/// The worlds of a theorem and of its controls; none where no network is trained, or none would fit
-/// in this machine.
-fn worlds(theorem: &Theorem) -> Result<Vec<Worlds>, Failure> {
-    let plan = Plan::new(vec![theorem.clone()], Profile::Quick, 1);
-    let mut worlds = Vec::new();
-    if theorem.procedure.members == 0 || memory::require(&plan, 1).is_err() {
-        return Ok(worlds);
+/// How long all worlds of a profile take here; nothing where none is trained, or none would fit in
+/// this machine.
+fn time(theorem: &Theorem, profile: Profile) -> Result<String, Failure> {
+    let plan = Plan::new(vec![theorem.clone()], profile, 1);
+    let tested = |claim: &Claim| claim.profile.is_none_or(|only| only == profile);
+    let trains = theorem.procedure.members > 0 && theorem.claims.iter().any(tested);
+    if !trains || memory::require(&plan, 1).is_err() {
+        return Ok(String::new());
     }
-    for control in std::iter::once(None).chain(theorem.controls.iter().map(Some)) {
-        let setting = control.map_or_else(|| Ok(theorem.setting()), |c| theorem.under(c))?;
-        for value in theorem.points()? {
-            worlds.push(Worlds {
-                own: control.and_then(|c| c.worlds),
-                multiple: value.multiple,
-                seconds: cost(&setting.with(&value.set)?, plan.seed).world,
-            });
-        }
+    let mut seconds = 0.0;
+    for value in theorem.points()? {
+        let worlds = theorem.budget(profile).worlds * value.multiple;
+        let setting = theorem.setting().with(&value.set)?;
+        seconds += worlds as f64 * cost(&setting, plan.seed).world;
     }
-    Ok(worlds)
-}
-
-/// How long all worlds take that a budget allows.
-fn time(worlds: &[Worlds], budget: Budget) -> String {
-    let of = |w: &Worlds| (w.own.unwrap_or(budget.worlds) * w.multiple) as f64 * w.seconds;
-    match worlds {
-        [] => String::new(),
-        all => {
-            let seconds = all.iter().map(of).sum();
-            format!(
-                "; about {} on one core, if all are needed",
-                duration(seconds)
-            )
-        }
-    }
+    Ok(format!(
+        "; about {} on one core for all of them, without the controls",
+        duration(seconds)
+    ))
 }

@@ -70,7 +70,7 @@ fn show_tells_what_would_refute() {
         "│ σ_0    ┆ regime.network.init_scale",
         "\"paper\", which is 6804",
         "Negative controls",
-        "if all are needed",
+        "on one core",
     ] {
         let shown = multiview().args(["show", "single-model"]).assert();
         shown.stdout(predicate::str::contains(words));
