@@ -1,5 +1,7 @@
 //! How long worlds take on one core of this machine, an estimate.
 
+use multiview::engine::Observer;
+use multiview::engine::state::StepView;
 use multiview::prediction::Prediction;
 use multiview::procedure::{Procedure, World};
 use multiview::regime::Regime;
@@ -15,29 +17,34 @@ pub struct Cost {
     pub world: f64,
 }
 
-/// The cost of a world, from two short trainings of its first network, which tell a step from what
-/// is done once, and from the number of steps that theory predicts.
+/// The cost of a world, from the time between two of the first steps of a network, what is done but
+/// once, and the number of steps that theory predicts.
 pub fn cost(Setting { regime, procedure }: &Setting, seed: u64) -> Cost {
-    const FEW: usize = 8;
-    const MORE: usize = 64;
+    const APART: usize = 32;
     let seed = WorldSeed {
         experiment: seed,
         world: 0,
     };
-    let mut data = 0.0;
-    let mut seconds = |steps: usize| {
-        let mut brief = regime.clone();
-        (brief.training.steps, brief.training.perfect_steps) = (steps.into(), 0);
-        let began = Instant::now();
-        let world = World::new(&brief, procedure.test_draws, seed);
-        data = began.elapsed().as_secs_f64();
-        let began = Instant::now();
-        world.train_alone(world.initial(0), None);
-        began.elapsed().as_secs_f64()
+    let mut brief = regime.clone();
+    let taken = 2 * APART + 1;
+    (brief.training.steps, brief.training.perfect_steps) = (taken.into(), 0);
+    let mut seen = Vec::new();
+    let mut look = |_: StepView<f32>| seen.push(Instant::now());
+    let began = Instant::now();
+    let world = World::new(&brief, procedure.test_draws, seed);
+    let data = began.elapsed().as_secs_f64();
+    let began = Instant::now();
+    let observer = Observer {
+        every: APART,
+        call: &mut look,
     };
-    let few = seconds(FEW);
-    let step = (seconds(FEW + MORE) - few).max(0.0) / MORE as f64;
-    let once = (few - FEW as f64 * step).max(0.0);
+    world.train_alone(world.initial(0), Some(observer));
+    let all = began.elapsed().as_secs_f64();
+    let step = match seen.as_slice() {
+        [.., before, last] => last.duration_since(*before).as_secs_f64() / APART as f64,
+        _ => all / taken as f64,
+    };
+    let once = (all - taken as f64 * step).max(0.0);
     let (networks, steps) = work(regime, procedure);
     Cost {
         step,
