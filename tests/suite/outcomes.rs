@@ -9,7 +9,8 @@ use multiview::evaluation::{Cell, Draws, Evaluation, Portrait};
 use multiview::objective::{Distillation, Form, Objective, SoftLabels};
 use multiview::prediction::Prediction;
 use multiview::procedure::{
-    ModelRow, Models, Procedure, WorldOutcome, largest_overlaps, network_index, predicted_views, view_strengths,
+    ModelRow, Models, Procedure, WorldOutcome, largest_overlaps, network_index, predicted_views,
+    view_strengths,
 };
 use multiview::regime::{EngineKind, Regime, SampleCount};
 use multiview::rows::ClassRows;
