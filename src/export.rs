@@ -33,14 +33,15 @@ const UNDEFINED: (&str, &str) = (
 );
 
 /// A column of the models, and where its quantity stands.
-type Error = (&'static str, fn(&ModelRow) -> &Quantity);
+type Measure = (&'static str, fn(&ModelRow) -> Option<&Quantity>);
 
-/// The numbers of a model that may have none.
-const ERRORS: [Error; 4] = [
-    ("test_error", |m| &m.test_error),
-    ("single_view_error", |m| &m.single_view_error),
-    ("multi_view_error", |m| &m.multi_view_error),
-    ("monte_carlo_error", |m| &m.monte_carlo_error),
+/// The quantities of a model, which may have no number.
+const MEASURES: [Measure; 5] = [
+    ("test_error", |m| Some(&m.test_error)),
+    ("single_view_error", |m| Some(&m.single_view_error)),
+    ("multi_view_error", |m| Some(&m.multi_view_error)),
+    ("coverage", |m| m.coverage.as_ref()),
+    ("monte_carlo_error", |m| Some(&m.monte_carlo_error)),
 ];
 
 /// The worlds of a record of the experiment seed `seed`, and their models, in the order of
@@ -68,11 +69,11 @@ pub fn tables(seed: u64, askers: &[Asker], worlds: &Worlds) -> [Table; 2] {
         ("steps", "gradient steps"),
         ("training_errors", "samples misclassified"),
     ];
-    let errors = ERRORS.map(|(name, _)| (name, "as in the record"));
+    let measures = MEASURES.map(|(name, _)| (name, "as in the record"));
     let columns = models
         .into_iter()
         .chain(counts)
-        .chain(errors)
+        .chain(measures)
         .chain([UNDEFINED]);
     of_models.columns.extend(columns.map(owned));
     of_worlds.columns.push(owned(UNDEFINED));
@@ -103,7 +104,7 @@ pub fn tables(seed: u64, askers: &[Asker], worlds: &Worlds) -> [Table; 2] {
                     model.steps.into(),
                     model.training_errors.into(),
                 ]);
-                let named = ERRORS.iter().map(|(name, of)| (*name, Some(of(model))));
+                let named = MEASURES.iter().map(|(name, of)| (*name, of(model)));
                 of_models.rows.push([row, cells(named)].concat());
             }
         }

@@ -89,7 +89,7 @@ fn worlds(of_worlds: &[Row], of_models: &[Row]) -> Worlds {
             multi_view_error: error("multi_view_error"),
             monte_carlo_error: error("monte_carlo_error"),
             checkpoints: Vec::new(),
-            coverage: row["coverage"].parse().ok().map(f64::into),
+            coverage: quantity(row, "coverage"),
         });
     }
     worlds
