@@ -178,7 +178,7 @@ fn share(others: &str) -> Report {
 
 #[test]
 fn a_world_counts_only_if_every_quantity_of_the_event_is_in_its_band() {
-    let found = |others: &str| share(others).findings[0].estimate.clone();
+    let found = |others: &str| share(others).findings[0].estimate;
     let plain = found("");
     assert_eq!((plain.mean, plain.verdict), (1.0, Verdict::Confirmed));
     let true_too = found("with = { \"single.first.test_error\" = { lower = 0.0 } }");

@@ -115,7 +115,7 @@ fn the_asymptotic_sequence_is_the_hull_of_its_witnesses() {
     }
 }
 
-/// Every claim of a run, with the weight that the budget gives it: a control counts a quarter, a claim of its own confidence or on
+/// Every claim of a run, with the weight that the budget gives it: its own or 1, a quarter for a control; a claim of its own confidence or on
 /// every world nothing.
 fn weights(plan: &Plan) -> Vec<(f64, f64)> {
     let report = plan.replay(&Worlds::new()).unwrap();
@@ -131,7 +131,8 @@ fn weights(plan: &Plan) -> Vec<(f64, f64)> {
                 found.push(match (claim.statistic, claim.confidence) {
                     (_, Some(own)) => (0.0, 1.0 - own),
                     (Statistic::EveryWorld, None) => (0.0, 0.0),
-                    (_, None) => (if control.is_some() { 0.25 } else { 1.0 }, 0.0),
+                    (_, None) if control.is_some() => (0.25, 0.0),
+                    (_, None) => (claim.weight.unwrap_or(1.0), 0.0),
                 });
             }
         }
