@@ -8,21 +8,20 @@ use crate::theorem::{Statistic, Theorem};
 use crate::verify::Finding;
 use std::fmt::Write;
 
-/// `README.md`: what was claimed, what was measured and how sure it is.
-pub(super) fn overview(main: &Evidence, replications: &[Evidence], figures: &Figures) -> String {
-    let plan = &main.report.plan;
-    let mut out = String::from("# What the evidence says\n\n");
-    let own: Vec<&Finding> = main.report.own().collect();
-    let controls: Vec<&Finding> = main.report.controls().collect();
-    let count = |findings: &[&Finding], verdict| {
-        findings
-            .iter()
-            .filter(|f| f.estimate.verdict == verdict)
-            .count()
-    };
+fn count(findings: &[&Finding], verdict: Verdict) -> usize {
+    let of = findings.iter();
+    of.filter(|f| f.estimate.verdict == verdict).count()
+}
+
+/// How the claims of a record and of their controls were decided: in a paragraph, and one by one.
+fn verdicts(evidence: &Evidence) -> String {
+    let plan = &evidence.report.plan;
+    let own: Vec<&Finding> = evidence.report.own().collect();
+    let controls: Vec<&Finding> = evidence.report.controls().collect();
+    let mut out = String::new();
     let _ = writeln!(
         out,
-        "Of {} claims, {} are confirmed, {} refuted and {} undecided; of {} claims put to negative controls, where the same \
+        "\nOf {} claims, {} are confirmed, {} refuted and {} undecided; of {} claims put to negative controls, where the same \
          code must refute them, {} are refuted. {} worlds of seed {}, profile {}, multiview {}.\n\n{}\n",
         own.len(),
         count(&own, Verdict::Confirmed),
@@ -30,11 +29,11 @@ pub(super) fn overview(main: &Evidence, replications: &[Evidence], figures: &Fig
         count(&own, Verdict::Undecided),
         controls.len(),
         count(&controls, Verdict::Refuted),
-        main.report.worlds,
+        evidence.report.worlds,
         plan.seed,
         text::profile(plan.profile),
         markdown(&plan.version),
-        guarantee(main),
+        guarantee(evidence),
     );
     out += "| theorem | claim | claimed | origin | measured | evidence | worlds | verdict | its negative control |\n";
     out += "|---|---|---|---|---|---|---|---|---|\n";
@@ -66,6 +65,28 @@ pub(super) fn overview(main: &Evidence, replications: &[Evidence], figures: &Fig
             answers.join("; "),
         );
     }
+    out
+}
+
+/// `README.md`: what was claimed, what was measured and how sure it is.
+pub(super) fn overview(main: &Evidence, replications: &[Evidence], figures: &Figures) -> String {
+    let plan = &main.report.plan;
+    let mut out = String::from("# What the evidence says\n\n");
+    // Records of theorems that the main one leaves to its other profile.
+    let elsewhere = |e: &&Evidence| {
+        let known = |f: &Finding| main.report.findings.iter().any(|own| own.theorem == f.theorem);
+        !e.report.findings.iter().any(known)
+    };
+    let (stated, replications): (Vec<&Evidence>, Vec<&Evidence>) =
+        replications.iter().partition(elsewhere);
+    if !stated.is_empty() {
+        out += "## Theorems as they are stated, draw by draw\n";
+        for evidence in &stated {
+            out += &verdicts(evidence);
+        }
+        out += "\n## All claims of the quick profile, most of them on means over worlds\n";
+    }
+    out += &verdicts(main);
     out += "\nA claim is *confirmed* when its interval lies inside the claimed band, *refuted* when the two are disjoint, \
         *undecided* otherwise. What is replicated is the world, a data set with its initialisations. Every `test_error` and `gain` is in units of μ; `err` of random features is not. \
         The regime of each theorem is on its page.\n\n\
@@ -76,7 +97,7 @@ pub(super) fn overview(main: &Evidence, replications: &[Evidence], figures: &Fig
         out += "\n## Replications\n\nThe same claims on other seeds.\n\n";
         out += "| record | seed | profile | confidence | worlds | confirmed | refuted | undecided | controls refuted |\n";
         out += "|---|---|---|---|---|---|---|---|---|\n";
-        for evidence in replications {
+        for evidence in &replications {
             let plan = &evidence.report.plan;
             let own: Vec<&Finding> = evidence.report.own().collect();
             let controls: Vec<&Finding> = evidence.report.controls().collect();
@@ -95,7 +116,7 @@ pub(super) fn overview(main: &Evidence, replications: &[Evidence], figures: &Fig
                 controls.len(),
             );
         }
-        out += &otherwise(replications);
+        out += &otherwise(&replications);
     }
     out += "\n## The mechanism\n\nFrom one world, chosen by its index (0) before it was trained, and from the random-feature worlds.\n";
     for figure in &figures.mechanism {
@@ -139,7 +160,7 @@ fn claim(f: &Finding) -> String {
 }
 
 /// The verdicts of the replications that the theory did not expect, one by one.
-fn otherwise(replications: &[Evidence]) -> String {
+fn otherwise(replications: &[&Evidence]) -> String {
     let mut out = String::new();
     for evidence in replications {
         for f in evidence.report.findings.iter().filter(|f| !f.as_expected()) {
@@ -158,7 +179,7 @@ fn otherwise(replications: &[Evidence]) -> String {
         }
     }
     if !out.is_empty() {
-        out.insert_str(0, "\nNot as the theory has it, or open:\n\n");
+        out.insert_str(0, "\nNot as the theory predicts, or open:\n\n");
     }
     out
 }
@@ -180,7 +201,8 @@ fn guarantee(main: &Evidence) -> String {
     format!(
         "Confidence {} % over the {} verdicts of one error budget together; {apart} on shares of worlds have a level of their own (on their pages), and {every} on *every \
          world* say what was seen, with a bound on the worlds not seen. Intervals for means and shares hold at all numbers of worlds at once, so \
-         stopping early is honest: exactly for shares and bounded means, asymptotically for other means. Exponents are decided once, after a \
+         stopping early is honest: exactly for shares and bounded means; for other means exactly if worlds are normal, or if none lies farther than five times the claim's scale beyond the end of its \
+         band. Exponents are decided once, after a \
          number of worlds fixed beforehand, by an approximate interval that the tests calibrate by simulation.",
         text::number(100.0 * main.report.plan.confidence, 1.0).trim_end_matches(".0"),
         findings().count() - every - apart,

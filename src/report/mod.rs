@@ -112,15 +112,18 @@ struct Figures<'a> {
 }
 
 impl<'a> Figures<'a> {
-    fn of(main: &Evidence, mechanism: &Mechanism, maps: &'a [Map]) -> Result<Self, FigureError> {
+    fn of(
+        main: &Evidence,
+        replications: &[Evidence],
+        mechanism: &Mechanism,
+        maps: &'a [Map],
+    ) -> Result<Self, FigureError> {
         let theorems = &main.report.plan.theorems;
         let evidence = theorems
             .iter()
             .map(|t| {
-                Ok((
-                    t.name.clone(),
-                    figures::evidence(&t.name, &main.observed(&t.name))?,
-                ))
+                let decided = decided(main, replications, &t.name).observed(&t.name);
+                Ok((t.name.clone(), figures::evidence(&t.name, &decided)?))
             })
             .collect::<Result<_, FigureError>>()?;
         let mut pictures = figures::mechanism(mechanism)?;
@@ -155,6 +158,13 @@ impl<'a> Figures<'a> {
     }
 }
 
+/// The evidence that decided a theorem: the main record's, unless it left the theorem to its other profile and another record did not.
+fn decided<'a>(main: &'a Evidence, replications: &'a [Evidence], theorem: &str) -> &'a Evidence {
+    let tested = |e: &&Evidence| e.report.findings.iter().any(|f| f.theorem == theorem);
+    let mut all = std::iter::once(main).chain(replications);
+    all.find(tested).unwrap_or(main)
+}
+
 fn swept_neurons(procedure: &Procedure) -> Option<&[usize]> {
     let growth = &procedure.random_features.as_ref()?.growth;
     (!growth.is_empty()).then_some(growth)
@@ -170,12 +180,17 @@ pub fn render(
     mechanism: &Mechanism,
     maps: &[Map],
 ) -> Result<Files, Box<dyn std::error::Error>> {
-    let figures = Figures::of(main, mechanism, maps)?;
+    let figures = Figures::of(main, replications, mechanism, maps)?;
     let mut pages = BTreeMap::new();
     let overview = markdown::overview(main, replications, &figures);
     let mut sections = Vec::new();
     for theorem in &main.report.plan.theorems {
-        let page = markdown::theorem(main, theorem);
+        let evidence = decided(main, replications, &theorem.name);
+        let mut theorems = evidence.report.plan.theorems.iter();
+        let theorem = theorems
+            .find(|t| t.name == theorem.name)
+            .unwrap_or(theorem);
+        let page = markdown::theorem(evidence, theorem);
         sections.push((theorem, page.clone()));
         pages.insert(format!("theorems/{}.md", theorem.name), page);
     }
