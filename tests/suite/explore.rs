@@ -82,7 +82,7 @@ fn bad_sweeps_name_the_field_the_value_and_the_range() {
             "total_worlds = 20 is out of range: none when the cells are dealt out to shards",
         ),
         (&[], "at least one axis"),
-        (&["unknown"], "one of ties, wrong-features"),
+        (&["unknown"], "one of where-it-begins, ties, wrong-features"),
     ] {
         explore()
             .args(axes)
