@@ -22,6 +22,7 @@ mod objectives;
 mod outcomes;
 mod outputs;
 mod procedures;
+mod prose;
 mod random_features;
 mod report;
 mod shards;
