@@ -8,11 +8,11 @@ use crate::regime::{EngineKind, FeaturePatches, PaperRule, Regime, Relation, Sam
 pub struct Assumption {
     /// Name and symbol.
     pub parameter: &'static str,
-    /// What the paper assumes.
+    /// The paper's assumption.
     pub paper: &'static str,
-    /// What this regime has.
+    /// This regime's value.
     pub here: String,
-    /// Whether it holds, or how it is relaxed.
+    /// "holds", or how the assumption is relaxed.
     pub standing: String,
 }
 

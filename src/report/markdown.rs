@@ -184,7 +184,7 @@ fn otherwise(replications: &[&Evidence]) -> String {
     out
 }
 
-/// What the verdicts of a run are worth together.
+/// The confidence that the verdicts of a run have together.
 fn guarantee(main: &Evidence) -> String {
     let own_level = |f: &&Finding| {
         let theorems = main.report.plan.theorems.iter();
