@@ -1,4 +1,4 @@
-//! What theory says of a regime before anything is trained: the numbers that led to the shipped regimes.
+//! Predictions of a regime before anything is trained: the numbers that led to the shipped regimes.
 //!
 //! Each is a leading-order estimate at finite `k`, with the derivation beside it; the reports set them against what was
 //! measured. Notation: `z` is a main weight (about 1), `z'` the weight of another class's feature in multi-view inputs, each shared by the
