@@ -108,7 +108,8 @@ impl Plan {
         Ok(experiments)
     }
 
-    /// Begins a round: says how many worlds each experiment may see, and shows it those that it has. Whether there is a round.
+    /// Begins a round: says how many worlds each experiment may see, and shows it those that
+    /// it has. Returns true if there is a round.
     fn begin_round(&self, experiments: &mut [Experiment]) -> bool {
         let standings: Vec<Standing> = experiments.iter().map(Experiment::standing).collect();
         let allowed = match self.total_worlds {
