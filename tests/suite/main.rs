@@ -10,6 +10,7 @@ mod dense;
 mod draws;
 mod evaluation;
 mod evidence;
+mod examples;
 mod explore;
 mod export;
 mod gradients;
