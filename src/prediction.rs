@@ -348,7 +348,7 @@ mod tests {
         assert!(of(1).self_distilled_test_error > 0.8 * two);
     }
 
-    /// What patches that share a feature's weight change: growth by `Σ z_p^q`, and the logit of a fitted view.
+    /// Patches that share a feature's weight change growth by `Σ z_p^q`, and the logit of a fitted view.
     #[test]
     fn patches_share_what_a_feature_pulls() {
         let theorem = Theorem::embedded("single-model").expect("embedded");

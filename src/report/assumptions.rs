@@ -304,7 +304,7 @@ pub fn assumptions(regime: &Regime, procedure: &Procedure) -> Vec<Assumption> {
     rows
 }
 
-/// What `Σ_p z_p^q` of the label's features is expected to be, against the 1 that it should be at least.
+/// The expected `Σ_p z_p^q` of the label's features, against the 1 that it should be at least.
 fn main_power_sum(regime: &Regime) -> String {
     let (data, q) = (&regime.data, regime.network.relu_exponent);
     let of = |view| format!("{:.2}", data.expected_main_power_sum(view, q));

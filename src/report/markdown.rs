@@ -379,7 +379,8 @@ fn hashes(experiments: &[String]) -> String {
     quoted.join(", ")
 }
 
-/// What each random-feature model has learned, over both parts of the data and of every view; empty for theorems without them.
+/// The errors of each random-feature model over both parts of the data and of every view; empty for
+/// theorems without them.
 fn learned_of_views(main: &Evidence, theorem: &Theorem) -> String {
     const MEASURES: [(&str, &str); 8] = [
         ("err_multi_view", "error, multi-view"),
