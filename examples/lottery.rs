@@ -13,7 +13,7 @@ use std::error::Error;
 /// A step, and the largest overlap of each class with each of its two views, `[k][2]`.
 type Moment = (usize, Vec<f32>);
 
-/// The overlaps of a small network at the start of training, and then every `every` steps.
+/// The overlaps of a small network at the start of training, every `every` steps, and at the end.
 pub fn race(every: usize) -> Result<Vec<Moment>, Box<dyn Error>> {
     let theorem = Theorem::embedded("single-model").ok_or("no such theorem")?;
     let mut regime = theorem.regime;
@@ -36,13 +36,14 @@ pub fn race(every: usize) -> Result<Vec<Moment>, Box<dyn Error>> {
         every,
         call: &mut look,
     };
-    world.train_alone(world.initial(0), Some(observer));
+    let network = world.train_alone(world.initial(0), Some(observer));
+    moments.push((network.steps, largest_overlaps(&regime, &network.features)));
     Ok(moments)
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("step   class 0: view 1, view 2   class 1: view 1, view 2");
-    for (step, overlaps) in race(100)? {
+    for (step, overlaps) in race(20)? {
         let [a, b, c, d, ..] = overlaps[..] else {
             return Err("fewer than two classes".into());
         };

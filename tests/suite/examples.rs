@@ -17,7 +17,7 @@ mod record;
 /// tie, where both views are learned, is the exception.
 #[test]
 fn the_lottery_is_won_by_one_view() {
-    let moments = lottery::race(500).expect("a network");
+    let moments = lottery::race(100).expect("a network");
     let ahead = |overlaps: &[f32]| {
         let lopsided = |v: &&[f32]| v[0].min(v[1]) < 0.25 * v[0].max(v[1]);
         overlaps.chunks(2).filter(lopsided).count()
