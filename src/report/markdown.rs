@@ -74,7 +74,12 @@ pub(super) fn overview(main: &Evidence, replications: &[Evidence], figures: &Fig
     let mut out = String::from("# What the evidence says\n\n");
     // Records of theorems that the main one leaves to its other profile.
     let elsewhere = |e: &&Evidence| {
-        let known = |f: &Finding| main.report.findings.iter().any(|own| own.theorem == f.theorem);
+        let known = |f: &Finding| {
+            main.report
+                .findings
+                .iter()
+                .any(|own| own.theorem == f.theorem)
+        };
         !e.report.findings.iter().any(known)
     };
     let (stated, replications): (Vec<&Evidence>, Vec<&Evidence>) =

@@ -187,9 +187,7 @@ pub fn render(
     for theorem in &main.report.plan.theorems {
         let evidence = decided(main, replications, &theorem.name);
         let mut theorems = evidence.report.plan.theorems.iter();
-        let theorem = theorems
-            .find(|t| t.name == theorem.name)
-            .unwrap_or(theorem);
+        let theorem = theorems.find(|t| t.name == theorem.name).unwrap_or(theorem);
         let page = markdown::theorem(evidence, theorem);
         sections.push((theorem, page.clone()));
         pages.insert(format!("theorems/{}.md", theorem.name), page);
