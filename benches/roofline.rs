@@ -1,4 +1,4 @@
-//! What bounds a step: this machine's memory bandwidth and `f32` throughput, measured, against the bytes
+//! The bounds of a step: this machine's memory bandwidth and `f32` throughput, measured, against the bytes
 //! and operations of a step, counted.
 
 mod common;
@@ -149,7 +149,7 @@ fn what_holds_back(case: &Case, seconds: f64) -> String {
     )
 }
 
-/// What a step moves and computes.
+/// The bytes that a step moves, and its operations.
 struct Cost {
     /// Bytes to and from memory: noise overlaps, which do not fit any cache.
     memory: f64,

@@ -32,7 +32,7 @@ struct Point {
     steps: usize,
 }
 
-/// What a point took.
+/// The time and memory of a point.
 struct Measured {
     point: Point,
     samples: f64,
@@ -171,7 +171,7 @@ fn fit(family: &[Measured], y: fn(&Measured) -> f64) -> Fit {
     }
 }
 
-/// What time means in a family, and how to read it off in milliseconds.
+/// The meaning of time in a family, and a function that reads it off in milliseconds.
 fn time(family: &str) -> (&'static str, fn(&Measured) -> f64) {
     if family == STEPS {
         ("a run", |p| p.run_seconds * 1e3)

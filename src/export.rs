@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 /// Names of the files that hold the two tables.
 pub const FILES: [&str; 2] = ["worlds.csv", "models.csv"];
 
-/// What the columns that both tables begin with mean.
+/// The columns that both tables begin with, and their meanings.
 const LABELS: [(&str, &str); 5] = [
     ("seed", "experiment seed"),
     ("experiment", "hash of the regime and the procedure"),

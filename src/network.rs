@@ -15,7 +15,7 @@ pub struct SmoothedRelu<R> {
 }
 
 impl<R: Real> SmoothedRelu<R> {
-    /// Whether `q = 3`.
+    /// Returns true if `q = 3`.
     pub fn is_cubic(&self) -> bool {
         self.exponent == 3
     }

@@ -1,4 +1,4 @@
-//! What theory says of a regime before anything is trained: the numbers that led to the shipped regimes.
+//! Predictions of a regime before anything is trained: the numbers that led to the shipped regimes.
 //!
 //! Each is a leading-order estimate at finite `k`, with the derivation beside it; the reports set them against what was
 //! measured. Notation: `z` is a main weight (about 1), `z'` the weight of another class's feature in multi-view inputs, each shared by the
@@ -348,7 +348,7 @@ mod tests {
         assert!(of(1).self_distilled_test_error > 0.8 * two);
     }
 
-    /// What patches that share a feature's weight change: growth by `Σ z_p^q`, and the logit of a fitted view.
+    /// Patches that share a feature's weight change growth by `Σ z_p^q`, and the logit of a fitted view.
     #[test]
     fn patches_share_what_a_feature_pulls() {
         let theorem = Theorem::embedded("single-model").expect("embedded");

@@ -14,8 +14,9 @@
 
 use std::path::Path;
 
-/// Whether a terminal, a browser or an editor obeys a character, or hides it, rather than show it: controls, marks of direction, line
-/// and paragraph separators, tags, and what is no character.
+/// Returns true if a terminal, a browser or an editor obeys or hides a character instead of showing
+/// it: controls, marks of direction, line and paragraph separators, tags, and code points that are
+/// no character.
 fn obeyed(c: char) -> bool {
     c.is_control()
         || matches!(

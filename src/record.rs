@@ -29,7 +29,7 @@ const MANIFEST: &str = "manifest.json";
 const WORLDS: &str = "worlds.jsonl";
 const SEAL: &str = "seal.json";
 
-/// What is asked of a run: the manifest of its record.
+/// The request that a run answers: the manifest of its record.
 pub trait Asked: Serialize + DeserializeOwned {
     /// Version of the program that trains the worlds.
     fn version(&self) -> &str;
@@ -40,7 +40,7 @@ pub trait Asked: Serialize + DeserializeOwned {
     /// The regime and procedure of each experiment, by its key.
     ///
     /// # Errors
-    /// What is asked is out of range; the message names the field, its value and the range.
+    /// If a field is out of range; the message names the field, its value and the range.
     fn settings(&self) -> Result<BTreeMap<String, Setting>, String>;
 }
 
@@ -61,7 +61,7 @@ pub struct WorldRecord {
     pub experiment: String,
     /// Index of the world.
     pub world: u64,
-    /// What was measured.
+    /// The measurements.
     pub outcome: WorldOutcome,
 }
 
@@ -73,7 +73,7 @@ pub enum RecordError {
     Io {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: std::io::Error,
     },
     /// A complete line is not a world.
@@ -83,7 +83,7 @@ pub enum RecordError {
         path: PathBuf,
         /// Line, from 1.
         line: usize,
-        /// What is wrong with it.
+        /// The fault, in words.
         message: String,
     },
     /// A manifest asks what cannot be, or a seal is not that of the lines.
@@ -91,7 +91,7 @@ pub enum RecordError {
     Refused {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The fault, in words.
         message: String,
     },
     /// Another process has it open.
@@ -113,12 +113,12 @@ pub struct Record {
 /// Finished worlds, by (experiment, world).
 pub type Worlds = BTreeMap<(String, u64), WorldOutcome>;
 
-/// What an opened record held.
+/// The contents of an opened record.
 #[derive(Debug, Default)]
 pub struct Kept {
     /// Finished worlds.
     pub worlds: Worlds,
-    /// What had to be dropped, for the user.
+    /// A warning for the user, if lines had to be dropped.
     pub warning: Option<String>,
 }
 
@@ -273,7 +273,7 @@ impl Record {
     }
 }
 
-/// What all lines of the record in `directory` have in common.
+/// The form of all lines of the record in `directory`.
 fn form(directory: &Path, asked: &impl Asked) -> Result<Form, RecordError> {
     let path = directory.join(MANIFEST);
     let text = std::fs::read(&path).map_err(io(&path))?;

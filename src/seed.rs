@@ -4,7 +4,7 @@
 
 use rand_pcg::Pcg64;
 
-/// What a stream of random numbers is drawn for; streams of different purposes are independent.
+/// The purpose of a stream of random numbers. Streams of different purposes are independent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u64)]
 pub enum Purpose {
@@ -78,7 +78,7 @@ pub(crate) mod asked {
         asked.push((seed, purpose, index));
     }
 
-    /// What was asked for of one world, by any thread, in order.
+    /// Returns the streams that any thread asked for of one world, in order.
     pub(crate) fn of(seed: WorldSeed) -> Vec<(Purpose, u64)> {
         let asked = ASKED.lock().unwrap_or_else(PoisonError::into_inner);
         let own = asked.iter().filter(|(of, ..)| *of == seed);

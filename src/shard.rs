@@ -41,9 +41,9 @@ impl Shard {
         require(index < count, "shard", self, "I/N with I below N")
     }
 
-    /// What the launcher says: `SLURM_ARRAY_TASK_ID` (counted from `SLURM_ARRAY_TASK_MIN`) of
-    /// `SLURM_ARRAY_TASK_COUNT`, or Kubernetes' `JOB_COMPLETION_INDEX` of `JOB_COMPLETIONS`; `None`
-    /// outside of both. `variable` reads the environment.
+    /// Reads the shard from the launcher: `SLURM_ARRAY_TASK_ID` (counted from
+    /// `SLURM_ARRAY_TASK_MIN`) of `SLURM_ARRAY_TASK_COUNT`, or Kubernetes' `JOB_COMPLETION_INDEX`
+    /// of `JOB_COMPLETIONS`; `None` outside of both. `variable` reads the environment.
     ///
     /// # Errors
     /// A variable that is not a number, or a count that is missing or too small.

@@ -18,7 +18,7 @@ pub const LEVELS: [f64; 3] = [0.05, 0.05 / 12.0, 0.01 / 24.0];
 /// A law of one world, by its mean.
 pub type Law = fn(&mut Pcg64Mcg, f64) -> f64;
 
-/// What the method promises for the law.
+/// The method's promise for the law.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Promise {
     /// The law meets the method's condition: a proof bounds wrong verdicts by the level.
@@ -197,7 +197,7 @@ pub fn cases() -> Vec<Case> {
     ]
 }
 
-/// What the runs of a case came to.
+/// The counts of how the runs of a case ended.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Tally {
     pub confirmed: u64,

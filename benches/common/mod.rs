@@ -1,4 +1,4 @@
-//! What the benches share: one family of regimes, worlds drawn from it, and timing.
+//! Code that the benches share: one family of regimes, worlds drawn from it, and timing.
 #![allow(dead_code)]
 
 use multiview::data::DataSet;

@@ -96,7 +96,7 @@ fn export_dense(dir: &Path, mut regime: Regime, sigma: f64, steps: usize) {
     }
 }
 
-/// What both engines' worlds have: sizes, rates, labels, and the sample of each patch.
+/// Writes the common part of both engines' worlds: sizes, rates, labels, and the sample of each patch.
 fn export(dir: &Path, regime: &Regime, data: &DataSet, steps: usize) {
     let rate = regime.learning_rate() / data.samples.len() as f64;
     let header = serde_json::json!({

@@ -9,7 +9,7 @@ use multiview::seed::WorldSeed;
 use multiview::theorem::Setting;
 use std::time::Instant;
 
-/// What the networks of a world cost.
+/// The cost of the networks of a world.
 pub struct Cost {
     /// Seconds of a gradient step, near the start.
     pub step: f64,

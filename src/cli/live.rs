@@ -1,4 +1,4 @@
-//! What is shown while an exploration runs.
+//! The display of a running exploration.
 
 use indicatif::{ProgressBar, ProgressStyle};
 use multiview::explore::maps::{glyph, text_map};

@@ -7,7 +7,7 @@ use multiview::verify::Plan;
 use std::fs::read_to_string;
 use std::path::Path;
 
-/// Refuses a run whose worlds, on so many threads, would not fit in this machine.
+/// Refuses a run whose worlds, on this number of threads, would not fit in this machine.
 pub fn require(plan: &Plan, threads: usize) -> Result<(), Failure> {
     match available() {
         Some(size) => require_within(plan, threads, size, "this machine"),
@@ -15,7 +15,8 @@ pub fn require(plan: &Plan, threads: usize) -> Result<(), Failure> {
     }
 }
 
-/// Refuses a run whose worlds, on so many threads, would not fit in the bytes that `place` has.
+/// Refuses a run whose worlds, on this number of threads, would not fit in the bytes that `place`
+/// has.
 pub fn require_within(plan: &Plan, threads: usize, size: f64, place: &str) -> Result<(), Failure> {
     let need = plan.memory(threads)?;
     if need.bytes <= size {

@@ -60,7 +60,7 @@ enum Command {
     Train(train::Args),
 }
 
-/// What ends a command early: bad input, or a record that cannot be used.
+/// The error that ends a command early: bad input, or a record that cannot be used.
 type Failure = Box<dyn std::error::Error>;
 
 /// Runs the program.

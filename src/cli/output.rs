@@ -108,7 +108,8 @@ impl Kept {
     }
 }
 
-/// Whether two paths lead to one file: through links of either kind, and whether it is there yet or not.
+/// Returns true if two paths lead to one file, through links of either kind, even if it is not
+/// there yet.
 fn same_file(a: &Path, b: &Path) -> bool {
     resolved(a) == resolved(b) || identity(a).is_some_and(|id| identity(b) == Some(id))
 }
@@ -142,7 +143,7 @@ fn resolved(path: &Path) -> PathBuf {
     }
 }
 
-/// What hard links to one file have in common.
+/// The identity that hard links to one file share.
 #[cfg(unix)]
 fn identity(path: &Path) -> Option<(u64, u64)> {
     use std::os::unix::fs::MetadataExt;

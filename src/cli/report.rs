@@ -121,8 +121,9 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The evidence of a record; worlds that it lacks are trained on so many `threads`, or else an unfinished record is left out.
-/// One made by another version is shown if it is whole, and never mixed with worlds of this one.
+/// The evidence of a record. With `threads`, worlds that it lacks are trained; without, an
+/// unfinished record is left out. A record made by another version is shown if it is whole, and
+/// never mixed with worlds of this one.
 fn complete(
     records: &Path,
     (name, profile, seed): (&str, Profile, u64),
@@ -155,8 +156,9 @@ fn complete(
     }))
 }
 
-/// What a record says, and its worlds that count. Worlds that it lacks are trained on so many `threads`, and the record is left with
-/// just these, in order; without threads it is left as it is, and an unfinished one is left out.
+/// The report of a record, and its worlds that count. With `threads`, worlds that it lacks are
+/// trained, and the record is left with the worlds that count, in order. Without, it is left as it
+/// is, and an unfinished one is left out.
 fn finished(
     directory: &Path,
     asked: &impl Asked,
@@ -191,8 +193,9 @@ fn finished(
     Ok(Some(found))
 }
 
-/// A shipped sweep: its files go to `files`. Worlds that its record lacks are trained on so many `threads`, or else it is
-/// left out. One made by another version is shown if it is whole.
+/// A shipped sweep: its files go to `files`. With `threads`, worlds that its record lacks are
+/// trained; without, an unfinished sweep is left out. A sweep made by another version is shown if
+/// it is whole.
 fn sweep(
     reports: &Path,
     name: &str,
@@ -231,8 +234,8 @@ fn sweep(
     Ok(Some(pages::map(&manifest, &cells, &report)?))
 }
 
-/// What the pictures of the mechanism show, for the seed and the version of the main record; trained anew where it is
-/// missing or was made otherwise.
+/// The world behind the pictures of the mechanism, for the seed and the version of the main record.
+/// It is trained anew where it is missing or was made otherwise.
 fn look(path: &Path, main: &Plan, trains: bool, kept: &KeptFiles) -> Result<Mechanism, Failure> {
     if let Ok(text) = std::fs::read_to_string(path) {
         let seen: Mechanism =
@@ -252,7 +255,8 @@ fn look(path: &Path, main: &Plan, trains: bool, kept: &KeptFiles) -> Result<Mech
     Ok(seen)
 }
 
-/// Says which files differ from what they should be; so many records were `left_out`.
+/// Lists the files that differ from those that the records give, and the number of records
+/// `left_out`.
 fn compare(directory: &Path, files: &Files, left_out: usize) -> Result<ExitCode, Failure> {
     let differs = |(path, bytes): &(&String, &Vec<u8>)| {
         std::fs::read(directory.join(path)).ok().as_ref() != Some(bytes)

@@ -8,7 +8,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
-/// What is asked of the cluster.
+/// The request to the cluster.
 #[derive(Debug, clap::Args)]
 pub struct Array {
     /// Submit with Slurm's sbatch (the only launcher known)
@@ -35,7 +35,7 @@ pub struct Array {
     only_write: bool,
 }
 
-/// What Slurm writes sizes and times with.
+/// Parses a size or a time as Slurm writes it.
 fn slurm_word(text: &str) -> Result<String, String> {
     let fits = |c: char| c.is_ascii_alphanumeric() || ".:-".contains(c);
     if text.starts_with(|c: char| c.is_ascii_digit()) && text.chars().all(fits) {
@@ -59,7 +59,8 @@ fn bytes(size: &str) -> Option<f64> {
     Some(number * 1024f64.powi(power))
 }
 
-/// Whether a file holds this text; an error if it holds another, which tasks may still read, or which may be of the user's own.
+/// Returns true if a file holds this text. It is an error if the file holds another text, which
+/// tasks may still read, or which may be the user's own.
 fn holds(path: &Path, text: &str) -> Result<bool, Failure> {
     if path.symlink_metadata().is_err() {
         return Ok(false);
@@ -92,7 +93,7 @@ fn require_plain(field: &str, path: &Path) -> Result<(), Failure> {
     .into())
 }
 
-/// What every task of an array runs, each with a shard of its own.
+/// The command that every task of an array runs, each with its own shard.
 pub struct Job<'a> {
     /// The program's command: it takes `--shard` and `--threads`, and has an action `merge`.
     pub command: &'a str,

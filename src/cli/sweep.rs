@@ -46,7 +46,7 @@ fn shipped() -> String {
     names.join(", ")
 }
 
-/// Whether a sweep's name is that of a file.
+/// Returns true if a sweep's name is that of a file.
 fn is_file(name: &str) -> bool {
     name.ends_with(".toml")
 }

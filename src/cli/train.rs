@@ -115,7 +115,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     trajectory.save(&trajectory.rows())
 }
 
-/// What has been seen, and where it goes.
+/// The trajectory seen so far, and the file it goes to.
 struct Trajectory {
     /// A file, or `-` for standard output.
     out: PathBuf,

@@ -50,7 +50,7 @@ pub struct Args {
     resume: Option<PathBuf>,
 }
 
-/// What is to be decided.
+/// The theorems to decide.
 #[derive(Debug, clap::Args)]
 struct Asked {
     /// Theorems to decide (see `multiview list`); all of them when none is named
@@ -220,7 +220,7 @@ impl Submission {
     }
 }
 
-/// What to say where a run goes on by itself.
+/// The advice on Ctrl-C where the same command continues a run.
 pub const KEPT: &str = "finished worlds are kept: run the same command again to continue";
 
 /// Says on Ctrl-C how to go on, and ends the program.
@@ -382,7 +382,7 @@ fn print_verdicts(report: &Report) -> Result<(), Failure> {
     ))
 }
 
-/// What a run says as a whole, and what it leaves unsaid.
+/// The summary of a run as a whole, with the claims that it leaves open.
 fn summary(report: &Report) -> String {
     let open = |f: &&Finding| f.estimate.verdict == Verdict::Undecided;
     let mut words = Vec::new();

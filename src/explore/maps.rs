@@ -64,7 +64,7 @@ impl<'a> Picture<'a> {
         })
     }
 
-    /// What the picture says, for readers who do not see it.
+    /// Describes the picture for readers who do not see it.
     pub fn description(&self) -> String {
         let hidden: Vec<String> = (0..self.cells.axes.len())
             .filter(|axis| *axis != self.axes.0 && Some(*axis) != self.axes.1)

@@ -1,4 +1,4 @@
-//! What an exploration found, cell by cell.
+//! The findings of an exploration, cell by cell.
 
 use super::store::Manifest;
 use super::sweep::{Cell, Sweep, SweepError};
@@ -33,7 +33,7 @@ pub struct Standing {
     pub at: Vec<usize>,
     /// The cell's values.
     pub parameters: Vec<toml::Value>,
-    /// What is predicted of the quantity before training, where something is.
+    /// The prediction of the quantity before training, where there is one.
     pub predicted: Option<f64>,
     /// The claim's outcome in the cell.
     pub finding: Finding,

@@ -1,4 +1,4 @@
-//! What is written of an exploration: tables, maps and a page that shows them.
+//! The files of an exploration: tables, maps and a page that shows them.
 
 use super::maps::{Picture, text_map};
 use super::{Cells, Manifest, SweepError};

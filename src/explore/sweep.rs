@@ -1,4 +1,4 @@
-//! What is swept: a theorem, axes, and a budget.
+//! A sweep: a theorem, axes, and a budget.
 
 use crate::regime::{RegimeError, require, require_confidence, require_words};
 use crate::seed::{Purpose, WorldSeed};
@@ -64,7 +64,7 @@ pub enum SweepError {
         file: String,
         /// Line, from 1.
         line: usize,
-        /// What is wrong.
+        /// The fault, in words.
         message: String,
     },
 }
@@ -82,7 +82,7 @@ pub struct Sweep {
     /// Values that differ from the base theorem's in every cell, by dotted path.
     #[serde(default)]
     pub set: BTreeMap<String, toml::Value>,
-    /// What varies.
+    /// The parameters that vary.
     pub axes: Vec<Axis>,
     /// How the axes make cells.
     #[serde(default)]
@@ -404,8 +404,8 @@ fn range(text: &str) -> Option<(f64, f64, bool, usize)> {
     Some((number(a)?, number(b)?, log, count.trim().parse().ok()?))
 }
 
-/// Whether a range is one of whole numbers: that of a parameter which is one, or which has a name in place of its number
-/// (`samples = "paper"`), when both ends are written as whole numbers.
+/// Returns true if a range is one of whole numbers: both ends are written as whole numbers, and the
+/// parameter is a whole number or has a name in its place (`samples = "paper"`).
 fn is_whole(parameter: Option<&toml::Value>, range: &str) -> bool {
     let ends = range.split(':').next().unwrap_or(range);
     match parameter {
@@ -417,7 +417,7 @@ fn is_whole(parameter: Option<&toml::Value>, range: &str) -> bool {
     }
 }
 
-/// Whether two values are one: `5` and `5.0` are.
+/// Returns true if two values are one: `5` and `5.0` are.
 fn same(a: &toml::Value, b: &toml::Value) -> bool {
     let number = |v: &toml::Value| v.as_float().or(v.as_integer().map(|i| i as f64));
     a == b || number(a).zip(number(b)).is_some_and(|(a, b)| a == b)
@@ -431,7 +431,7 @@ fn rounded(values: &[toml::Value]) -> Vec<toml::Value> {
     whole.into_iter().map(toml::Value::Integer).collect()
 }
 
-/// What stands at a dotted path.
+/// Returns the value at a dotted path.
 fn at<'a>(tree: &'a toml::Value, path: &str) -> Option<&'a toml::Value> {
     path.split('.').try_fold(tree, |value, key| value.get(key))
 }

@@ -23,7 +23,7 @@ pub const PAPER: RGBColor = RGBColor(0xff, 0xff, 0xff);
 pub const GRID: RGBColor = RGBColor(0xd4, 0xd6, 0xdc);
 /// A claimed band.
 pub const BAND: RGBColor = RGBColor(0xd6, 0xe6, 0xd2);
-/// What is refuted, behind its mark.
+/// The background of a refuted claim's mark.
 pub const REFUTED: RGBColor = RGBColor(0xf3, 0xd3, 0xc2);
 /// The first series.
 pub const FIRST: RGBColor = RGBColor(0x1f, 0x5f, 0xa8);
@@ -49,7 +49,7 @@ pub const PALETTE: [(RGBColor, &str); 8] = [
 #[error("a figure could not be drawn: {0}")]
 pub struct FigureError(String);
 
-/// What drawing onto an area in memory may fail with.
+/// The result of drawing onto an area in memory.
 pub type Drawn = Result<(), Box<dyn std::error::Error>>;
 
 /// An area of an SVG under construction.
@@ -64,7 +64,8 @@ fn register() {
     });
 }
 
-/// Draws an SVG of so many pixels, with a title and a description for readers who do not see it.
+/// Draws an SVG of this width and height in pixels, with a title and a description for readers who
+/// do not see it.
 ///
 /// # Errors
 /// If `draw` fails, for instance on an empty range.
@@ -158,7 +159,7 @@ pub fn log_extent(values: impl IntoIterator<Item = f64>, margin: f64) -> std::op
     log.start.exp()..log.end.exp()
 }
 
-/// Draws a PNG of so many pixels.
+/// Draws a PNG of this width and height in pixels.
 ///
 /// # Errors
 /// If `draw` fails.

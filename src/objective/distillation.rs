@@ -55,7 +55,7 @@ pub enum Form {
 }
 
 impl Form {
-    /// Whether it compares truncated logits, and only pulls up.
+    /// Returns true if the form compares truncated logits, and only pulls up.
     pub(super) fn is_truncated(self) -> bool {
         self != Self::TwoSided
     }

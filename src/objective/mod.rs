@@ -1,4 +1,4 @@
-//! What a gradient step moves: the cross-entropy and the distillation pushes.
+//! The objectives of a gradient step: the cross-entropy and the distillation pushes.
 //!
 //! Every objective enters a step only through the *residual* `e[n, i]`, the coefficient of
 //! `∇ F_i(X_n)` in the (descending) update; the engines need nothing else.
@@ -33,7 +33,7 @@ pub struct Objective<R> {
     teacher: Option<Teacher<R>>,
 }
 
-/// What a step saw on one sample.
+/// The fit of one sample at a step.
 #[derive(Clone, Copy, Debug)]
 pub struct Fit<R> {
     /// The largest logit less the label's.

@@ -18,7 +18,7 @@ pub(crate) struct Present<'a, R> {
     pub absent: Lanes<R>,
 }
 
-/// What a step saw on eight samples.
+/// The fit of eight samples at a step.
 pub(crate) struct Fits<R> {
     /// The largest logit less the label's.
     pub behind: Lanes<R>,
@@ -157,7 +157,8 @@ mod tests {
     }
 
     proptest! {
-        /// What eight samples with few classes present give is what each gives with every class written out.
+        /// Eight samples with few classes present give the same as each gives with every class
+        /// written out.
         #[test]
         fn present_classes_meet_what_all_classes_meet(
             samples in samples(),

@@ -49,7 +49,7 @@ pub struct Features {
 }
 
 impl RandomNeurons {
-    /// Draws `w ~ N(0, σ_0² I)` for each of so many neurons (of each class, for tangent features).
+    /// Draws `w ~ N(0, σ_0² I)` for each of the `neurons` (of each class, for tangent features).
     pub fn draw(regime: &RandomFeatureRegime, neurons: usize, rng: &mut impl Rng) -> Self {
         let features = regime.data.features();
         let blocks = match regime.model.kind {

@@ -1,4 +1,4 @@
-//! What happens as the number of random neurons grows.
+//! Read-outs as the number of random neurons grows.
 //!
 //! At a fixed `λ` and data set a read-out over `M` standardised features is a function of their sample
 //! kernel, a mean of `M` independent terms. About its limit it therefore fluctuates by `O(M^{-1/2})`: the
@@ -66,7 +66,7 @@ pub struct Growth {
 
 type Named<T> = (&'static str, fn(&T) -> f64);
 
-/// What a world says as a whole, by name.
+/// The quantities of a world as a whole, by name.
 const LAWS: [Named<Growth>; 4] = [
     ("variance_over_prediction", |s| s.variance_over_prediction),
     ("variance_exponent", |s| s.variance_exponent),
@@ -74,7 +74,7 @@ const LAWS: [Named<Growth>; 4] = [
     ("gap_exponent", |s| s.gap_exponent),
 ];
 
-/// What it says at each number of neurons, by name; the number follows, as in `loss_gain_at_80`.
+/// The quantities at each number of neurons, by name; the number follows, as in `loss_gain_at_80`.
 const AT_EACH: [Named<GrowthPoint>; 6] = [
     ("err_single", |p| p.err_single),
     ("err_ensemble", |p| p.err_ensemble),
@@ -84,7 +84,7 @@ const AT_EACH: [Named<GrowthPoint>; 6] = [
     ("loss_gap", |p| p.loss_gap),
 ];
 
-/// Whether a growth over these numbers of neurons measures a quantity of this name.
+/// Returns true if a growth over these numbers of neurons measures a quantity of this name.
 pub fn measures(quantity: &str, neurons: &[usize]) -> bool {
     LAWS.iter().any(|(name, _)| *name == quantity)
         || AT_EACH

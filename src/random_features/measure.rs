@@ -102,7 +102,7 @@ pub const WORLD_QUANTITIES: [(&str, &str); 6] = [
     ),
 ];
 
-/// Whether [`run_world`] measures a quantity of this name.
+/// Returns true if [`run_world`] measures a quantity of this name.
 pub fn measures(quantity: &str) -> bool {
     let of_a_model = |table: &[(&str, &str)]| {
         table.iter().any(|(name, _)| {

@@ -7,7 +7,8 @@ use crate::regime::DataRegime;
 /// Bytes of a number.
 const F64: f64 = 8.0;
 
-/// What is freed between one model and the next in pieces that the allocator keeps, and cannot always fill again: up to two fifths were seen.
+/// The allowance for memory that is freed between one model and the next in pieces, which the
+/// allocator keeps and cannot always fill again. Up to two fifths were seen.
 const FRAGMENTS: f64 = 1.5;
 
 /// Vectors of all unknowns that the optimiser of logistic read-outs holds: twelve pairs of differences, and a handful at work.
@@ -22,7 +23,7 @@ struct Counts {
     classes: f64,
 }
 
-/// What is estimated for one number of neurons.
+/// The sizes at one number of neurons.
 struct Size<'a> {
     model: &'a RandomFeatures,
     counts: Counts,
@@ -40,7 +41,7 @@ impl Size<'_> {
         }
     }
 
-    /// Numbers in a model's features of so many inputs.
+    /// The count of numbers in a model's features of `inputs` inputs.
     fn of_inputs(&self, inputs: f64) -> f64 {
         let (blocks, columns) = self.shape();
         inputs * (blocks * columns + self.counts.classes)

@@ -1,4 +1,4 @@
-//! What decides a random-feature world.
+//! The parameters of a random-feature world.
 
 use crate::evaluation::Draws;
 use crate::network::SmoothedRelu;
@@ -40,7 +40,7 @@ pub struct RandomFeatures {
     /// Whose features a student reads.
     #[serde(default)]
     pub student_features: StudentFeatures,
-    /// Negative control: only so many neurons of a model are drawn; the others repeat them.
+    /// Negative control: the number of neurons of a model that are drawn; the others repeat them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub distinct_neurons: Option<usize>,
     /// The grid from which the regularisation strength `λ` is chosen, in units of the mean squared

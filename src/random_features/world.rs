@@ -38,7 +38,8 @@ pub(super) struct Inputs<'a> {
     pub test_labels: Mat<f64>,
 }
 
-/// What a read-out is to reproduce on the training and the held-out inputs, `[inputs][k]`.
+/// The outputs that a read-out is to reproduce on the training and the held-out inputs,
+/// `[inputs][k]`.
 #[derive(Clone)]
 pub(super) struct Targets {
     pub training: Mat<f64>,
@@ -178,7 +179,7 @@ impl<'a> Inputs<'a> {
             .collect()
     }
 
-    /// What a student of the average of `members` is to reproduce: their mean outputs (ridge), or the
+    /// The targets of a student of the average of `members`: their mean outputs (ridge), or the
     /// softmax of their mean logits.
     pub(super) fn distilled(&self, members: &[Model]) -> Targets {
         let soften = |outputs: Mat<f64>| match self.regime.model.readout {

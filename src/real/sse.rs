@@ -1,5 +1,5 @@
-//! What moves numbers between lanes, for processors with SSE. A compiler that is shown single numbers takes them apart and puts them
-//! together again in four times as many instructions.
+//! Moves numbers between lanes, for processors with SSE. A compiler that is shown single numbers
+//! takes them apart and puts them together again in four times as many instructions.
 
 use super::{LANES, Lanes};
 use pulp::bytemuck::cast;

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 /// Bytes of a digest: 128 bits, by accident the same in no two of a trillion lines.
 const BYTES: usize = 16;
 
-/// What all lines of a record have in common, from its manifest.
+/// The form of all lines of a record, from its manifest.
 #[derive(Debug)]
 pub(super) struct Form {
     seed: u64,
@@ -46,7 +46,7 @@ impl Form {
         })
     }
 
-    /// Whether its lines are the outcomes alone, as version 0.6 wrote them.
+    /// Returns true if lines are the outcomes alone, as version 0.6 wrote them.
     fn is_bare(&self) -> bool {
         self.version.starts_with("0.6.")
     }

@@ -8,11 +8,11 @@ use crate::regime::{EngineKind, FeaturePatches, PaperRule, Regime, Relation, Sam
 pub struct Assumption {
     /// Name and symbol.
     pub parameter: &'static str,
-    /// What the paper assumes.
+    /// The paper's assumption.
     pub paper: &'static str,
-    /// What this regime has.
+    /// This regime's value.
     pub here: String,
-    /// Whether it holds, or how it is relaxed.
+    /// "holds", or how the assumption is relaxed.
     pub standing: String,
 }
 
@@ -304,7 +304,7 @@ pub fn assumptions(regime: &Regime, procedure: &Procedure) -> Vec<Assumption> {
     rows
 }
 
-/// What `Σ_p z_p^q` of the label's features is expected to be, against the 1 that it should be at least.
+/// The expected `Σ_p z_p^q` of the label's features, against the 1 that it should be at least.
 fn main_power_sum(regime: &Regime) -> String {
     let (data, q) = (&regime.data, regime.network.relu_exponent);
     let of = |view| format!("{:.2}", data.expected_main_power_sum(view, q));

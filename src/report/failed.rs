@@ -13,7 +13,7 @@ pub struct FailedRegime {
     pub theorem: String,
     /// The regime, where it differs from the shipped one, in the paper's symbols.
     pub regime: String,
-    /// What was measured.
+    /// The measurement, in words.
     pub measured: String,
     /// Why it failed, as far as is understood.
     pub reason: String,

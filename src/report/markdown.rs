@@ -74,7 +74,12 @@ pub(super) fn overview(main: &Evidence, replications: &[Evidence], figures: &Fig
     let mut out = String::from("# What the evidence says\n\n");
     // Records of theorems that the main one leaves to its other profile.
     let elsewhere = |e: &&Evidence| {
-        let known = |f: &Finding| main.report.findings.iter().any(|own| own.theorem == f.theorem);
+        let known = |f: &Finding| {
+            main.report
+                .findings
+                .iter()
+                .any(|own| own.theorem == f.theorem)
+        };
         !e.report.findings.iter().any(known)
     };
     let (stated, replications): (Vec<&Evidence>, Vec<&Evidence>) =
@@ -184,7 +189,7 @@ fn otherwise(replications: &[&Evidence]) -> String {
     out
 }
 
-/// What the verdicts of a run are worth together.
+/// The confidence that the verdicts of a run have together.
 fn guarantee(main: &Evidence) -> String {
     let own_level = |f: &&Finding| {
         let theorems = main.report.plan.theorems.iter();
@@ -379,7 +384,8 @@ fn hashes(experiments: &[String]) -> String {
     quoted.join(", ")
 }
 
-/// What each random-feature model has learned, over both parts of the data and of every view; empty for theorems without them.
+/// The errors of each random-feature model over both parts of the data and of every view; empty for
+/// theorems without them.
 fn learned_of_views(main: &Evidence, theorem: &Theorem) -> String {
     const MEASURES: [(&str, &str); 8] = [
         ("err_multi_view", "error, multi-view"),

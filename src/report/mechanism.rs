@@ -1,4 +1,4 @@
-//! What the pictures of the mechanism show: one world, looked at closely.
+//! The world behind the pictures of the mechanism, looked at closely.
 
 use crate::engine::Observer;
 use crate::engine::state::{StepView, Trained};
@@ -21,7 +21,7 @@ const EVERY: usize = 25;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Mechanism {
-    /// What made it.
+    /// The seed, version and experiments that made it.
     pub provenance: Provenance,
     /// A single model of Theorem 1.
     pub race: Race,
@@ -86,7 +86,7 @@ pub struct SoftLabel {
 }
 
 impl Mechanism {
-    /// What a mechanism of this seed, made by this version, has for provenance.
+    /// Returns the provenance of a mechanism of this seed, made by this version.
     pub fn provenance(seed: u64, version: &str) -> Provenance {
         let experiments = THEOREMS
             .iter()

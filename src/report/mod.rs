@@ -34,7 +34,7 @@ pub struct Map {
     pub name: String,
     /// The question.
     pub title: String,
-    /// What was found, in one line.
+    /// The finding, in one line.
     pub line: String,
     /// File name of the picture, without extension.
     pub picture: String,
@@ -187,9 +187,7 @@ pub fn render(
     for theorem in &main.report.plan.theorems {
         let evidence = decided(main, replications, &theorem.name);
         let mut theorems = evidence.report.plan.theorems.iter();
-        let theorem = theorems
-            .find(|t| t.name == theorem.name)
-            .unwrap_or(theorem);
+        let theorem = theorems.find(|t| t.name == theorem.name).unwrap_or(theorem);
         let page = markdown::theorem(evidence, theorem);
         sections.push((theorem, page.clone()));
         pages.insert(format!("theorems/{}.md", theorem.name), page);
@@ -219,7 +217,7 @@ pub fn render(
     Ok(pages.into_iter().map(bytes).collect())
 }
 
-/// What of a theorem's predictions was measured too: (name, predicted, measured).
+/// The predictions of a theorem that were measured too: (name, predicted, measured).
 fn predicted_and_measured(main: &Evidence, theorem: &Theorem) -> Vec<(&'static str, f64, f64)> {
     if theorem.procedure.members == 0 || theorem.sweep.is_some() {
         return Vec::new();

@@ -63,8 +63,9 @@ pub fn swept_values(sweep: &ParameterSweep) -> String {
     }
 }
 
-/// What the evidence says of a finding's value: its interval; of a claim on every world how many held, and what that says of others.
-/// Worlds without a number are named in either case.
+/// The evidence behind a finding's value. Usually this is its interval. For a claim on every world
+/// it is the number of worlds that held, with a bound on the share of others. Worlds without a
+/// number are named in either case.
 pub fn evidence(finding: &Finding) -> String {
     of_numbers(finding) + &without_a_number(finding)
 }
@@ -104,7 +105,8 @@ fn of_numbers(finding: &Finding) -> String {
     )
 }
 
-/// The largest share of worlds that may differ, at 95 %, when so many did not: valid although other claims decide when to stop.
+/// The largest share of worlds that may differ, at 95 %, when none of `worlds` did. The bound is
+/// valid although other claims decide when to stop.
 fn share_that_may_differ(worlds: u64) -> Result<f64, StatisticsError> {
     let mut same = ShareSequence::new(0.05, Sides::One)?;
     for _ in 0..worlds {
@@ -126,7 +128,7 @@ pub fn plain(words: &str) -> String {
     words.replace('`', "")
 }
 
-/// What a claim speaks of, without its band.
+/// The subject of a claim, without its band.
 pub fn subject(
     statistic: Statistic,
     quantity: &str,
@@ -182,7 +184,7 @@ fn by(source: Source) -> &'static str {
     }
 }
 
-/// What would refute a claim.
+/// The finding that would refute a claim.
 pub fn refutation(claim: &Claim) -> &'static str {
     match claim.statistic {
         Statistic::EveryWorld => "one world outside the band",

@@ -30,13 +30,16 @@
 //! the end. A wrong verdict needs both to be wrong, so its probability is at most `α` *if the worlds are normal with any spread, or if their jumps are bounded so*; nothing
 //! is divided between the two. The interval is the smallest that holds both.
 //!
-//! `scale` is the standard deviation that one expects of a world if the mean were at the end of the band. The second witness says nothing
-//! before about `ln(2/α_end) / ln(1 + Δ/J)` equal worlds at the distance `Δ` from an end, with `J =` [`JUMP_SCALES`]` · scale`. No method could say much less: a law
-//! whose worlds jump by `Δ + J` now and then, with its mean at that end, shows so many equal worlds with probability `α`. For the end 0.01 and
-//! `scale` 0.01, this protects against losses in up to 83 % of equal worlds. `reports/calibration` holds the simulation, by law, level and scale,
-//! for worlds that keep to either condition and for worlds that keep to neither.
+//! `scale` is the standard deviation that one expects of a world if the mean were at the end of the
+//! band. The second witness says nothing before about `ln(2/α_end) / ln(1 + Δ/J)` equal worlds at
+//! the distance `Δ` from an end, with `J =` [`JUMP_SCALES`]` · scale`. No method could say much
+//! less: a law whose worlds jump by `Δ + J` now and then, with its mean at that end, shows that
+//! number of equal worlds with probability `α`. For the end 0.01 and `scale` 0.01, this protects
+//! against losses in up to 83 % of equal worlds. `reports/calibration` holds the simulation, by
+//! law, level and scale, for worlds that keep to either condition and for worlds that keep to
+//! neither.
 //!
-//! **What it cannot see.** A rare jump that has not happened yet: if one world in a hundred has error 1 and the others 0, the mean is 0.01
+//! **Its blind spot.** A rare jump that has not happened yet: if one world in a hundred has error 1 and the others 0, the mean is 0.01
 //! and tens of zeros look like a certain 0. No method without a known range can do better; where such jumps are
 //! conceivable use [`HedgedBetting`](super::HedgedBetting), or claim a share. The test `the_asymptotic_sequence_is_blind_to_rare_jumps` keeps this limit in sight.
 
@@ -144,7 +147,7 @@ impl AsymptoticSequence {
         (reach * squared_deviations / ((t - reach) * t)).sqrt()
     }
 
-    /// What the first witness alone says.
+    /// Returns the interval of the first witness alone.
     fn student(&self) -> Interval {
         let half_width = self.half_width(self.summary.count, self.summary.squared_deviations);
         Interval::around(self.summary.mean, half_width)
@@ -164,7 +167,8 @@ impl AsymptoticSequence {
         }
     }
 
-    /// What [`interval`](Self::interval) says of `band`, without the search for its ends.
+    /// Returns the verdict of [`interval`](Self::interval) on `band`, without the search for its
+    /// ends.
     pub fn verdict(&self, band: &Band) -> Verdict {
         let mean = self.summary.mean;
         let agrees = |end| self.jumps.evidence(end, mean) >= 1.0;

@@ -3,27 +3,31 @@
 //! At each value `x_j` of the parameter a fixed number of worlds gives an estimate `y_j` (their mean, or their standard deviation)
 //! and its relative standard error `u_j` by the delta method.
 //!
-//! What is claimed is the exponent over the whole range, from the smallest parameter to the largest,
+//! A claim speaks of the exponent over the whole range, from the smallest parameter to the largest,
 //!
 //! ```text
 //! b = ln(y_last / y_first) / ln(x_last / x_first),   standard error √(u_first² + u_last²) / ln(x_last / x_first),
 //! ```
 //!
-//! which supposes no law in between. The logarithm of an estimate from few worlds is skewed, so its interval is not `b` ± so many standard
-//! errors: a mean, or a variance, is taken to vary as a `χ²` of the same relative variance, that is, of `2/u²` degrees of freedom (`1/(2u²)`
-//! for the square of a standard deviation; Satterthwaite, Biometrics Bulletin 2(6), 1946), and the ratio of two of them as an `F`, of which
-//! the longer tail is taken on both sides. For that `u` is itself estimated, the tail's probability is that of Student's with the degrees of
-//! freedom of the smaller sample. The interval is approximate. The tests calibrate it by simulation at the levels and worlds of the shipped
-//! claims: it holds its level for counts and for normal worlds; for the spread of worlds with an excess kurtosis of 3 it errs up to three
-//! times as often. It is for worlds whose number was fixed beforehand: nothing is decided before the last one. Beside it stands the line `ln y = a + b ln x`
-//! fitted to all points by least squares with weights `1/u_j²`, whose `χ²` says how near to a power law they are.
+//! which supposes no law in between. The logarithm of an estimate from few worlds is skewed, so its
+//! interval is not `b` ± a multiple of the standard error: a mean, or a variance, is taken to vary
+//! as a `χ²` of the same relative variance, that is, of `2/u²` degrees of freedom (`1/(2u²)` for
+//! the square of a standard deviation; Satterthwaite, Biometrics Bulletin 2(6), 1946), and the
+//! ratio of two of them as an `F`, of which the longer tail is taken on both sides. For that `u` is
+//! itself estimated, the tail's probability is that of Student's with the degrees of freedom of the
+//! smaller sample. The interval is approximate. The tests calibrate it by simulation at the levels
+//! and worlds of the shipped claims: it holds its level for counts and for normal worlds; for the
+//! spread of worlds with an excess kurtosis of 3 it errs up to three times as often. It is for
+//! worlds whose number was fixed beforehand: nothing is decided before the last one. Beside it
+//! stands the line `ln y = a + b ln x` fitted to all points by least squares with weights `1/u_j²`,
+//! whose `χ²` says how near to a power law they are.
 
 use serde::{Deserialize, Serialize};
 use statrs::distribution::{ContinuousCDF, FisherSnedecor, Normal, StudentsT};
 
 use super::{Band, Interval, StatisticsError, Summary};
 
-/// What of the worlds follows the power law.
+/// The moment of the worlds that follows the power law.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Moment {

@@ -37,17 +37,17 @@ impl Interval {
         }
     }
 
-    /// Whether `value` lies inside, ends included.
+    /// Returns true if `value` lies inside, ends included.
     pub fn contains(&self, value: f64) -> bool {
         self.lower <= value && value <= self.upper
     }
 
-    /// Whether every point of `other` lies inside, ends included.
+    /// Returns true if every point of `other` lies inside, ends included.
     pub fn encloses(&self, other: &Self) -> bool {
         self.lower <= other.lower && other.upper <= self.upper
     }
 
-    /// Whether the two share a point.
+    /// Returns true if the two share a point.
     pub fn intersects(&self, other: &Self) -> bool {
         self.lower <= other.upper && other.lower <= self.upper
     }

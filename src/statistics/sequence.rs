@@ -40,7 +40,7 @@ fn default_minimum_worlds() -> u64 {
     asymptotic::MINIMUM_WORLDS
 }
 
-/// What is known of a claim after some worlds.
+/// The state of a claim after some worlds.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Estimate {
     /// Worlds seen, with those that have no number.
@@ -87,7 +87,8 @@ pub struct Sequence {
     process: Process,
     summary: Summary,
     decision: Option<(Verdict, u64)>,
-    /// What a world without a number counts as, where a value of the range is against the claim.
+    /// The value that stands in for a world without a number, where a value of the range is against
+    /// the claim.
     against: Option<f64>,
     /// Worlds without a number for which no value stands in.
     left_out: u64,

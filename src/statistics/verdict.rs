@@ -46,7 +46,7 @@ impl Band {
         self.lower.into_iter().chain(self.upper)
     }
 
-    /// Whether the band has one end or two.
+    /// Returns the number of the band's ends.
     pub fn sides(&self) -> Sides {
         if self.lower.is_some() && self.upper.is_some() {
             Sides::Two
@@ -104,7 +104,7 @@ impl Sides {
     }
 }
 
-/// What the evidence says of a claim.
+/// The evidence's answer to a claim.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {

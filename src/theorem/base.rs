@@ -9,7 +9,7 @@ const EMBEDDED: &[(&str, &str)] = &[("stated", include_str!("../../theorems/regi
 /// The text of the shared regime `name`: one of this repository's, or a file beside the theorem file `file`.
 ///
 /// # Errors
-/// What cannot be read.
+/// If the file cannot be read.
 fn text(file: &str, name: &str) -> Result<String, String> {
     if let Some((_, text)) = EMBEDDED.iter().find(|(known, _)| *known == name) {
         return Ok((*text).into());

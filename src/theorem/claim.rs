@@ -13,7 +13,7 @@ pub struct Claim {
     pub name: String,
     /// A quantity of [`QUANTITIES`](crate::procedure::QUANTITIES).
     pub quantity: String,
-    /// What is said of it over worlds.
+    /// How the quantity is summarised over worlds.
     #[serde(default)]
     pub statistic: Statistic,
     /// The claimed band of the statistic.
@@ -42,9 +42,10 @@ pub struct Claim {
     pub profile: Option<Profile>,
 }
 
-/// What a claim says of a quantity over worlds. A world in which the quantity is undefined counts against the claim: it breaks
-/// [`EveryWorld`](Self::EveryWorld), is a failure to a share or a bounded mean whose band has one end, and bars every other claim from
-/// being confirmed ([`Undefined`](crate::verify::Undefined)).
+/// How a claim summarises a quantity over worlds. A world in which the quantity is undefined counts
+/// against the claim: it breaks [`EveryWorld`](Self::EveryWorld), is a failure to a share or a
+/// bounded mean whose band has one end, and bars every other claim from being confirmed
+/// ([`Undefined`](crate::verify::Undefined)).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Statistic {
@@ -64,7 +65,7 @@ pub enum Statistic {
 }
 
 impl Statistic {
-    /// What follows a power law, for the two statistics of a sweep.
+    /// Returns the moment that follows a power law, for the two statistics of a sweep.
     pub fn moment(self) -> Option<Moment> {
         match self {
             Self::MeanExponent => Some(Moment::Mean),

@@ -60,12 +60,12 @@ pub struct Theorem {
     pub base: Option<String>,
     /// The regime of the test.
     pub regime: Regime,
-    /// What is trained in each world.
+    /// The networks trained in each world.
     pub procedure: Procedure,
     /// The values of one parameter at which worlds are trained, for claims on how a quantity changes with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sweep: Option<ParameterSweep>,
-    /// What must hold over worlds.
+    /// The bounds that must hold over worlds.
     pub claims: Vec<Claim>,
     /// How many worlds, and with what confidence.
     pub profiles: Profiles,
@@ -229,7 +229,7 @@ impl Theorem {
 pub struct SweptValue {
     /// The number, where there is a sweep.
     pub at: Option<f64>,
-    /// What it sets, by dotted path.
+    /// The parameters it sets, by dotted path.
     pub set: BTreeMap<String, toml::Value>,
     /// Its worlds, in multiples of the budget's.
     pub multiple: u64,

@@ -1,4 +1,4 @@
-//! What a world is, and how a control or a sweep changes it.
+//! The regime and procedure of a world, and how a control or a sweep changes them.
 
 use crate::procedure::Procedure;
 use crate::regime::{Regime, RegimeError};

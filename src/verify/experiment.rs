@@ -64,8 +64,9 @@ impl Experiment {
         }
     }
 
-    /// Whether no claim needs another world. A claim on every world asks for none beside one with inference, and alone
-    /// for the whole budget, unless a world has broken it. Without a claim, when all are for the other profile, no world is needed.
+    /// Returns true if no claim needs another world. A claim on every world asks for none beside
+    /// one with inference, and alone for the whole budget, unless a world has broken it. Without a
+    /// claim, when all are for the other profile, no world is needed.
     ///
     /// A shard cannot know: it sees no prefix of the worlds. It is settled when all of it is
     /// trained.
@@ -82,12 +83,12 @@ impl Experiment {
             })
     }
 
-    /// Whether no claim but those on every world decides when there are enough.
+    /// Returns true if no claim but those on every world decides when there are enough.
     fn alone(&self) -> bool {
         (self.watches.iter()).all(|w| matches!(w.process, Process::Every { .. }))
     }
 
-    /// Whether it may see another world in this round, and needs it.
+    /// Returns true if the experiment may see another world in this round, and needs it.
     pub(super) fn open(&self) -> bool {
         !self.settled() && (self.is_dealt_out() || self.seen < self.allowed)
     }

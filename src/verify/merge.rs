@@ -17,7 +17,7 @@ pub trait Dealt: Asked + Clone + PartialEq {
     /// The plan of the part.
     ///
     /// # Errors
-    /// What is asked is out of range.
+    /// If a field of the request is out of range.
     fn part(&self) -> Result<Plan, String>;
 }
 
@@ -52,7 +52,7 @@ pub enum MergeError {
     Mismatch {
         /// The part, or the target.
         part: PathBuf,
-        /// What does not match, and what would.
+        /// The mismatch, and the value that would match.
         what: String,
     },
 }
@@ -62,9 +62,9 @@ pub enum MergeError {
 pub struct Merged<T> {
     /// The manifest of the whole.
     pub manifest: T,
-    /// What its worlds say.
+    /// The findings of its worlds.
     pub report: Report,
-    /// What had to be dropped from the parts, for the user.
+    /// Warnings for the user: lines of the parts that had to be dropped.
     pub warnings: Vec<String>,
 }
 

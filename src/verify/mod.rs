@@ -29,10 +29,10 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use watch::{Watch, finding};
 
-/// What a run reports.
+/// The result of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Report {
-    /// What was asked (regimes and claims are in its theorems).
+    /// The plan of the run (regimes and claims are in its theorems).
     pub plan: Plan,
     /// The findings, in the order of theorems, claims, controls.
     pub findings: Vec<Finding>,
@@ -70,7 +70,7 @@ impl Report {
     }
 }
 
-/// What happens during a run, for whoever shows it.
+/// An event of a run, for a display or a log.
 #[derive(Clone, Debug)]
 pub enum Event<'a> {
     /// An experiment of which the record holds worlds that count, before any is trained.
@@ -108,7 +108,8 @@ impl Plan {
         Ok(experiments)
     }
 
-    /// Begins a round: says how many worlds each experiment may see, and shows it those that it has. Whether there is a round.
+    /// Begins a round: says how many worlds each experiment may see, and shows it those that
+    /// it has. Returns true if there is a round.
     fn begin_round(&self, experiments: &mut [Experiment]) -> bool {
         let standings: Vec<Standing> = experiments.iter().map(Experiment::standing).collect();
         let allowed = match self.total_worlds {
@@ -126,8 +127,8 @@ impl Plan {
         begun
     }
 
-    /// What a record says, without training; `None` while it lacks worlds that the claims, or the
-    /// shard, need.
+    /// Returns the report of a record without training; `None` while it lacks worlds that the
+    /// claims, or the shard, need.
     ///
     /// # Errors
     /// A control out of range.

@@ -1,4 +1,4 @@
-//! What a run tests: its theorems as experiments, and the error budget spread over their claims.
+//! The plan of a run: its theorems as experiments, and the error budget spread over their claims.
 
 use super::error::VerifyError;
 use super::experiment::Experiment;
@@ -58,18 +58,18 @@ pub struct Asker {
     pub theorem: String,
     /// The negative control, if it is one.
     pub control: Option<String>,
-    /// What is swept, by dotted path.
+    /// The swept values, by dotted path.
     pub values: BTreeMap<String, toml::Value>,
 }
 
-/// What a run needs of memory, an estimate.
+/// An estimate of the memory that a run needs.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Memory {
     /// Bytes, of all threads.
     pub bytes: f64,
     /// Title of the experiment whose worlds are the largest.
     pub title: String,
-    /// What one of its worlds needs.
+    /// The parts of one world's memory.
     pub parts: Vec<Part>,
 }
 
@@ -197,8 +197,8 @@ impl Plan {
         Ok(experiments)
     }
 
-    /// What this run needs on so many threads: each holds the models of one world, for all experiments that share them, and at worst they
-    /// are those of the largest worlds at once.
+    /// Estimates the memory of this run on a number of threads. Each thread holds the models of one
+    /// world, for all experiments that share them; at worst they are the largest worlds at once.
     ///
     /// # Errors
     /// A control or a swept value out of range.
@@ -316,7 +316,7 @@ impl Plan {
         })
     }
 
-    /// Whether this run's profile tests a claim.
+    /// Returns true if this run's profile tests a claim.
     fn tests(&self, claim: &Claim) -> bool {
         claim.profile.is_none_or(|profile| profile == self.profile)
     }

@@ -9,7 +9,7 @@ use crate::regime::Regime;
 use crate::seed::WorldSeed;
 use std::sync::{Mutex, PoisonError};
 
-/// What the threads work on.
+/// The work that threads share.
 struct Round<'a> {
     seed: u64,
     experiments: &'a mut [Experiment],
@@ -43,7 +43,7 @@ pub(super) fn train(
     round.failure.map_or(Ok(()), Err)
 }
 
-/// What one thread does: world by world, for one experiment after the other that needs it.
+/// Trains on one thread: world by world, for one experiment after the other that needs it.
 fn work(round: &Mutex<Round>, listen: &(dyn Fn(Event) + Sync)) {
     let lock = || round.lock().unwrap_or_else(PoisonError::into_inner);
     let mut holds: Option<(Shared, Models)> = None;

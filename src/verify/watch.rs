@@ -19,9 +19,9 @@ pub struct Finding {
     pub control: Option<String>,
     /// The claim.
     pub claim: String,
-    /// What was measured in each world.
+    /// The quantity measured in each world.
     pub quantity: String,
-    /// What is said of it over worlds.
+    /// How the quantity is summarised over worlds.
     pub statistic: Statistic,
     /// The claimed band.
     pub band: Band,
@@ -37,7 +37,7 @@ pub struct Finding {
     pub alpha: f64,
     /// Mean, spread, interval and verdict.
     pub estimate: Estimate,
-    /// What the theory expects: confirmed, or refuted for a negative control.
+    /// The verdict that the theory expects: confirmed, or refuted for a negative control.
     pub expected: Verdict,
     /// For an exponent: the points and the fitted power law, once every world of the sweep is there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -58,7 +58,7 @@ impl Finding {
         self.origin.parts(self.event.unwrap_or(self.band))
     }
 
-    /// Whether the verdict is the one the theory expects.
+    /// Returns true if the verdict is the one that the theory expects.
     pub fn as_expected(&self) -> bool {
         self.estimate.verdict == self.expected
     }
@@ -221,7 +221,7 @@ impl Watch {
         }
     }
 
-    /// What one experiment says of the claim; of an exponent, its one point.
+    /// Returns the estimate of one experiment; for an exponent, its one point.
     fn estimate(&self) -> Estimate {
         match &self.process {
             Process::Inference(sequence) => sequence.estimate(),
@@ -268,7 +268,7 @@ fn undefined_worlds(undefined: &Option<Undefined>) -> u64 {
     undefined.as_ref().map_or(0, |u| u.worlds)
 }
 
-/// What is said of a claim that so many worlds have not begun to decide.
+/// The estimate of a claim that this number of worlds has not begun to decide.
 fn nothing_said(worlds: u64) -> Estimate {
     Estimate {
         worlds,

@@ -51,8 +51,8 @@ fn deleted_reports_are_restored() {
         .arg(folder.path());
     report.assert().success();
     let mut all = files(&reports());
-    // Not made of records: `cargo bench --bench calibration` and `tests/mutations/run.py` make them.
-    let other = ["calibration", "mutations"].map(|folder| reports().join(folder));
+    // Not made of records: written by hand, by `cargo bench --bench calibration` and by `tests/mutations/run.py`.
+    let other = ["notes", "calibration", "mutations"].map(|folder| reports().join(folder));
     all.retain(|file| !other.iter().any(|folder| file.starts_with(folder)));
     assert_eq!(files(folder.path()).len(), all.len());
     for file in all {

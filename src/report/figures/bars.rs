@@ -6,7 +6,7 @@ use crate::report::text;
 use plotters::prelude::*;
 use serde_json::Value;
 
-/// What the bars of a colour stand for, the colour, and their heights.
+/// The name of a series, its colour, and the heights of its bars.
 type Series<'a> = (&'a str, RGBColor, Vec<f64>);
 
 /// Groups of bars, each with its value written above it.

@@ -22,7 +22,7 @@ pub struct Figure {
     pub name: String,
     /// One line.
     pub title: String,
-    /// What it shows, for readers who do not see it; also the caption.
+    /// A description for readers who do not see the picture; also the caption.
     pub caption: String,
     /// The picture.
     pub svg: String,
