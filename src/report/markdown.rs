@@ -1,7 +1,7 @@
 //! The pages for a code host.
 
 use super::assumptions::assumptions;
-use super::{Evidence, Figures, predicted_and_measured, text};
+use super::{Evidence, Figures, predicted_and_measured, tests, text};
 use crate::printable::{markdown, markdown_lines};
 use crate::statistics::Verdict;
 use crate::theorem::{Statistic, Theorem};
@@ -74,13 +74,8 @@ pub(super) fn overview(main: &Evidence, replications: &[Evidence], figures: &Fig
     let mut out = String::from("# What the evidence says\n\n");
     // Records of theorems that the main one leaves to its other profile.
     let elsewhere = |e: &&Evidence| {
-        let known = |f: &Finding| {
-            main.report
-                .findings
-                .iter()
-                .any(|own| own.theorem == f.theorem)
-        };
-        !e.report.findings.iter().any(known)
+        let mut theorems = e.report.plan.theorems.iter();
+        !theorems.any(|t| tests(main, &t.name))
     };
     let (stated, replications): (Vec<&Evidence>, Vec<&Evidence>) =
         replications.iter().partition(elsewhere);

@@ -118,19 +118,16 @@ impl<'a> Figures<'a> {
         mechanism: &Mechanism,
         maps: &'a [Map],
     ) -> Result<Self, FigureError> {
-        let theorems = &main.report.plan.theorems;
-        let evidence = theorems
-            .iter()
-            .map(|t| {
-                let decided = decided(main, replications, &t.name).observed(&t.name);
-                Ok((t.name.clone(), figures::evidence(&t.name, &decided)?))
+        let evidence = decided(main, replications)
+            .map(|(evidence, t)| {
+                let figure = figures::evidence(&t.name, &evidence.observed(&t.name))?;
+                Ok((t.name.clone(), figure))
             })
             .collect::<Result<_, FigureError>>()?;
         let mut pictures = figures::mechanism(mechanism)?;
         let of = |q: &str| main.mean("random-features", q);
         pictures.extend(figures::contrast(of)?);
-        let growth = theorems
-            .iter()
+        let growth = (main.report.plan.theorems.iter())
             .find_map(|t| Some((t, swept_neurons(&t.procedure)?)));
         if let Some((theorem, neurons)) = growth {
             let of = |q: &str| main.mean(&theorem.name, q);
@@ -158,11 +155,23 @@ impl<'a> Figures<'a> {
     }
 }
 
-/// The evidence that decided a theorem: the main record's, unless it left the theorem to its other profile and another record did not.
-fn decided<'a>(main: &'a Evidence, replications: &'a [Evidence], theorem: &str) -> &'a Evidence {
-    let tested = |e: &&Evidence| e.report.findings.iter().any(|f| f.theorem == theorem);
-    let mut all = std::iter::once(main).chain(replications);
-    all.find(tested).unwrap_or(main)
+/// Every theorem with the evidence that decided it: the main record's, or that of another record where the main one leaves the theorem
+/// out, or to its other profile.
+fn decided<'a>(
+    main: &'a Evidence,
+    replications: &'a [Evidence],
+) -> impl Iterator<Item = (&'a Evidence, &'a Theorem)> {
+    let of = |e: &'a Evidence| e.report.plan.theorems.iter().map(move |t| (e, t));
+    let elsewhere = |t: &Theorem| replications.iter().any(|e| tests(e, &t.name));
+    let own = of(main).filter(move |(_, t)| tests(main, &t.name) || !elsewhere(t));
+    let others = replications.iter().flat_map(of);
+    own.chain(others.filter(|(_, t)| !tests(main, &t.name)))
+}
+
+/// True if a record has verdicts on a theorem.
+fn tests(evidence: &Evidence, theorem: &str) -> bool {
+    let mut findings = evidence.report.findings.iter();
+    findings.any(|f| f.theorem == theorem)
 }
 
 fn swept_neurons(procedure: &Procedure) -> Option<&[usize]> {
@@ -184,10 +193,7 @@ pub fn render(
     let mut pages = BTreeMap::new();
     let overview = markdown::overview(main, replications, &figures);
     let mut sections = Vec::new();
-    for theorem in &main.report.plan.theorems {
-        let evidence = decided(main, replications, &theorem.name);
-        let mut theorems = evidence.report.plan.theorems.iter();
-        let theorem = theorems.find(|t| t.name == theorem.name).unwrap_or(theorem);
+    for (evidence, theorem) in decided(main, replications) {
         let page = markdown::theorem(evidence, theorem);
         sections.push((theorem, page.clone()));
         pages.insert(format!("theorems/{}.md", theorem.name), page);
