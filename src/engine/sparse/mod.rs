@@ -30,7 +30,7 @@
 //! summed for each (sample, class) and, once it has come to [`Rates::period`], paid block by block to `A`, with the same `B` that the reference
 //! stores: it is a function of its counter, and what it has grown by follows from the sum paid so far. A payment is made at the slope
 //! half-way through the block's own growth, so what it misses is of second order in `δ`, the share by which a block grows between two
-//! payments: `δ = period · (η/k) (s (z'² (1 + M s) + M z²)/k + ν² k/N) θ/ϱ²`, all carriers of a pair owed as much, kept under 2 % (5 % with
+//! payments: `δ = period · (η/k) (s (z'² (1 + M s) + M z²)/k + ν² k/N) θ/ϱ²`, all carriers of a pair owed as much, kept under 2 % (20 % with
 //! `overlap-adaptive`).
 //!
 //! *Growth.* A pair of feature and class whose overlap passes `θ_A`, and a block whose pre-activation passes `θ_B`, is followed from then
@@ -56,7 +56,7 @@
 //! # The adaptive engine
 //!
 //! `overlap-adaptive` also evaluates a *sample* less often while nothing about it changes: an evaluation stands for up to
-//! [`LONGEST_INTERVAL`] steps, over which its residuals, and the logits of the classes that it pulls at, change by about a twentieth at
+//! [`LONGEST_INTERVAL`] steps, over which its residuals, and the logits of the classes that it pulls at, change by about a twelfth at
 //! most; they are extrapolated to the middle of those steps, so that the error is of second order (see `pace.rs`).
 
 mod absent;
@@ -145,7 +145,7 @@ pub struct Rates {
 }
 
 impl Rates {
-    /// Rates whose `δ` is at most 2 % in `regime`, and 5 % with `overlap-adaptive`.
+    /// Rates whose `δ` is at most 2 % in `regime`, and 20 % with `overlap-adaptive`.
     pub fn of(regime: &Regime) -> Self {
         let (data, network) = (&regime.data, &regime.network);
         let scale = regime.init_scale();
