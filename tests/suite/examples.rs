@@ -53,7 +53,7 @@ fn a_record_is_a_table() {
     let report = std::fs::read_to_string(folder.join("README.md")).expect("committed");
     let mut rows = report.lines();
     let row = rows
-        .find(|l| l.contains("mean of `single.test_error`"))
+        .find(|l| l.contains("[single-model]") && l.contains("mean of `single.test_error`"))
         .expect("a row");
     assert!(row.contains(&format!("| {mean:.4} |")), "{mean}: {row}");
     assert!(row.contains(&format!("| {} |", values.len())), "{row}");
