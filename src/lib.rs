@@ -39,7 +39,7 @@
 //! # let (mut regime, procedure) = (theorem.regime, theorem.procedure);
 //! # regime.data.classes = 12;
 //! # regime.data.single_view_share = 0.1;
-//! # regime.training.steps = 2_000;
+//! # regime.training.steps = 2_000.into();
 //! # regime.network.init_scale = (0.01 * regime.network.relu_threshold).into();
 //!
 //! let seed = WorldSeed { experiment: 1, world: 0 };

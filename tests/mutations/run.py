@@ -21,7 +21,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 WORK = ROOT / "target" / "mutations"
 COPY = WORK / "source"
-PARTS = ["Cargo.toml", "Cargo.lock", "README.md", "src", "tests", "theorems", "benches", "reports"]
+PARTS = ["Cargo.toml", "Cargo.lock", "CHANGELOG.md", "CITATION.cff", "README.md", "src", "examples", "tests", "theorems", "benches", "reports"]
 
 ASLEEP = '''
 /// Whether the fault of this number is awake.
