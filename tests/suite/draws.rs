@@ -165,20 +165,21 @@ fn decide(text: &str) -> Report {
     plan.run(record, Kept::default(), 1, &|_| ()).unwrap()
 }
 
-/// `SMALL` with one claim on shares: of worlds in which every network is fitted, and `others` hold too.
-fn share(others: &str) -> Report {
-    let head = SMALL.find("[[claims]]").unwrap();
+/// `SMALL`, with as many members, and with one claim on shares: of worlds in which the first network is fitted, and `others` hold too.
+fn share(members: usize, others: &str) -> Report {
+    let text = SMALL.replace("members = 2", &format!("members = {members}"));
+    let head = text.find("[[claims]]").unwrap();
     let claim = format!(
         "[[claims]]\nname = \"draws\"\nquantity = \"single.first.training_error\"\nstatistic = \"share\"\n\
          event = {{ upper = 0.0 }}\nband = {{ lower = 0.8 }}\n{others}\n\
          [profiles]\nquick = {{ confidence = 0.75, worlds = 12 }}\nfull = {{ confidence = 0.75, worlds = 12 }}\n"
     );
-    decide(&format!("{}{claim}", &SMALL[..head]))
+    decide(&format!("{}{claim}", &text[..head]))
 }
 
 #[test]
 fn a_world_counts_only_if_every_quantity_of_the_event_is_in_its_band() {
-    let found = |others: &str| share(others).findings[0].estimate;
+    let found = |others: &str| share(2, others).findings[0].estimate;
     let plain = found("");
     assert_eq!((plain.mean, plain.verdict), (1.0, Verdict::Confirmed));
     let true_too = found("with = { \"single.first.test_error\" = { lower = 0.0 } }");
@@ -187,17 +188,12 @@ fn a_world_counts_only_if_every_quantity_of_the_event_is_in_its_band() {
     let one_false = found(one_false);
     assert_eq!((one_false.mean, one_false.verdict), (0.0, Verdict::Refuted));
     // A quantity without a number is in no band: with one member the ensemble is the model, and gains nothing.
-    let undefined = "with = { \"ensemble.recovered_share\" = { lower = -1e9 } }";
-    let text = SMALL.replace("members = 2", "members = 1");
-    let head = text.find("[[claims]]").unwrap();
-    let claim = format!(
-        "[[claims]]\nname = \"draws\"\nquantity = \"single.first.training_error\"\nstatistic = \"share\"\n\
-         event = {{ upper = 0.0 }}\nband = {{ lower = 0.8 }}\n{undefined}\n\
-         [profiles]\nquick = {{ confidence = 0.75, worlds = 12 }}\nfull = {{ confidence = 0.75, worlds = 12 }}\n"
+    let undefined = share(
+        1,
+        "with = { \"ensemble.recovered_share\" = { lower = -1e9 } }",
     );
-    let report = decide(&format!("{}{claim}", &text[..head]));
-    assert_eq!(report.findings[0].estimate.verdict, Verdict::Refuted);
-    assert!(report.findings[0].undefined.is_some());
+    assert_eq!(undefined.findings[0].estimate.verdict, Verdict::Refuted);
+    assert!(undefined.findings[0].undefined.is_some());
 }
 
 #[test]

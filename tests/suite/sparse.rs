@@ -74,10 +74,26 @@ impl Case {
         ])
     }
 
-    fn objective(&self, spec: &Distillation, teacher: &ClassRows<f32>) -> Objective<f32> {
+    /// A student's objective, with networks 0 to 3, trained alone for as many steps, as teachers.
+    fn taught(&self, form: Form, push: f64, steps: usize) -> Objective<f32> {
+        let cross_entropy = Objective::cross_entropy();
+        let teachers: Vec<_> = (0..4)
+            .map(|i| (self.sparse(&cross_entropy, after(steps), i)).training_logits)
+            .collect();
+        let teacher = ClassRows::sum(&teachers).map(|f| f / 4.0);
+        let spec = Distillation {
+            temperature: 0.2.into(),
+            teacher_scale: 100.0,
+            push_rate_per_class: push,
+            form,
+            soft_labels: SoftLabels::All,
+            warm_up_steps: 100.into(),
+            steps: steps.into(),
+            checkpoints: 0,
+        };
         let labels = self.data.samples.iter().map(|s| s.label);
         let rate = self.regime.training.learning_rate_per_class;
-        Objective::distillation(self.regime.data.classes, spec, rate, teacher, labels)
+        Objective::distillation(self.regime.data.classes, &spec, rate, &teacher, labels)
     }
 
     /// The views that a network has learned.
@@ -184,22 +200,7 @@ fn students_agree() {
         regime.training.engine = engine;
         let case = Case::new(regime, 0);
         let steps = 500;
-        let cross_entropy = Objective::cross_entropy();
-        let teachers: Vec<_> = (0..4)
-            .map(|i| case.sparse(&cross_entropy, after(steps), i).training_logits)
-            .collect();
-        let teacher = ClassRows::sum(&teachers).map(|f| f / 4.0);
-        let spec = Distillation {
-            temperature: 0.2.into(),
-            teacher_scale: 100.0,
-            push_rate_per_class: push,
-            form,
-            soft_labels: SoftLabels::All,
-            warm_up_steps: 100.into(),
-            steps: steps.into(),
-            checkpoints: 0,
-        };
-        let pair = case.both(&case.objective(&spec, &teacher), after(steps), 9);
+        let pair = case.both(&case.taught(form, push, steps), after(steps), 9);
         // A student's second views take off late, so that what a step misses is amplified longer.
         let allowed = match engine {
             EngineKind::OverlapAdaptive => 2.0 * tolerance(engine),
@@ -210,7 +211,7 @@ fn students_agree() {
         println!("{any} classes learned, {both} with both views");
         assert_eq!(any, 24);
         if form == Form::OneSidedGated {
-            let alone = case.both(&cross_entropy, after(steps), 9);
+            let alone = case.both(&Objective::cross_entropy(), after(steps), 9);
             alone.check(
                 &case,
                 "the same network without the push",
@@ -271,25 +272,11 @@ fn students_of_unequal_weights_agree() {
     regime.data.patches_per_feature = FeaturePatches::Random([2, 4]);
     let case = Case::new(regime, 0);
     let steps = 1200;
-    let cross_entropy = Objective::cross_entropy();
-    let teachers: Vec<_> = (0..4)
-        .map(|i| case.sparse(&cross_entropy, after(steps), i).training_logits)
-        .collect();
-    let teacher = ClassRows::sum(&teachers).map(|f| f / 4.0);
-    let spec = Distillation {
-        temperature: 0.2.into(),
-        teacher_scale: 100.0,
-        push_rate_per_class: 10.0,
-        form: Form::OneSidedGated,
-        soft_labels: SoftLabels::All,
-        warm_up_steps: 100.into(),
-        steps: steps.into(),
-        checkpoints: 0,
-    };
-    let pair = case.both(&case.objective(&spec, &teacher), after(steps), 9);
+    let objective = case.taught(Form::OneSidedGated, 10.0, steps);
+    let pair = case.both(&objective, after(steps), 9);
     pair.check(&case, "a student", tolerance(EngineKind::Overlap));
     let [_, both] = case.known(&pair.0[1]);
-    let [_, alone] = case.known(&case.sparse(&cross_entropy, after(steps), 9));
+    let [_, alone] = case.known(&case.sparse(&Objective::cross_entropy(), after(steps), 9));
     assert!(
         both > alone,
         "the push should teach second views: {both}, {alone} without"
