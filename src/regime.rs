@@ -100,7 +100,7 @@ pub struct TrainingRegime {
     /// Stop once training error 0 has held for this many consecutive steps; 0 never stops early.
     #[serde(default)]
     pub perfect_steps: usize,
-    /// What trains the network.
+    /// The engine that trains the network.
     #[serde(default, skip_serializing_if = "EngineKind::is_default")]
     pub engine: EngineKind,
 }
@@ -285,7 +285,7 @@ pub struct RegimeError {
     pub field: String,
     /// The value given.
     pub value: String,
-    /// What would be accepted.
+    /// The values that are accepted.
     pub allowed: String,
 }
 

@@ -7,7 +7,7 @@ pub trait Engine<R> {
     /// Evaluates the network after `step` steps, of which `left` are still to be taken, and gathers the gradient of the next; returns how
     /// many training samples are misclassified.
     fn evaluate(&mut self, step: usize, left: usize) -> usize;
-    /// What was evaluated.
+    /// The network as it was last evaluated.
     fn view(&mut self) -> View<'_, R>;
     /// Takes the step.
     fn descend(&mut self);
@@ -15,7 +15,7 @@ pub trait Engine<R> {
     fn finish(self: Box<Self>, steps: usize) -> Trained<R>;
 }
 
-/// What an engine shows an observer.
+/// A look at a network in training.
 #[derive(Clone, Copy, Debug)]
 pub struct View<'a, R> {
     /// Mean cross-entropy over the training set, in nats.

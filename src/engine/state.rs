@@ -190,7 +190,7 @@ pub struct Trained<R> {
     pub training_errors: usize,
 }
 
-/// What an observer sees after the forward pass of a step.
+/// The state of a network after the forward pass of a step, for an observer.
 #[derive(Clone, Copy, Debug)]
 pub struct StepView<'a, R> {
     /// Gradient steps taken so far.

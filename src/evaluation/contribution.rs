@@ -1,4 +1,4 @@
-//! What a feature adds to a logit.
+//! The contribution of a feature to a logit.
 //!
 //! A feature of total weight `Z`, on patches of weight `z_p = Z u_p` each, adds to a class the sum over patches and neurons of `φ(s + ξ)`
 //! with `s = z_p a + α_p S` and fresh noise `ξ ~ N(0, τ²)`, `τ = σ_0 ν`, independent for each patch and neuron. `φ` is convex and
@@ -24,8 +24,8 @@ use statrs::function::gamma::ln_gamma;
 /// `ln(1/δ)` with `δ = e^{−30} ≈ 1e-13`.
 pub(super) const SURETY: f64 = 30.0;
 
-/// What the bounds of chance `δ` leave out of a cell's error: there are fewer than 1e5 of them for an input, a few for each class and
-/// each feature present.
+/// The part of a cell's error that the bounds of chance `δ` leave out: there are fewer than 1e5 of them for an input, a few for each
+/// class and each feature present.
 pub(super) const NEGLECTED: f64 = 1e-8;
 
 /// A normal number, `mean + deviation · N(0, 1)`, of which the deviation is known to lie between two.

@@ -155,7 +155,7 @@ fn cells(
         .unwrap_or_default()
 }
 
-/// What is known of a cell after some draws: the rate of the control and the mean of what was summed beside it.
+/// The state of a cell after some draws: the rate of the control and the mean of what was summed beside it.
 fn estimate(control: Cell, seen: Seen, [sum, squares]: [f64; 2]) -> Cell {
     let n = seen.draws as f64;
     let mean = sum / n;

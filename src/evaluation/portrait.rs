@@ -19,12 +19,12 @@ pub(super) type Neurons = Vec<[f32; 2]>;
 pub(super) struct Wrong {
     pub feature: usize,
     pub class: usize,
-    /// Whether the class has learned something of the feature: an overlap lies above `8 σ_0`.
+    /// True if the class has learned something of the feature: an overlap lies above `8 σ_0`.
     pub awake: bool,
     pub neurons: Neurons,
 }
 
-/// What decides the logits of a network, or of an ensemble, on fresh inputs.
+/// The numbers that decide the logits of a network, or of an ensemble, on fresh inputs.
 ///
 /// - every class's neurons and its own features;
 /// - the pairs of a class and another's feature that are *awake*: wrong features, learned or in the making;
@@ -38,9 +38,9 @@ pub struct Portrait {
     pub(super) wrong: Vec<Wrong>,
     /// `[k]`: the largest overlap with a feature of another class that is not awake, at least 0.
     pub(super) silent: Vec<f64>,
-    /// Whether `wrong` holds every pair.
+    /// True if `wrong` holds every pair.
     pub(super) whole: bool,
-    /// Whether every overlap is a number; the logits of a network that has diverged say nothing.
+    /// True if every overlap is a number; the logits of a network that has diverged say nothing.
     pub(super) finite: bool,
 }
 

@@ -43,7 +43,7 @@ const LABEL_BOXES: [usize; 4] = [1, 8, 64, 512];
 /// Wrong features of one class that are followed one by one.
 const FOLLOWED: usize = 4;
 
-/// What of an input is taken into account.
+/// The part of an input that is taken into account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Extent {
     /// The product alone.
@@ -75,7 +75,7 @@ pub(super) struct Part<'a> {
 #[derive(Clone, Default)]
 struct Fed<'a> {
     by: Vec<&'a Wrong>,
-    /// What they add at most if all are present.
+    /// The most that they add, if all are present.
     most: f64,
 }
 

@@ -12,7 +12,7 @@ use crate::regime::Regime;
 use rand::{Rng, RngExt};
 use rand_distr::StandardNormal;
 
-/// What the draws of one cell showed.
+/// The outcome of the draws of one cell.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Seen {
     pub draws: usize,

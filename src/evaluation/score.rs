@@ -38,7 +38,7 @@ impl Cell {
         }
     }
 
-    /// Whether the model has learned what the cell shows: most of its inputs are classified.
+    /// True if the model has learned what the cell shows: most of its inputs are classified.
     pub fn is_learned(self) -> bool {
         self.rate < 0.5
     }

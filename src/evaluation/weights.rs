@@ -57,7 +57,7 @@ pub(super) struct Weights {
     pub shares: Rc<[Share]>,
 }
 
-/// Whether there is more than one way to weigh the patches of a feature of this total: what has no weight has nothing to share.
+/// True if there is more than one way to weigh the patches of a feature of this total: what has no weight has nothing to share.
 pub(super) fn is_free(patches: FeaturePatches, [low, high]: [f64; 2]) -> bool {
     low < high || (matches!(patches, FeaturePatches::Random(_)) && high > 0.0)
 }

@@ -52,7 +52,7 @@ fn kept(regime: &Regime) -> f64 {
     8.0 * features + logits(regime, regime.data.sample_count() as f64)
 }
 
-/// What one network trained alone in a world of a regime needs.
+/// The need of one network trained alone in a world of a regime.
 pub fn alone(regime: &Regime) -> Vec<Part> {
     let (data, inputs) = (&regime.data, regime.data.sample_count() as f64);
     vec![

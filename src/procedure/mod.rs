@@ -1,4 +1,4 @@
-//! What is trained in a world: single models, their ensemble, and the students distilled from them.
+//! The models that are trained in a world: single models, their ensemble, and the students distilled from them.
 
 mod lottery;
 pub mod memory;

@@ -39,7 +39,7 @@ struct Member {
     evaluation: Evaluation,
 }
 
-/// What a student is, within its world.
+/// The description of a student within its world.
 #[derive(PartialEq)]
 struct Student {
     spec: Distillation,
@@ -48,7 +48,7 @@ struct Student {
     swap_views: bool,
 }
 
-/// What was found for `key` before, or is found now.
+/// The value found for `key` before, or now.
 fn kept<K: PartialEq, V>(known: &mut Vec<(K, V)>, key: K, find: impl FnOnce(&K) -> V) -> &V {
     let place = known.iter().position(|(k, _)| *k == key);
     let place = place.unwrap_or_else(|| {

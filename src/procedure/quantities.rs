@@ -1,4 +1,4 @@
-//! What is measured in a world, and the names by which claims ask for it.
+//! The quantities that are measured in a world, and the names by which claims ask for it.
 
 use super::Procedure;
 use super::lottery::Lottery;
@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WorldOutcome {
-    /// What claims are made of, by name (see [`QUANTITIES`]).
+    /// The quantities that claims speak of, by name (see [`QUANTITIES`]).
     pub quantities: BTreeMap<String, Quantity>,
     /// One row for each model.
     pub models: Vec<ModelRow>,
@@ -59,6 +59,16 @@ pub struct Checkpoint {
     pub training_errors: usize,
     /// `err(D)/μ`.
     pub test_error: Quantity,
+}
+
+impl Checkpoint {
+    pub(super) fn new(step: usize, training_errors: usize, evaluation: &Evaluation) -> Self {
+        Self {
+            step,
+            training_errors,
+            test_error: evaluation.test_error_over_mu().into(),
+        }
+    }
 }
 
 /// The quantities a claim may name, with their meaning. `ROLE` is one of `single`, `ensemble`, `distilled`,
@@ -155,7 +165,7 @@ fn checkpoints(procedure: &Procedure, role: &str) -> usize {
     spec.as_ref().map_or(0, |spec| spec.checkpoints)
 }
 
-/// Whether a quantity of this name is measured by `procedure`.
+/// True if a quantity of this name is measured by `procedure`.
 pub fn measures(procedure: &Procedure, quantity: &str) -> bool {
     let Some((subject, measure)) = quantity.split_once('.') else {
         return false;
@@ -185,7 +195,7 @@ impl WorldOutcome {
     /// Version 0.6 (`older`) put a number where a quantity has none: there the two are not compared.
     ///
     /// # Errors
-    /// What does not fit, with its value and the one that would.
+    /// The first value that does not fit, with its value and the one that would.
     pub fn check(&self, regime: &Regime, procedure: &Procedure, older: bool) -> Result<(), String> {
         for row in &self.models {
             row.check(regime)?;

@@ -121,11 +121,11 @@ impl World {
             if view.step > 0 {
                 let portrait = Portrait::of_features(&regime, view.features);
                 let evaluation = self.evaluate(&regime, &portrait, stream);
-                checkpoints.push(Checkpoint {
-                    step: view.step,
-                    training_errors: view.training_errors,
-                    test_error: evaluation.test_error_over_mu().into(),
-                });
+                checkpoints.push(Checkpoint::new(
+                    view.step,
+                    view.training_errors,
+                    &evaluation,
+                ));
             }
         };
         let observer = (spec.checkpoints > 0).then(|| Observer {
@@ -137,11 +137,8 @@ impl World {
         );
         let evaluation = self.evaluate(&regime, &Portrait::of(&regime, &network), stream);
         if spec.checkpoints > 0 {
-            checkpoints.push(Checkpoint {
-                step: network.steps,
-                training_errors: network.training_errors,
-                test_error: evaluation.test_error_over_mu().into(),
-            });
+            let errors = network.training_errors;
+            checkpoints.push(Checkpoint::new(network.steps, errors, &evaluation));
         }
         Student {
             network,

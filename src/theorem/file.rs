@@ -36,11 +36,11 @@ impl Theorem {
             at(line, e.message().into())
         };
         let document = DeTable::parse(text).ok();
-        let base = document.and_then(|d| Some(d.get_ref().get("base")?.get_ref().as_str()?.into()));
+        let base: Option<String> =
+            document.and_then(|d| Some(d.get_ref().get("base")?.get_ref().as_str()?.into()));
         let theorem: Self = match base {
             None => toml::from_str(text).map_err(of_text)?,
             Some(name) => {
-                let name: String = name;
                 let mut table: toml::Table = toml::from_str(text).map_err(of_text)?;
                 let line = line_of_field(text, "base");
                 base::fill(file, &name, &mut table).map_err(|message| at(line, message))?;

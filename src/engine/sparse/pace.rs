@@ -33,7 +33,7 @@ pub(super) struct Pace<R> {
     pub(super) mass: R,
 }
 
-/// What is known of a sample's classification.
+/// The classification of a sample, as far as it is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Standing {
     /// The label's logit is the strict maximum.

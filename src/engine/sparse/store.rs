@@ -1,4 +1,4 @@
-//! What is followed step by step: blocks, the classes present on a sample, and the feature overlaps they need.
+//! The state that is followed step by step: blocks, the classes present on a sample, and the feature overlaps they need.
 
 use super::SAME_SOFT_LABEL;
 use crate::data::DataSet;
@@ -20,7 +20,7 @@ pub(super) struct Block<R> {
     pub(super) feature_noise: R,
 }
 
-/// What is kept of one sample: its place in [`Store`] and what its absent classes share.
+/// The state of one sample: its place in [`Store`] and what its absent classes share.
 pub(super) struct Track<R> {
     pub(super) sample: usize,
     /// Its blocks, and where the storage that is kept for them ends.
