@@ -3,7 +3,7 @@
 use super::outcome::{Cells, Standing};
 use crate::figure::{
     Area, BAND, Drawn, FIRST, FigureError, INK, PAPER, REFUTED, SECOND, extent, font, mesh, png,
-    svg,
+    svg, tick,
 };
 use crate::printable::line;
 use crate::report::text;
@@ -219,6 +219,8 @@ impl<'a> Picture<'a> {
             .x_labels(2 * labels.len())
             .x_label_formatter(&label)
             .x_desc(self.cells.axes[self.axes.0].clone())
+            .y_desc(first.finding.quantity.as_str())
+            .y_label_formatter(&tick)
             .draw()?;
         for s in &standings {
             let (x, e) = (s.at[self.axes.0] as f64, &s.finding.estimate);

@@ -126,6 +126,23 @@ pub fn font(size: u32) -> TextStyle<'static> {
     ("sans-serif", size).into_font().color(&INK)
 }
 
+/// The label of a tick on a linear axis: four significant digits at most, and no sign before 0.
+pub fn tick(x: &f64) -> String {
+    let rounded: f64 = format!("{x:.3e}").parse().unwrap_or(*x);
+    match rounded == 0.0 || rounded.abs() < 1e-9 {
+        true => "0".into(),
+        false => rounded.to_string().replace('-', "−"),
+    }
+}
+
+/// The label of a tick on a logarithmic axis: one digit, and a power of ten.
+pub fn log_tick(x: &f64) -> String {
+    if (0.95..95.0).contains(x) {
+        return format!("{x:.0}");
+    }
+    format!("{x:.0e}").replace('-', "−")
+}
+
 /// An SVG for inlining in a page: its colours become variables of the page's style sheet, so that it follows the theme.
 pub fn themed(svg: &str) -> String {
     PALETTE
@@ -183,4 +200,34 @@ pub fn png(
     };
     drawn().map_err(|e| FigureError(e.to_string()))?;
     Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ticks_are_short() {
+        let cases = [
+            (2000.0, "2000"),
+            (-0.0, "0"),
+            (1e-17, "0"),
+            (0.49, "0.49"),
+            (0.30000000000000004, "0.3"),
+            (-0.25, "−0.25"),
+        ];
+        for (x, label) in cases {
+            assert_eq!(tick(&x), label);
+        }
+        let cases = [
+            (1e-3, "1e−3"),
+            (0.002, "2e−3"),
+            (1.0, "1"),
+            (20.0, "20"),
+            (100.0, "1e2"),
+        ];
+        for (x, label) in cases {
+            assert_eq!(log_tick(&x), label);
+        }
+    }
 }

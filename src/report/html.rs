@@ -5,13 +5,18 @@ use crate::figure::{PALETTE, themed};
 use crate::printable::xml;
 use crate::theorem::Theorem;
 use plotters::style::RGBColor;
-use pulldown_cmark::{Options, Parser};
+use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 use std::fmt::Write;
 
 const STYLE: &str = include_str!("page.css");
 
-/// `index.html`: the overview, then each theorem's page.
-pub(super) fn page(overview: &str, sections: &[(&Theorem, String)], figures: &Figures) -> String {
+/// `index.html`: the overview with the `player` in its part on the mechanism, then each theorem's page.
+pub(super) fn page(
+    overview: &str,
+    sections: &[(&Theorem, String)],
+    figures: &Figures,
+    player: &str,
+) -> String {
     let mut palette = String::from(":root {");
     for (RGBColor(r, g, b), name) in PALETTE {
         let _ = write!(palette, " --{name}: #{r:02x}{g:02x}{b:02x};");
@@ -19,6 +24,13 @@ pub(super) fn page(overview: &str, sections: &[(&Theorem, String)], figures: &Fi
     palette += " }";
     let mut contents = String::new();
     let mut body = section("overview", &local(overview), figures);
+    // After the first picture of the mechanism, the race.
+    if let Some(race) = body.find("<h3>The lottery race</h3>") {
+        let next = body[race + 1..]
+            .find("<h3>")
+            .map_or(body.len(), |at| race + 1 + at);
+        body.insert_str(next, &themed(player));
+    }
     for (theorem, page) in sections {
         let _ = write!(
             contents,
@@ -31,7 +43,7 @@ pub(super) fn page(overview: &str, sections: &[(&Theorem, String)], figures: &Fi
     format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width, \
          initial-scale=1\">\n<title>multiview: what the evidence says</title>\n<link rel=\"icon\" href=\"data:,\">\n<style>\n{palette}\n{STYLE}</style>\n</head>\n<body>\n<a class=\"skip\" \
-         href=\"#overview\">Skip to the verdicts</a>\n<nav aria-label=\"Theorems\"><ul>{contents}</ul></nav>\n<main>\n{body}</main>\n</body>\n</html>\n"
+         href=\"#overview\">Skip to the verdicts</a>\n<nav aria-label=\"Theorems\"><details><summary>Theorems</summary><ul>{contents}</ul></details></nav>\n<main>\n{body}</main>\n</body>\n</html>\n"
     )
 }
 
@@ -49,7 +61,8 @@ fn local(markdown: &str) -> String {
 
 fn section(id: &str, markdown: &str, figures: &Figures) -> String {
     let mut html = String::new();
-    pulldown_cmark::html::push_html(&mut html, Parser::new_ext(markdown, Options::ENABLE_TABLES));
+    let events = Parser::new_ext(markdown, Options::ENABLE_TABLES);
+    pulldown_cmark::html::push_html(&mut html, labelled(events));
     // Tables scroll by themselves on a narrow screen, and with the keyboard.
     html = html
         .replace("<table>", "<div class=\"scroll\" tabindex=\"0\"><table>")
@@ -70,10 +83,47 @@ fn section(id: &str, markdown: &str, figures: &Figures) -> String {
     format!("<section id=\"{}\">\n{html}</section>\n", xml(id))
 }
 
+/// The events of a document in which every cell of a table names its column: on a narrow screen the cells of a row stand below each
+/// other.
+fn labelled<'a>(events: impl Iterator<Item = Event<'a>>) -> impl Iterator<Item = Event<'a>> {
+    let (mut titles, mut in_head, mut column) = (Vec::<String>::new(), false, 0);
+    events.map(move |event| match event {
+        Event::Start(Tag::TableHead) => {
+            (titles, in_head) = (Vec::new(), true);
+            event
+        }
+        Event::End(TagEnd::TableHead) => {
+            in_head = false;
+            event
+        }
+        Event::Start(Tag::TableCell) if in_head => {
+            titles.push(String::new());
+            event
+        }
+        Event::Text(ref text) | Event::Code(ref text) if in_head => {
+            if let Some(title) = titles.last_mut() {
+                title.push_str(text);
+            }
+            event
+        }
+        Event::Start(Tag::TableRow) => {
+            column = 0;
+            event
+        }
+        Event::Start(Tag::TableCell) => {
+            let title = titles.get(column).map_or("", String::as_str);
+            column += 1;
+            Event::InlineHtml(format!("<td data-label=\"{}\">", xml(title)).into())
+        }
+        Event::End(TagEnd::TableCell) if !in_head => Event::InlineHtml("</td>".into()),
+        _ => event,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::Map;
+    use crate::report::{Map, figures};
 
     #[test]
     fn links_lead_on() {
@@ -86,6 +136,26 @@ mod tests {
     }
 
     #[test]
+    fn cells_name_their_columns() {
+        let table = "| a | `b` c |\n|---|---|\n| 1 | 2 |\n| 3 | *4* |\n";
+        let mut html = String::new();
+        let events = Parser::new_ext(table, Options::ENABLE_TABLES);
+        pulldown_cmark::html::push_html(&mut html, labelled(events));
+        let row = |cells: [&str; 2]| {
+            format!(
+                "<tr><td data-label=\"a\">{}</td><td data-label=\"b c\">{}</td></tr>",
+                cells[0], cells[1]
+            )
+        };
+        assert!(
+            html.contains("<th>a</th><th><code>b</code> c</th>"),
+            "{html}"
+        );
+        assert!(html.contains(&row(["1", "2"])), "{html}");
+        assert!(html.contains(&row(["3", "<em>4</em>"])), "{html}");
+    }
+
+    #[test]
     fn maps_are_inlined() {
         let maps = [Map {
             name: "ties".into(),
@@ -95,12 +165,13 @@ mod tests {
             svg: "<svg id=\"drawn\"></svg>".into(),
         }];
         let figures = Figures {
+            overview: figures::overview(&[]).expect("it is drawn"),
             evidence: Default::default(),
             mechanism: Vec::new(),
             maps: &maps,
         };
         let overview = format!("![Ties]({})", maps[0].path());
-        let page = page(&overview, &[], &figures);
+        let page = page(&overview, &[], &figures, "");
         assert!(page.contains("id=\"drawn\"") && !page.contains("<img"));
     }
 }

@@ -79,6 +79,12 @@ pub(super) fn overview(main: &Evidence, replications: &[Evidence], figures: &Fig
     };
     let (stated, replications): (Vec<&Evidence>, Vec<&Evidence>) =
         replications.iter().partition(elsewhere);
+    let picture = &figures.overview;
+    let _ = writeln!(
+        out,
+        "![{0}](figures/{1}.svg)\n\n{2} Data: [CSV](figures/{1}.csv), [JSON](figures/{1}.json).\n",
+        picture.title, picture.name, picture.caption
+    );
     if !stated.is_empty() {
         out += "## Theorems as they are stated, draw by draw\n";
         for evidence in &stated {
@@ -256,38 +262,84 @@ fn regimes(main: &Evidence) -> String {
     out
 }
 
-/// The page of one theorem.
+/// The share of the error budget that a finding has to itself.
+fn level(f: &Finding) -> String {
+    if f.alpha == 0.0 {
+        "none needed".into()
+    } else {
+        format!("{:.1e}", f.alpha)
+    }
+}
+
+/// Observations that would refute the claims, and the negative controls, in which the same code must refute them.
+fn refutations(theorem: &Theorem, findings: &[&Finding]) -> String {
+    let mut out = String::from("\n## What would refute it\n\n");
+    for claim in &theorem.claims {
+        let _ = writeln!(out, "- *{}*: {}.", claim.name, text::refutation(claim));
+    }
+    if theorem.controls.is_empty() {
+        return out;
+    }
+    out += "\nNegative controls. Each breaks one ingredient, and the same code must refute the claim there:\n\n";
+    for control in &theorem.controls {
+        let set: Vec<String> = control
+            .set
+            .iter()
+            .map(|(path, value)| format!("`{}`", markdown(&format!("{path} = {value}"))))
+            .collect();
+        let _ = writeln!(
+            out,
+            "- *{}* ({}): {}",
+            control.name,
+            set.join(", "),
+            markdown(control.why.trim())
+        );
+    }
+    if !findings.is_empty() {
+        out += "\n| control | claim | claimed | measured | evidence | worlds | level α | verdict |\n|---|---|---|---|---|---|---|---|\n";
+    }
+    for f in findings {
+        let _ = writeln!(
+            out,
+            "| {} | {} | {} | {} | {} | {} | {} | {} |",
+            f.control.as_deref().unwrap_or_default(),
+            f.claim,
+            text::band(f.band),
+            text::measured(f),
+            markdown(&text::evidence(f)),
+            f.estimate.worlds,
+            level(f),
+            text::verdict(f),
+        );
+    }
+    out
+}
+
+/// The page of one theorem: the claim, its verdict, the picture, why, the controls, the regime, and how to reproduce it.
 pub(super) fn theorem(main: &Evidence, theorem: &Theorem) -> String {
     let plan = &main.report.plan;
-    let findings: Vec<&Finding> = main
-        .report
-        .findings
-        .iter()
-        .filter(|f| f.theorem == theorem.name)
-        .collect();
+    let of_theorem = |f: &&Finding| f.theorem == theorem.name;
+    let own: Vec<&Finding> = main.report.own().filter(of_theorem).collect();
+    let controls: Vec<&Finding> = main.report.controls().filter(of_theorem).collect();
     let mut out = format!(
-        "# {}\n\n{}\n\nSource: {}.\n\n## Verdicts\n\n",
+        "# {}\n\n{}\n\nSource: {}.\n\n## Verdict\n\n",
         markdown(&theorem.title),
         markdown_lines(theorem.statement.trim()),
         markdown(&theorem.source)
     );
     out += "| claim | claimed | origin | measured | evidence | worlds | level α | verdict |\n|---|---|---|---|---|---|---|---|\n";
-    for f in &findings {
+    for f in &own {
         let _ = writeln!(
             out,
             "| {} | {} {} | {} | {} | {} | {} | {} | {} |",
-            claim(f),
+            f.claim,
             text::subject(f.statistic, &f.quantity, f.event, &f.with),
             text::band(f.band),
             text::origin(&f.origins()),
             text::measured(f),
             markdown(&text::evidence(f)),
             f.estimate.worlds,
-            if f.alpha == 0.0 {
-                "none needed".into()
-            } else {
-                format!("{:.1e}", f.alpha)
-            },
+            level(f),
             text::verdict(f),
         );
     }
@@ -297,7 +349,7 @@ pub(super) fn theorem(main: &Evidence, theorem: &Theorem) -> String {
          [JSON](../figures/evidence-{0}.json).",
         theorem.name
     );
-    for f in &findings {
+    for f in own.iter().chain(&controls) {
         if let Some(law) = &f.power_law {
             let _ = writeln!(
                 out,
@@ -317,41 +369,25 @@ pub(super) fn theorem(main: &Evidence, theorem: &Theorem) -> String {
         let _ = writeln!(out, "\nSwept: `{}` = {values}.", markdown(&sweep.path));
     }
     let compared = predicted_and_measured(main, theorem);
+    let learned = learned_of_views(main, theorem);
+    if !compared.is_empty() || !learned.is_empty() {
+        out += "\n## Why\n";
+    }
     if !compared.is_empty() {
-        out += "\n## Predicted before training\n\nLeading-order estimates from the regime alone; see `src/prediction.rs`.\n\n";
+        out += "\nLeading-order estimates from the regime alone, before training ([how](../../src/prediction.rs)), beside what was measured:\n\n";
         out += "| quantity | predicted | measured (mean over worlds) |\n|---|---|---|\n";
         for (name, predicted, measured) in compared {
             let _ = writeln!(out, "| `{name}` | {predicted:.3} | {measured:.3} |");
         }
     }
-    out += &learned_of_views(main, theorem);
+    out += &learned;
+    out += &refutations(theorem, &controls);
     out += "\n## The regime against the paper's assumptions\n\n| parameter | the paper | here | standing |\n|---|---|---|---|\n";
     for a in assumptions(&theorem.regime, &theorem.procedure) {
         let _ = writeln!(
             out,
             "| {} | {} | {} | {} |",
             a.parameter, a.paper, a.here, a.standing
-        );
-    }
-    out += "\n## What would refute it\n\n";
-    for claim in &theorem.claims {
-        let _ = writeln!(out, "- *{}*: {}.", claim.name, text::refutation(claim));
-    }
-    if !theorem.controls.is_empty() {
-        out += "\nNegative controls, where the same code must refute the claim:\n\n";
-    }
-    for control in &theorem.controls {
-        let set: Vec<String> = control
-            .set
-            .iter()
-            .map(|(path, value)| format!("`{}`", markdown(&format!("{path} = {value}"))))
-            .collect();
-        let _ = writeln!(
-            out,
-            "- *{}* ({}): {}",
-            control.name,
-            set.join(", "),
-            markdown(control.why.trim())
         );
     }
     let budget = theorem.budget(plan.profile);
@@ -366,9 +402,7 @@ pub(super) fn theorem(main: &Evidence, theorem: &Theorem) -> String {
         budget.worlds,
         main.name,
         markdown(&plan.version),
-        findings
-            .iter()
-            .find(|f| f.control.is_none())
+        own.first()
             .map_or(String::new(), |f| hashes(&f.experiments)),
     );
     out
@@ -405,7 +439,7 @@ fn learned_of_views(main: &Evidence, theorem: &Theorem) -> String {
     });
     let (measures, titles): (Vec<&str>, Vec<&str>) = measures.copied().unzip();
     let mut out = format!(
-        "\n## What each model has learned\n\nMeans over worlds.\n\n| model | {} |\n|---|{}\n",
+        "\n### What each model has learned\n\nMeans over worlds.\n\n| model | {} |\n|---|{}\n",
         titles.join(" | "),
         "---|".repeat(titles.len())
     );

@@ -57,6 +57,28 @@ pub struct Race {
     pub overlaps: Vec<[Vec<f64>; 2]>,
     /// The view each class was predicted to learn.
     pub predicted: Vec<usize>,
+    /// `ϱ`.
+    pub threshold: f64,
+    /// `μ`.
+    pub single_view_share: f64,
+    /// Share of the training set misclassified, at each look.
+    pub training_error: Vec<f64>,
+    /// Test error as a share of test inputs, at each look, rounded to four digits.
+    pub test_error: Vec<f64>,
+}
+
+impl Race {
+    /// The view of a class whose largest overlap is the larger one at the last look.
+    pub fn winner(&self, class: usize) -> usize {
+        let last = |view: &Vec<f64>| view.last().copied().unwrap_or_default();
+        let [first, second] = &self.overlaps[class];
+        usize::from(last(second) > last(first))
+    }
+
+    /// True if a class has learned a view by this look: an overlap is past half of the threshold.
+    pub fn known(&self, class: usize, view: usize, look: usize) -> bool {
+        self.overlaps[class][view][look] > 0.5 * self.threshold
+    }
 }
 
 /// Single-view error of one model, cell by cell.
@@ -143,7 +165,12 @@ fn race(seed: u64) -> Race {
             .into_iter()
             .map(Option::unwrap_or_default)
             .collect(),
+        threshold: regime.network.relu_threshold,
+        single_view_share: regime.data.single_view_share,
+        training_error: Vec::new(),
+        test_error: Vec::new(),
     };
+    let samples = world.data.samples.len() as f64;
     let mut look = |step: StepView<f32>| {
         race.steps.push(step.step);
         let overlaps = largest_overlaps(regime, step.features);
@@ -152,6 +179,11 @@ fn race(seed: u64) -> Race {
                 view.push(digits(f64::from(*overlap)));
             }
         }
+        race.training_error
+            .push(step.training_errors as f64 / samples);
+        let portrait = Portrait::of_features(regime, step.features);
+        let evaluation = world.evaluate(regime, &portrait, 0);
+        race.test_error.push(digits(evaluation.error()));
     };
     let observer = Observer {
         every: EVERY,

@@ -9,6 +9,7 @@ pub mod figures;
 mod html;
 mod markdown;
 pub mod mechanism;
+mod player;
 mod results;
 pub mod text;
 
@@ -18,7 +19,7 @@ use crate::procedure::Procedure;
 use crate::record::Worlds;
 use crate::theorem::Theorem;
 use crate::verify::{Finding, Report};
-use figures::{Figure, Observed};
+use figures::{Answered, Figure, Observed};
 use mechanism::Mechanism;
 use std::collections::BTreeMap;
 
@@ -104,8 +105,9 @@ impl Evidence {
     }
 }
 
-/// The figures of a report: one of evidence for each theorem, and those of the mechanism.
+/// The figures of a report: all claims together, one of evidence for each theorem, and those of the mechanism.
 struct Figures<'a> {
+    overview: Figure,
     evidence: BTreeMap<String, Figure>,
     mechanism: Vec<Figure>,
     maps: &'a [Map],
@@ -120,10 +122,17 @@ impl<'a> Figures<'a> {
     ) -> Result<Self, FigureError> {
         let evidence = decided(main, replications)
             .map(|(evidence, t)| {
-                let figure = figures::evidence(&t.name, &evidence.observed(&t.name))?;
+                let swept = t.sweep.as_ref().and_then(|s| s.path.rsplit('.').next());
+                let figure = figures::evidence(&t.name, swept, &evidence.observed(&t.name))?;
                 Ok((t.name.clone(), figure))
             })
             .collect::<Result<_, FigureError>>()?;
+        // The theorems as they are stated come first: the main record leaves them to others.
+        let (first, rest): (Vec<_>, Vec<_>) =
+            decided(main, replications).partition(|(evidence, _)| evidence.name != main.name);
+        let claims: Vec<Answered> = (first.into_iter().chain(rest))
+            .flat_map(|(evidence, t)| answered(evidence, &t.name))
+            .collect();
         let mut pictures = figures::mechanism(mechanism)?;
         let of = |q: &str| main.mean("random-features", q);
         pictures.extend(figures::contrast(of)?);
@@ -134,6 +143,7 @@ impl<'a> Figures<'a> {
             pictures.extend(figures::growth(neurons, of)?);
         }
         Ok(Self {
+            overview: figures::overview(&claims)?,
             evidence,
             mechanism: pictures,
             maps,
@@ -141,7 +151,8 @@ impl<'a> Figures<'a> {
     }
 
     fn all(&self) -> impl Iterator<Item = &Figure> {
-        self.evidence.values().chain(&self.mechanism)
+        let one = std::iter::once(&self.overview);
+        one.chain(self.evidence.values()).chain(&self.mechanism)
     }
 
     /// Every picture, by the paths under which the pages show it.
@@ -153,6 +164,19 @@ impl<'a> Figures<'a> {
         });
         own.chain(self.maps.iter().map(|map| (map.path(), map.svg.as_str())))
     }
+}
+
+/// The claims of a theorem, each with the findings of its negative controls.
+fn answered<'a>(evidence: &'a Evidence, theorem: &'a str) -> impl Iterator<Item = Answered<'a>> {
+    let own = evidence.report.own().filter(move |f| f.theorem == theorem);
+    own.map(move |own| {
+        let controls = evidence.report.controls();
+        let answers = |c: &&Finding| c.theorem == theorem && c.claim == own.claim;
+        Answered {
+            own,
+            controls: controls.filter(answers).collect(),
+        }
+    })
 }
 
 /// Every theorem with the evidence that decided it: the main record's, or that of another record where the main one leaves the theorem
@@ -200,7 +224,12 @@ pub fn render(
     }
     pages.insert(
         "index.html".into(),
-        html::page(&overview, &sections, &figures),
+        html::page(
+            &overview,
+            &sections,
+            &figures,
+            &player::player(&mechanism.race),
+        ),
     );
     pages.insert("README.md".into(), overview);
     pages.insert("failed-regimes.md".into(), failed::page());

@@ -1,4 +1,4 @@
-//! The reports' page in a real browser: every figure is drawn, nothing fails, and a phone need not scroll sideways.
+//! The reports' page in a real browser: every figure is drawn, the slider moves, nothing fails, and a phone need not scroll sideways.
 //!
 //! Needs Chromium; without it the test says so and passes.
 
@@ -21,6 +21,12 @@ addEventListener("load", () => {
     if (box.width < 100 || box.height < 20 || drawn < 3 || !figure.getAttribute("aria-label"))
       failures.push(`${figure.getAttribute("aria-label")}: ${box.width} x ${box.height}, ${drawn} shapes`);
   }
+  const [slider, says] = ["input", "output"].map((name) => document.querySelector(`#player ${name}`));
+  const end = says.textContent;
+  slider.value = 0;
+  slider.dispatchEvent(new Event("input"));
+  if (slider.disabled || !says.textContent.startsWith("step 0:") || says.textContent === end)
+    failures.push(`the slider shows "${says.textContent}"`);
   document.title = `inspected ${figures.length}: ${failures.join("; ")}`;
 });
 </script>
@@ -42,7 +48,8 @@ fn the_page_renders_on_a_phone_and_on_a_desk() {
     };
     let committed = Path::new(env!("CARGO_MANIFEST_DIR")).join("reports/index.html");
     let page = std::fs::read_to_string(committed).expect("the committed page");
-    assert!(!page.contains("<script"), "the page itself needs no script");
+    // Its one script moves the race; without it the page shows the end of training.
+    assert_eq!(page.matches("<script>").count(), 1);
     assert!(!page.contains("src=\"http"), "the page loads nothing");
     let figures = page.matches("class=\"figure\"").count();
     assert!(figures > 10, "{figures} figures");

@@ -2,7 +2,8 @@
 
 use super::{Figure, WIDTH};
 use crate::figure::{
-    Area, BAND, Drawn, FIRST, FigureError, INK, SECOND, Table, extent, font, log_extent, mesh, svg,
+    Area, BAND, Drawn, FIRST, FigureError, INK, SECOND, Table, extent, font, log_extent, log_tick,
+    mesh, svg, tick,
 };
 use crate::report::text;
 use crate::statistics::exponent::Point;
@@ -19,11 +20,16 @@ pub struct Observed<'a> {
     pub worlds: Vec<Option<f64>>,
 }
 
-/// The evidence for a theorem: for each claim and control every world a dot, the interval and the band.
+/// The evidence for a theorem: for each claim and control every world a dot, the interval and the band; `swept` is the parameter against
+/// which exponents are fitted.
 ///
 /// # Errors
 /// If it cannot be drawn.
-pub fn evidence(theorem: &str, observed: &[Observed]) -> Result<Figure, FigureError> {
+pub fn evidence(
+    theorem: &str,
+    swept: Option<&str>,
+    observed: &[Observed],
+) -> Result<Figure, FigureError> {
     let height = observed.iter().map(panel_height).sum();
     let title = format!("{theorem}: every world, the interval and the band");
     let caption = "Each dot is a world (circles: the theorem's own regime; crosses: a negative control), the bar the \
@@ -36,7 +42,9 @@ pub fn evidence(theorem: &str, observed: &[Observed]) -> Result<Figure, FigureEr
             let (panel, below) = rest.split_vertically(panel_height(one));
             rest = below;
             match &one.finding.power_law {
-                Some(law) => power_law(&panel, one.finding, law)?,
+                Some(law) => {
+                    power_law(&panel, one.finding, law, swept.unwrap_or("swept parameter"))?;
+                }
                 None => strip(&panel, one)?,
             }
         }
@@ -91,7 +99,16 @@ fn panel_height(one: &Observed) -> u32 {
     if one.finding.power_law.is_some() {
         230
     } else {
-        92
+        106
+    }
+}
+
+/// The unit of a quantity, for an axis: test errors and what is made of them are in units of μ.
+fn unit(quantity: &str) -> &'static str {
+    let of_mu = ["test_error", "gain"];
+    match of_mu.iter().any(|name| quantity.ends_with(name)) && !quantity.starts_with("random") {
+        true => " (units of μ)",
+        false => "",
     }
 }
 
@@ -127,7 +144,7 @@ fn strip(panel: &Area, one: &Observed) -> Drawn {
         .margin_top(26)
         .margin_left(14)
         .margin_right(14)
-        .x_label_area_size(22)
+        .x_label_area_size(36)
         .build_cartesian_2d(range.clone(), 0.0..1.0)?;
     chart.draw_series([Rectangle::new(
         [(inside(band.lower), 0.0), (inside(band.upper), 1.0)],
@@ -137,6 +154,8 @@ fn strip(panel: &Area, one: &Observed) -> Drawn {
         .disable_y_mesh()
         .disable_y_axis()
         .x_labels(8)
+        .x_label_formatter(&tick)
+        .x_desc(format!("{}{}", f.quantity, unit(&f.quantity)))
         .draw()?;
     let places = one.worlds.iter().enumerate();
     // Stacked in five rows by index, so that equal values stay visible.
@@ -161,7 +180,7 @@ fn strip(panel: &Area, one: &Observed) -> Drawn {
     Ok(())
 }
 
-fn power_law(panel: &Area, f: &Finding, law: &PowerLaw) -> Drawn {
+fn power_law(panel: &Area, f: &Finding, law: &PowerLaw, swept: &str) -> Drawn {
     let color = if f.control.is_some() { SECOND } else { FIRST };
     let fitted = |x: f64| (law.log_amplitude + law.fitted_exponent * x.ln()).exp();
     let low = |p: &Point| (p.value - 2.0 * p.standard_error).max(p.value / 10.0);
@@ -181,8 +200,10 @@ fn power_law(panel: &Area, f: &Finding, law: &PowerLaw) -> Drawn {
         .y_label_area_size(64)
         .build_cartesian_2d(x.log_scale(), y.log_scale())?;
     mesh(&mut chart, 11)
-        .x_desc("swept parameter")
-        .y_label_formatter(&|y| format!("{y:.1e}"))
+        .x_desc(swept)
+        .y_desc(f.quantity.as_str())
+        .x_label_formatter(&tick)
+        .y_label_formatter(&log_tick)
         .draw()?;
     chart.draw_series([PathElement::new(
         ends.map(|x| (x, fitted(x))).to_vec(),

@@ -2,8 +2,11 @@
 
 use super::bars::bars;
 use super::{Figure, WIDTH};
-use crate::figure::{FIRST, FigureError, GRID, INK, SECOND, Table, font, mesh, svg};
-use crate::report::mechanism::{Mechanism, ModelCells, SoftLabel};
+use crate::figure::{
+    Area, Drawn, FIRST, FigureError, GRID, INK, SECOND, THIRD, Table, font, log_extent, log_tick,
+    mesh, svg, tick,
+};
+use crate::report::mechanism::{Mechanism, ModelCells, Race, SoftLabel};
 use plotters::prelude::*;
 
 /// The pictures of the mechanism.
@@ -32,43 +35,33 @@ pub fn mechanism(m: &Mechanism) -> Result<Vec<Figure>, FigureError> {
     ])
 }
 
+/// Height of the race's legend, of its panels together, and of the errors beneath, in pixels.
+const RACE: [u32; 3] = [30, 480, 190];
+
 fn race(m: &Mechanism) -> Result<Figure, FigureError> {
-    const SHOWN: usize = 12;
     let title = "The lottery race".to_owned();
     let caption = format!(
-        "Largest overlap max_r <w, v> of both views of {SHOWN} classes over training (one panel each). Solid: the view that \
-         the initialisation predicts to win; dashed: the other. A class where the dashed line wins was predicted wrongly."
+        "Above: the largest overlap max_r ⟨w, v⟩ of both views of classes 0 to {}, on a logarithmic axis. The winner takes off; \
+         the loser stays near its start. A ring marks the view that the initialisation predicts to win. Below: the error of the \
+         same network. Training error falls to 0, test error to half the share μ of single-view inputs.",
+        SHOWN - 1
     );
     let race = &m.race;
-    let top = (race.overlaps.iter().take(SHOWN).flatten().flatten()).fold(0.0f64, |a, b| a.max(*b));
-    let last = *race.steps.last().unwrap_or(&1) as f64;
-    let svg = svg((WIDTH, 480), &title, &caption, |area| {
-        for (class, panel) in area.split_evenly((3, 4)).iter().enumerate() {
-            let Some(views) = race.overlaps.get(class) else {
-                continue;
-            };
-            let mut chart = ChartBuilder::on(panel)
-                .margin(6)
-                .caption(format!("class {class}"), font(12))
-                .x_label_area_size(20)
-                .y_label_area_size(26)
-                .build_cartesian_2d(0.0..last, 0.0..1.05 * top)?;
-            mesh(&mut chart, 10).x_labels(3).y_labels(4).draw()?;
-            let points = |view: usize| {
-                let steps = race.steps.iter().map(|s| *s as f64);
-                steps.zip(views[view].iter().copied()).collect::<Vec<_>>()
-            };
-            let winner = race.predicted[class];
-            chart.draw_series([PathElement::new(points(winner), FIRST.stroke_width(2))])?;
-            chart.draw_series(DashedLineSeries::new(
-                points(1 - winner),
-                5,
-                3,
-                SECOND.stroke_width(2),
-            ))?;
-        }
-        Ok(())
-    })?;
+    let [legend, panels, beneath] = RACE;
+    let svg = svg(
+        (WIDTH, legend + panels + beneath),
+        &title,
+        &caption,
+        |area| {
+            let (top, rest) = area.split_vertically(legend);
+            race_legend(&top)?;
+            let (panels, beneath) = rest.split_vertically(panels);
+            for (class, panel) in panels.split_evenly((ROWS, COLUMNS)).iter().enumerate() {
+                race_panel(race, class, panel)?;
+            }
+            race_errors(race, &beneath)
+        },
+    )?;
     let mut rows = Vec::new();
     for (class, views) in race.overlaps.iter().enumerate() {
         for (view, overlaps) in views.iter().enumerate() {
@@ -102,6 +95,123 @@ fn race(m: &Mechanism) -> Result<Figure, FigureError> {
             rows,
         ),
     })
+}
+
+/// Rows and columns of the race's panels, and the classes that are shown.
+const ROWS: usize = 3;
+const COLUMNS: usize = 4;
+const SHOWN: usize = ROWS * COLUMNS;
+
+fn race_legend(area: &Area) -> Drawn {
+    let line = |x: i32| vec![(x, 14), (x + 28, 14)];
+    area.draw(&PathElement::new(line(10), FIRST.stroke_width(2)))?;
+    area.draw(&Text::new("the view that wins", (44, 7), font(12)))?;
+    for dash in 0..4 {
+        let x = 200 + 8 * dash;
+        area.draw(&PathElement::new(
+            vec![(x, 14), (x + 5, 14)],
+            SECOND.stroke_width(2),
+        ))?;
+    }
+    area.draw(&Text::new("the view that loses", (238, 7), font(12)))?;
+    area.draw(&Circle::new((410, 14), 4, INK.stroke_width(2)))?;
+    let predicted = "predicted to win, from the initialisation alone";
+    area.draw(&Text::new(predicted, (422, 7), font(12)))?;
+    Ok(())
+}
+
+fn race_panel(race: &Race, class: usize, panel: &Area) -> Drawn {
+    let Some(views) = race.overlaps.get(class) else {
+        return Ok(());
+    };
+    let shown = race.overlaps.iter().take(SHOWN).flatten().flatten();
+    let heights = log_extent(shown.copied().filter(|x| *x > 0.0), 0.05);
+    let last = *race.steps.last().unwrap_or(&1) as f64;
+    let leftmost = class % COLUMNS == 0;
+    let lowest = class / COLUMNS == ROWS - 1;
+    let mut chart = ChartBuilder::on(panel)
+        .margin(6)
+        .caption(format!("class {class}"), font(12))
+        .x_label_area_size(if lowest { 34 } else { 18 })
+        .y_label_area_size(if leftmost { 54 } else { 34 })
+        .build_cartesian_2d(0.0..last, heights.log_scale())?;
+    let mut mesh = mesh(&mut chart, 10);
+    mesh.x_labels(3)
+        .y_labels(5)
+        .x_label_formatter(&tick)
+        .y_label_formatter(&log_tick);
+    if leftmost {
+        mesh.y_desc("overlap");
+    }
+    if lowest {
+        mesh.x_desc("gradient step");
+    }
+    mesh.draw()?;
+    let points = |view: usize| {
+        let steps = race.steps.iter().map(|s| *s as f64);
+        steps
+            .zip(views[view].iter().copied())
+            .filter(|(_, x)| *x > 0.0)
+    };
+    let (winner, predicted) = (race.winner(class), race.predicted[class]);
+    let won = points(winner).collect::<Vec<_>>();
+    chart.draw_series([PathElement::new(won, FIRST.stroke_width(2))])?;
+    let lost = points(1 - winner);
+    chart.draw_series(DashedLineSeries::new(lost, 5, 3, SECOND.stroke_width(2)))?;
+    let start = points(predicted).next();
+    chart.draw_series(start.map(|at| Circle::new(at, 4, INK.stroke_width(2))))?;
+    Ok(())
+}
+
+/// Training and test error of the racing network; an error of 0 lies on the lower edge.
+fn race_errors(race: &Race, area: &Area) -> Drawn {
+    let last = *race.steps.last().unwrap_or(&1) as f64;
+    let mu = race.single_view_share;
+    let floor = mu / 20.0;
+    let mut chart = ChartBuilder::on(area)
+        .margin(6)
+        .margin_right(150)
+        .x_label_area_size(34)
+        .y_label_area_size(54)
+        .build_cartesian_2d(0.0..last, (floor..1.3).log_scale())?;
+    mesh(&mut chart, 10)
+        .x_labels(6)
+        .y_labels(5)
+        .x_label_formatter(&tick)
+        .y_label_formatter(&log_tick)
+        .x_desc("gradient step")
+        .y_desc("error (share of inputs)")
+        .draw()?;
+    let half = 0.5 * mu;
+    chart.draw_series([PathElement::new(
+        vec![(0.0, half), (last, half)],
+        INK.stroke_width(1),
+    )])?;
+    let points = |errors: &[f64]| {
+        let steps = race.steps.iter().map(|s| *s as f64);
+        let heights = errors.iter().map(|e| e.max(floor));
+        steps.zip(heights).collect::<Vec<_>>()
+    };
+    let test = points(&race.test_error);
+    chart.draw_series([PathElement::new(test.clone(), FIRST.stroke_width(2))])?;
+    let training = points(&race.training_error);
+    let dashes = DashedLineSeries::new(training, 5, 3, THIRD.stroke_width(2));
+    chart.draw_series(dashes)?;
+    let ends = [(half, "0.5 μ"), (floor, "training error 0")];
+    let place = |height: f64| chart.backend_coord(&(last, height));
+    let labels = ends.map(|(height, label)| (place(height), label));
+    for ((x, y), label) in labels {
+        let (left, top) = area.get_pixel_range();
+        let at = (x - left.start + 6, y - top.start - 7);
+        area.draw(&Text::new(label, at, font(12)))?;
+    }
+    if let Some(test) = test.last() {
+        let (x, y) = chart.backend_coord(test);
+        let (left, top) = area.get_pixel_range();
+        let at = (x - left.start + 44, y - top.start - 7);
+        area.draw(&Text::new("test error", at, font(12)))?;
+    }
+    Ok(())
 }
 
 fn cells(
@@ -191,8 +301,8 @@ fn coverage(m: &Mechanism) -> Result<Figure, FigureError> {
                 .build_cartesian_2d(0.5..count as f64 + 0.5, (least..1.0).log_scale())?;
             mesh(&mut chart, 11)
                 .x_desc("members K")
-                .y_desc("err(D_s)")
-                .y_label_formatter(&|y| format!("{y:.0e}"))
+                .y_desc("single-view error")
+                .y_label_formatter(&log_tick)
                 .draw()?;
             let line = (1..=count).map(|k| (k as f64, law(k))).collect::<Vec<_>>();
             chart.draw_series([PathElement::new(line, INK.stroke_width(1))])?;

@@ -3,10 +3,12 @@
 mod bars;
 mod evidence;
 mod mechanism;
+mod overview;
 mod random_features;
 
 pub use evidence::{Observed, evidence};
 pub use mechanism::mechanism;
+pub use overview::{Answered, overview};
 pub use random_features::{contrast, growth};
 
 use crate::figure::Table;

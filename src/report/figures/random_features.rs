@@ -2,7 +2,9 @@
 
 use super::bars::bars;
 use super::{Figure, WIDTH};
-use crate::figure::{FIRST, FigureError, INK, SECOND, THIRD, Table, log_extent, mesh, svg};
+use crate::figure::{
+    FIRST, FigureError, INK, SECOND, THIRD, Table, log_extent, log_tick, mesh, svg, tick,
+};
 use plotters::prelude::*;
 
 /// The contrast between random features and the trained network: mean errors of the models of each.
@@ -101,7 +103,9 @@ pub fn growth(
             .build_cartesian_2d(x.log_scale(), y.log_scale())?;
         mesh(&mut chart, 11)
             .x_desc("neurons M")
-            .y_label_formatter(&|y| format!("{y:.0e}"))
+            .y_desc("variance, gain, gap (squared loss)")
+            .x_label_formatter(&tick)
+            .y_label_formatter(&log_tick)
             .draw()?;
         if let Some(last) = points.last() {
             let line = points.iter().map(|p| (p[0], last[1] * last[0] / p[0]));
