@@ -2,12 +2,13 @@
 
 use super::outcome::{Cells, Standing};
 use crate::figure::{
-    Area, BAND, Drawn, FIRST, FigureError, INK, PAPER, REFUTED, SECOND, extent, font, mesh, png,
-    svg, tick,
+    Area, BAND, Drawn, FIRST, FigureError, INK, PAPER, REFUTED, SECOND, THIRD, extent, font, mesh,
+    png, svg, tick,
 };
 use crate::printable::line;
 use crate::report::text;
 use crate::statistics::{Interval, Verdict};
+use crate::theorem::Statistic;
 use plotters::coord::Shift;
 use plotters::prelude::*;
 use std::fmt::Write;
@@ -16,17 +17,39 @@ use std::fmt::Write;
 #[derive(Clone, Debug)]
 pub struct Picture<'a> {
     cells: &'a Cells,
-    claim: &'a str,
+    subject: Subject<'a>,
     axes: (usize, Option<usize>),
 }
 
+/// What a picture shows.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Subject<'a> {
+    /// One claim.
+    Claim(&'a str),
+    /// Every claim on a share of worlds, together.
+    Shares,
+}
+
 impl<'a> Picture<'a> {
-    /// Every picture of an exploration: for each claim a curve if there is one axis, else a map for each pair of them.
+    /// Every picture of an exploration. Along one axis these are a curve of all shares together, where several claims are on
+    /// shares, and a curve for each claim. Otherwise they are a map of each claim for each pair of axes.
     pub fn all(cells: &'a Cells) -> Vec<Self> {
         let count = cells.axes.len();
         let mut pictures = Vec::new();
+        if count == 1 && cells.shares().len() > 1 {
+            pictures.push(Self {
+                cells,
+                subject: Subject::Shares,
+                axes: (0, None),
+            });
+        }
         for claim in cells.claims() {
-            let picture = |axes| Self { cells, claim, axes };
+            let subject = Subject::Claim(claim);
+            let picture = |axes| Self {
+                cells,
+                subject,
+                axes,
+            };
             if count == 1 {
                 pictures.push(picture((0, None)));
             }
@@ -40,15 +63,20 @@ impl<'a> Picture<'a> {
     /// File name without extension.
     pub fn name(&self) -> String {
         let x = &self.cells.axes[self.axes.0];
-        match self.axes.1 {
-            Some(y) => format!("map-{x}-{}-{}", self.cells.axes[y], self.claim),
-            None => format!("curve-{x}-{}", self.claim),
+        match (self.subject, self.axes.1) {
+            (Subject::Claim(claim), Some(y)) => format!("map-{x}-{}-{claim}", self.cells.axes[y]),
+            (Subject::Claim(claim), None) => format!("curve-{x}-{claim}"),
+            (Subject::Shares, _) => format!("curve-{x}"),
         }
     }
 
     /// One line.
     pub fn title(&self) -> String {
-        format!("{}: {}", line(&self.cells.sweep.title), self.claim)
+        let title = line(&self.cells.sweep.title);
+        match self.subject {
+            Subject::Claim(claim) => format!("{title}: {claim}"),
+            Subject::Shares => title,
+        }
     }
 
     /// The cells of the picture: on axes that are not shown, those at the first value.
@@ -57,15 +85,29 @@ impl<'a> Picture<'a> {
         let grid = self.cells.sweep.design == super::Design::Grid;
         self.cells.standings.iter().filter(move |s| {
             let hidden = |axis: &usize| !shown.contains(&Some(*axis));
-            s.finding.claim == self.claim
+            self.shows(s)
                 && (0..s.at.len())
                     .filter(hidden)
                     .all(|axis| !grid || s.at[axis] == 0)
         })
     }
 
+    fn shows(&self, standing: &Standing) -> bool {
+        match self.subject {
+            Subject::Claim(claim) => standing.finding.claim == claim,
+            Subject::Shares => standing.finding.statistic == Statistic::Share,
+        }
+    }
+
     /// Describes the picture for readers who do not see it.
     pub fn description(&self) -> String {
+        if self.subject == Subject::Shares {
+            return format!(
+                "The share of worlds in which each claim's event holds, with its exact interval at {} % confidence.{}",
+                100.0 * self.cells.sweep.confidence,
+                self.beginnings()
+            );
+        }
         let hidden: Vec<String> = (0..self.cells.axes.len())
             .filter(|axis| *axis != self.axes.0 && Some(*axis) != self.axes.1)
             .map(|axis| format!("{} = {}", self.cells.axes[axis], self.cells.values[axis][0]))
@@ -88,6 +130,28 @@ impl<'a> Picture<'a> {
              value.{at}",
             100.0 * self.cells.sweep.confidence
         )
+    }
+
+    /// For each claim on a share the value of the axis from which all cells confirm it.
+    fn beginnings(&self) -> String {
+        let axis = &self.cells.axes[self.axes.0];
+        let of = |claim: &&str| {
+            let own = self.standings().filter(|s| s.finding.claim == *claim);
+            let mut cells: Vec<&Standing> = own.collect();
+            cells.sort_by_key(|s| s.at[self.axes.0]);
+            let confirmed = |s: &&&Standing| s.finding.estimate.verdict == Verdict::Confirmed;
+            let from = cells.iter().rev().take_while(confirmed).last();
+            let band = cells.first().map(|s| text::band(s.finding.band));
+            let band = band.unwrap_or_default();
+            match from {
+                Some(s) => {
+                    let value = &self.cells.values[self.axes.0][s.at[self.axes.0]];
+                    format!(" {claim}: {band} from {axis} = {value}.")
+                }
+                None => format!(" {claim}: {band} at no value yet."),
+            }
+        };
+        self.cells.shares().iter().map(of).collect()
     }
 
     /// As SVG.
@@ -133,9 +197,10 @@ impl<'a> Picture<'a> {
         B::ErrorType: 'static,
     {
         area.draw(&Text::new(self.title(), (12, 10), font(14)))?;
-        match self.axes.1 {
-            Some(y) => self.map(area, self.axes.0, y),
-            None => self.curve(area),
+        match (self.subject, self.axes.1) {
+            (Subject::Claim(_), Some(y)) => self.map(area, self.axes.0, y),
+            (Subject::Claim(_), None) => self.curve(area),
+            (Subject::Shares, _) => self.shares(area),
         }
     }
 
@@ -176,6 +241,70 @@ impl<'a> Picture<'a> {
                 None => format!("{} worlds", f.estimate.worlds),
             };
             area.draw(&Text::new(worlds, (left + 26, top + 30), font(10)))?;
+        }
+        Ok(())
+    }
+
+    /// All shares along one axis, each with a colour, a dash and a place of its own beside the tick.
+    fn shares<B: DrawingBackend>(&self, area: &DrawingArea<B, Shift>) -> Drawn
+    where
+        B::ErrorType: 'static,
+    {
+        const COLORS: [RGBColor; 4] = [FIRST, SECOND, THIRD, INK];
+        let labels = &self.cells.values[self.axes.0];
+        let last = labels.len() as f64 - 0.5;
+        let mut chart = ChartBuilder::on(area)
+            .margin(12)
+            .margin_top(34)
+            .margin_right(180)
+            .x_label_area_size(38)
+            .y_label_area_size(56)
+            .build_cartesian_2d(-0.5..last, 0.0..1.0)?;
+        let label = |x: &f64| {
+            let whole = (x - x.round()).abs() < 1e-6;
+            let value = labels.get(x.round().max(0.0) as usize);
+            value.filter(|_| whole).cloned().unwrap_or_default()
+        };
+        mesh(&mut chart, 11)
+            .x_labels(2 * labels.len())
+            .x_label_formatter(&label)
+            .x_desc(self.cells.axes[self.axes.0].clone())
+            .y_desc("share of worlds")
+            .y_label_formatter(&tick)
+            .draw()?;
+        let claims = self.cells.shares();
+        let (width, _) = self.size();
+        for (index, claim) in claims.iter().enumerate() {
+            let color = COLORS[index % COLORS.len()];
+            let beside = 0.07 * (index as f64 - 0.5 * (claims.len() - 1) as f64);
+            let own = self.standings().filter(|s| s.finding.claim == *claim);
+            let own: Vec<&Standing> = own.collect();
+            let x = |s: &&Standing| s.at[self.axes.0] as f64 + beside;
+            for s in &own {
+                let e = &s.finding.estimate;
+                let ends = vec![(x(s), e.interval.lower), (x(s), e.interval.upper)];
+                chart.draw_series([PathElement::new(ends, color.stroke_width(1))])?;
+            }
+            let means = own.iter().map(|s| (x(s), s.finding.estimate.mean));
+            let means: Vec<_> = means.filter(|(_, mean)| mean.is_finite()).collect();
+            // Dashes tell the claims apart without colour: none for the first, shorter for each that follows.
+            let (dash, gap) = (14 / (index as u32 + 1), 3 * u32::from(index > 0));
+            let style = color.stroke_width(2);
+            chart.draw_series(DashedLineSeries::new(
+                means.iter().copied(),
+                dash,
+                gap,
+                style,
+            ))?;
+            chart.draw_series(means.iter().map(|at| Circle::new(*at, 3, color.filled())))?;
+            let (left, y) = (width as i32 - 176, 44 + 18 * index as i32);
+            let line = [
+                (left as f64, f64::from(y)),
+                (left as f64 + 30.0, f64::from(y)),
+            ];
+            let legend = line.map(|(x, y)| (x as i32, y as i32));
+            area.draw(&PathElement::new(legend.to_vec(), style))?;
+            area.draw(&Text::new(claim.to_string(), (left + 36, y - 7), font(12)))?;
         }
         Ok(())
     }

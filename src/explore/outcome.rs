@@ -6,6 +6,7 @@ use crate::figure::Table;
 use crate::prediction::Prediction;
 use crate::printable::line;
 use crate::statistics::{Estimate, Verdict};
+use crate::theorem::{Claim, Statistic};
 use crate::verify::Finding;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -20,6 +21,7 @@ pub struct Cells {
     /// Distinct values of each axis, as written, in the order of the sweep.
     pub values: Vec<Vec<String>>,
     claims: Vec<String>,
+    shares: Vec<String>,
     /// How the claims stand.
     pub standings: Vec<Standing>,
 }
@@ -99,16 +101,16 @@ impl Cells {
                 });
             }
         }
+        let named = |of: fn(&Claim) -> bool| {
+            let claims = manifest.base.claims.iter().filter(|c| of(c));
+            claims.map(|c| c.name.clone()).collect()
+        };
         Ok(Self {
             sweep: sweep.clone(),
             axes,
             values,
-            claims: manifest
-                .base
-                .claims
-                .iter()
-                .map(|c| c.name.clone())
-                .collect(),
+            claims: named(|_| true),
+            shares: named(|claim| claim.statistic == Statistic::Share),
             standings,
         })
     }
@@ -116,6 +118,11 @@ impl Cells {
     /// The names of the claims, in the order of the theorem.
     pub fn claims(&self) -> Vec<&str> {
         self.claims.iter().map(String::as_str).collect()
+    }
+
+    /// The names of the claims on shares of worlds, in the order of the theorem.
+    pub fn shares(&self) -> Vec<&str> {
+        self.shares.iter().map(String::as_str).collect()
     }
 
     /// A row for each claim in each cell.

@@ -17,6 +17,7 @@ macro_rules! embedded {
 }
 embedded![
     "where-it-begins",
+    "width-and-step",
     "ties",
     "wrong-features",
     "ensemble-size",

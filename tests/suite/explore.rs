@@ -82,7 +82,7 @@ fn bad_sweeps_name_the_field_the_value_and_the_range() {
             "total_worlds = 20 is out of range: none when the cells are dealt out to shards",
         ),
         (&[], "at least one axis"),
-        (&["unknown"], "one of where-it-begins, ties, wrong-features"),
+        (&["unknown"], "one of where-it-begins, width-and-step, ties"),
     ] {
         explore()
             .args(axes)
@@ -459,4 +459,47 @@ fn what_the_settled_did_not_spend_goes_to_the_nearest_to_a_verdict() {
     let cells = [cell(None), cell(Some(3)), cell(Some(30)), cell(None)];
     assert_eq!(deal(60, &cells), [10, 13, 25, 10]);
     assert_eq!(deal(42, &cells), [10, 12, 10, 10]);
+}
+
+/// Along one axis all shares stand in one picture, with the value from which each claim is confirmed: read here from the table.
+#[test]
+fn shares_are_drawn_together() {
+    let folder = folder();
+    let base = include_str!("../fixtures/small.toml");
+    let (head, _) = base.split_once("[[claims]]").expect("claims");
+    let share = |name: &str, upper: &str| {
+        format!(
+            "[[claims]]\nname = \"{name}\"\nquantity = \"single.training_error\"\nstatistic = \"share\"\n\
+             event = {{ upper = {upper} }}\nband = {{ lower = 0.5 }}\n\n"
+        )
+    };
+    let profiles = "[profiles]\nquick = { confidence = 0.9, worlds = 24 }\nfull = { confidence = 0.95, worlds = 30 }\n";
+    let theorem = folder.path().join("theorem.toml");
+    let claims = share("fitted", "0.2") + &share("never", "-1.0");
+    std::fs::write(&theorem, format!("{head}{claims}{profiles}")).expect("written");
+    let sweep = folder.path().join("sweep.toml");
+    let text = format!(
+        "name = \"steps\"\ntitle = \"Steps\"\ntheorem = {:?}\nworlds = 30\nconfidence = 0.9\nseed = 3\n\n[[axes]]\n\
+         parameter = \"regime.training.steps\"\nvalues = [1, 300, 400]\n",
+        theorem.display().to_string()
+    );
+    std::fs::write(&sweep, text).expect("written");
+    let out = folder.path().join("out");
+    explore()
+        .arg(&sweep)
+        .arg("--out")
+        .arg(&out)
+        .assert()
+        .success();
+    let table = std::fs::read_to_string(out.join("cells.csv")).expect("a table");
+    let confirmed = |claim: &str| -> Vec<bool> {
+        let rows = table.lines().filter(|row| row.contains(claim));
+        rows.map(|row| row.contains("confirmed")).collect()
+    };
+    assert_eq!(confirmed("fitted"), [false, true, true]);
+    assert_eq!(confirmed("never"), [false; 3]);
+    let page = std::fs::read_to_string(out.join("README.md")).expect("a page");
+    assert!(page.contains("![Steps](curve-steps.svg)"), "{page}");
+    let beginnings = "fitted: ≥ 0.5 from steps = 300. never: ≥ 0.5 at no value yet.";
+    assert!(page.contains(beginnings), "{page}");
 }
