@@ -286,7 +286,11 @@ fn the_share_of_label_smoothing_is_within_its_range() {
             .expect("in its range");
     }
     for share in [-0.1, 1.0, f64::NAN, f64::INFINITY] {
-        let error = read(share).validate("procedure.distillation").unwrap_err();
+        let spec = Distillation {
+            soft_labels: SoftLabels::Smoothed(share),
+            ..read(0.0)
+        };
+        let error = spec.validate("procedure.distillation").unwrap_err();
         assert_eq!(error.field, "procedure.distillation.soft_labels.smoothed");
         let message = error.to_string();
         assert!(
