@@ -136,8 +136,7 @@ pub const QUANTITIES: &[(&str, &str)] = &[
     ),
     (
         "lottery.loser_growth",
-        "largest overlap of a view over its start, when its class's first view reaches ϱ: the largest of all classes in which the view \
-         predicted to win starts ahead of that one by a factor 1 + 1/ln k; undefined where a class reaches ϱ with no view",
+        "largest overlap over its start, of a view that starts behind by 1 + 1/ln k or more, when its class's first view reaches ϱ",
     ),
     (
         "random_features.NAME",
