@@ -37,7 +37,8 @@ pub struct Procedure {
     /// Distils the ensemble of the members into one network.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub distillation: Option<Distillation>,
-    /// How many students are distilled from the ensemble, 1 to 64, each from a start of its own. Of several the ensemble is tested too.
+    /// How many students are distilled from the ensemble, 1 to 64, each from a start of its own. Where there are
+    /// several, their ensemble is tested too.
     #[serde(default = "one", skip_serializing_if = "is_one")]
     pub distilled_students: usize,
     /// Distils the ensemble a second time, from the same initialisation, for what the soft labels carry: with
