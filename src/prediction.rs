@@ -44,6 +44,8 @@ pub struct Prediction {
     pub ensemble_test_error: f64,
     /// `err(D)/μ` of self-distillation: the union of two lotteries.
     pub self_distilled_test_error: f64,
+    /// The same of the later generations of a chain, the second to the fourth: generation `g` is the union of `g + 1` lotteries.
+    pub generation_test_errors: [f64; 3],
     /// Pull of distillation on the right feature over that on a wrong one; well above 1 is needed.
     pub right_over_wrong: f64,
     /// Dark knowledge in the features over what noise can memorise of it; well above 1 is needed.
@@ -60,6 +62,9 @@ impl Prediction {
             "single.test_error" => Some(self.single_test_error),
             "ensemble.test_error" => Some(self.ensemble_test_error),
             "self_distilled.test_error" => Some(self.self_distilled_test_error),
+            "generation_2.test_error" => Some(self.generation_test_errors[0]),
+            "generation_3.test_error" => Some(self.generation_test_errors[1]),
+            "generation_4.test_error" => Some(self.generation_test_errors[2]),
             _ => None,
         }
     }
@@ -138,7 +143,8 @@ impl Prediction {
         let missed = |race: &Race| (1.0 - race.won - tie_share * race.tied).max(0.0);
         let members = procedure.members.max(1) as i32;
         let missed_by_one = odds.mean(missed);
-        let missed_by_two = odds.mean(|race| missed(race).powi(2));
+        // Of so many lotteries of models with ties.
+        let missed_by = |lotteries: i32| odds.mean(|race| missed(race).powi(lotteries));
         let missed_by_all = odds.mean(|race| (1.0 - race.won).powi(members));
         // A single-view input of an unlearned view is still classified when no learned feature of another class is on it.
         let lost = 1.0 - (-data.sparsity).exp();
@@ -153,7 +159,8 @@ impl Prediction {
             ensemble_coverage: 1.0 - missed_by_all,
             single_test_error: lost * missed_by_one,
             ensemble_test_error: lost * missed_by_all,
-            self_distilled_test_error: lost * missed_by_two,
+            self_distilled_test_error: lost * missed_by(2),
+            generation_test_errors: [3, 4, 5].map(|lotteries| lost * missed_by(lotteries)),
             // A neuron meets its own view on s/k of the samples of k − 1 other classes, a wrong one on those of one class; both views are
             // shared by patches alike.
             right_over_wrong: k * (other / main).powf(q),
@@ -346,6 +353,21 @@ mod tests {
         assert!((of(1).single_test_error - 0.5 * (1.0 - of(1).tie_share) * lost).abs() < 1e-6);
         assert!(of(1).self_distilled_test_error < two);
         assert!(of(1).self_distilled_test_error > 0.8 * two);
+    }
+
+    /// Each generation of a chain misses what one lottery more misses: of equal views its share of the one before.
+    #[test]
+    fn a_generation_of_a_chain_misses_half_of_what_the_last_one_missed() {
+        let theorem = Theorem::embedded("single-model").expect("embedded");
+        let found = Prediction::of(&theorem.regime, &theorem.procedure);
+        let missed = found.single_test_error / (1.0 - (-theorem.regime.data.sparsity).exp());
+        assert!((0.48..0.5).contains(&missed));
+        let mut before = found.self_distilled_test_error;
+        assert!((before / found.single_test_error - missed).abs() < 1e-9);
+        for error in found.generation_test_errors {
+            assert!((error / before - missed).abs() < 1e-9);
+            before = error;
+        }
     }
 
     /// Patches that share a feature's weight change growth by `Σ z_p^q`, and the logit of a fitted view.

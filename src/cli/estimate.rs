@@ -64,18 +64,18 @@ fn work(regime: &Regime, procedure: &Procedure) -> (f64, f64) {
         }
     };
     let students = [
-        (&procedure.distillation, 1.0),
-        (&procedure.label_distillation, 1.0),
+        (&procedure.distillation, procedure.distilled_students),
+        (&procedure.label_distillation, 1),
         (
             &procedure.self_distillation,
-            1.0 + f64::from(u8::from(procedure.antithetic)),
+            procedure.generations + usize::from(procedure.antithetic),
         ),
     ];
     let alone = (procedure.members + procedure.joint_networks) as f64;
     let own = (alone, alone * steps_alone);
     let taught = students
         .iter()
-        .filter_map(|(spec, students)| Some((spec.as_ref()?, students)));
+        .filter_map(|(spec, students)| Some((spec.as_ref()?, *students as f64)));
     taught.fold(own, |(networks, steps), (spec, students)| {
         let own = spec.steps.of(regime.data.classes) as f64;
         (networks + students, steps + students * own)

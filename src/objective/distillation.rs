@@ -62,7 +62,7 @@ impl Form {
 }
 
 /// Which of the teacher's soft labels the student sees.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum SoftLabels {
     /// All classes.
@@ -73,6 +73,9 @@ pub enum SoftLabels {
     /// All, but those of classes other than the label's are each shown for the next of these classes: dark knowledge of the right size about
     /// the wrong classes.
     Permuted,
+    /// None. Label smoothing stands in the teacher's place: the label's own soft label is `1 − ε`, and that of every other class
+    /// `ε/(k − 1)`. In a theorem file: `soft_labels = { smoothed = 0.1 }`.
+    Smoothed(f64),
 }
 
 impl Distillation {
@@ -122,6 +125,14 @@ impl Distillation {
             self.soft_labels,
             "all, with form two-sided: matching both ways needs a whole distribution",
         )?;
+        if let SoftLabels::Smoothed(share) = self.soft_labels {
+            require(
+                (0.0..1.0).contains(&share),
+                &format!("{path}.soft_labels.smoothed"),
+                share,
+                "0 to below 1: the share ε of a soft label that the other classes have",
+            )?;
+        }
         // Both grow with k, if at all, so that the ends of its range tell.
         let late = |classes| self.warm_up_steps.of(classes) <= self.steps.of(classes);
         require(

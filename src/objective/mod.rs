@@ -76,6 +76,10 @@ impl<R: Real> Objective<R> {
                 let own = soft.iter().find(|(class, _)| *class == Some(label as u32));
                 let own = own.or(soft.last()).map_or(R::zero(), |(_, soft)| *soft);
                 soft_labels.push([(label as u32, own)].into_iter(), R::zero());
+            } else if let SoftLabels::Smoothed(share) = spec.soft_labels {
+                let own = R::of(1.0 - share);
+                let other = R::of(share / (classes - 1) as f64);
+                soft_labels.push([(label as u32, own)].into_iter(), other);
             } else {
                 let rest = soft[soft.len() - 1].1;
                 let shown_for = |class: u32| match spec.soft_labels {

@@ -163,13 +163,14 @@ mod tests {
         fn present_classes_meet_what_all_classes_meet(
             samples in samples(),
             form in prop::sample::select(vec![Form::OneSided, Form::OneSidedGated, Form::TwoSided]),
+            soft_labels in prop::sample::select(vec![SoftLabels::All, SoftLabels::Smoothed(0.3)]),
         ) {
             let spec = Distillation {
                 temperature: 0.4.into(),
                 teacher_scale: 2.0,
                 push_rate_per_class: 40.0,
                 form,
-                soft_labels: SoftLabels::All,
+                soft_labels,
                 warm_up_steps: 0.into(),
                 steps: 1.into(),
                 checkpoints: 0,

@@ -53,15 +53,19 @@ pub fn predicted_views(
     if views == 1 {
         return vec![None; regime.data.classes];
     }
+    scores(regime, strengths, start)
+        .chunks_exact(views)
+        .map(|own| Some(largest(own)))
+        .collect()
+}
+
+/// The scores `S_{i,ℓ}^{1/(q−2)} max_r ⟨w_{i,r}, v_{i,ℓ}⟩` of [`predicted_views`], `[k][views]`.
+fn scores(regime: &Regime, strengths: Option<&[f64]>, start: &Start<f32>) -> Vec<f64> {
     let power = 1.0 / (f64::from(regime.network.relu_exponent) - 2.0).max(1.0);
     let favour = |v: usize| strengths.map_or(1.0, |strengths| strengths[v].powf(power));
     let overlaps = largest_overlaps(regime, &start.features(regime));
     let scores = overlaps.iter().enumerate();
-    let scores: Vec<f64> = scores.map(|(v, a)| favour(v) * f64::from(*a)).collect();
-    scores
-        .chunks_exact(views)
-        .map(|own| Some(largest(own)))
-        .collect()
+    scores.map(|(v, a)| favour(v) * f64::from(*a)).collect()
 }
 
 /// The first of the largest.
@@ -90,6 +94,80 @@ impl Predicted {
     }
 }
 
+/// The quantity that needs a [`Race`].
+pub(super) const LOSER_GROWTH: &str = "loser_growth";
+
+/// The races between the views of each class, watched while a network is trained.
+///
+/// The paper: if the start favours a view by a factor `1 + 1/polylog(k)`, the largest overlap of any other view when the winner takes off
+/// is at most `polylog(k)` times its start. Here `polylog(k)` is `ln k`, and a class takes off when the first of its views reaches `ϱ`, where
+/// the activation becomes linear (**choices**).
+pub(super) struct Race {
+    threshold: f32,
+    /// The starts `Λ`, `[k][views]`.
+    starts: Vec<f32>,
+    /// For each class, the view that is ahead by `1 + 1/ln k`, if there is one.
+    favourites: Vec<Option<usize>>,
+    /// For each class with a favourite, once it has taken off, the largest growth of its other views.
+    growth: Vec<Option<f64>>,
+}
+
+impl Race {
+    /// The race that begins at `start`.
+    pub fn new(regime: &Regime, data: &DataSet, start: &Start<f32>) -> Self {
+        let scores = scores(regime, Some(&view_strengths(regime, data)), start);
+        let lead = 1.0 + 1.0 / (regime.data.classes as f64).ln();
+        let favourite = |own: &[f64]| {
+            let first = largest(own);
+            let mut others = own.iter().enumerate().filter(|(view, _)| *view != first);
+            (own.len() > 1 && others.all(|(_, score)| own[first] >= lead * score)).then_some(first)
+        };
+        let views = regime.data.views_per_class;
+        Self {
+            threshold: regime.network.relu_threshold as f32,
+            starts: largest_overlaps(regime, &start.features(regime)),
+            favourites: scores.chunks_exact(views).map(favourite).collect(),
+            growth: vec![None; regime.data.classes],
+        }
+    }
+
+    /// Looks at a network in training, whose `A` is `features`.
+    pub fn see(&mut self, regime: &Regime, features: &[f32]) {
+        let views = regime.data.views_per_class;
+        let overlaps = largest_overlaps(regime, features);
+        let classes = overlaps
+            .chunks_exact(views)
+            .zip(self.starts.chunks_exact(views));
+        let races = classes.zip(self.favourites.iter().zip(&mut self.growth));
+        for ((overlaps, starts), (favourite, growth)) in races {
+            let took_off = overlaps.iter().any(|overlap| *overlap >= self.threshold);
+            let (Some(favourite), None, true) = (favourite, &growth, took_off) else {
+                continue;
+            };
+            let views = overlaps.iter().zip(starts).enumerate();
+            // A view whose overlaps all start at or below 0, where the activation is flat, has no start to grow from.
+            let others = views.filter(|(view, (_, start))| view != favourite && **start > 0.0);
+            let grown = others.map(|(_, (overlap, start))| f64::from(overlap / start));
+            *growth = Some(grown.fold(0.0, f64::max));
+        }
+    }
+
+    /// The largest growth of all classes that have a favourite.
+    pub fn loser_growth(&self) -> Quantity {
+        let favoured = self.favourites.iter().zip(&self.growth).enumerate();
+        let favoured = favoured.filter(|(_, (favourite, _))| favourite.is_some());
+        let mut most = None;
+        for (class, (_, growth)) in favoured {
+            let Some(growth) = growth else {
+                return Quantity::undefined(format!("class {class} reached ϱ with no view"));
+            };
+            most = Some(most.map_or(*growth, |most: f64| most.max(*growth)));
+        }
+        let none = || Quantity::undefined("no class has a view that starts ahead by 1 + 1/ln k");
+        most.map_or_else(none, Quantity::from)
+    }
+}
+
 /// How the lotteries of a world's single models ended: for each model, shares of the classes.
 #[derive(Default)]
 pub(super) struct Lottery {
@@ -97,6 +175,7 @@ pub(super) struct Lottery {
     predicted_unweighted: Vec<f64>,
     some_view: Vec<f64>,
     several_views: Vec<f64>,
+    loser_growth: Vec<Quantity>,
 }
 
 impl Lottery {
@@ -130,14 +209,22 @@ impl Lottery {
         self.several_views.push(share(several));
     }
 
+    /// Adds what was seen of one model's race.
+    pub fn watched(&mut self, race: &Race) {
+        self.loser_growth.push(race.loser_growth());
+    }
+
     /// The quantities of the lottery: means over models.
-    pub fn quantities(&self) -> [(String, Quantity); 4] {
-        [
+    pub fn quantities(&self) -> impl Iterator<Item = (String, Quantity)> {
+        let shares = [
             ("predicted_share", &self.predicted),
             ("predicted_share_unweighted", &self.predicted_unweighted),
             ("some_view_share", &self.some_view),
             ("both_views_share", &self.several_views),
         ]
-        .map(|(name, shares)| (format!("lottery.{name}"), mean(shares).into()))
+        .map(|(name, shares)| (name, mean(shares).into()));
+        let growth = Quantity::mean(&self.loser_growth).map(|growth| (LOSER_GROWTH, growth));
+        let all = shares.into_iter().chain(growth);
+        all.map(|(name, value)| (format!("lottery.{name}"), value))
     }
 }

@@ -68,7 +68,7 @@ const NETWORK: &str =
 const JOINT: &str =
     "networks trained as one sum (procedure.joint_networks, network.neurons_per_class)";
 const STUDENT: &str = "a student in training, with its soft labels (data.classes, samples, patches, network.neurons_per_class)";
-const MEMBERS: &str = "trained members (procedure.members, data.samples, data.classes)";
+const MEMBERS: &str = "trained members and students (procedure.members, distilled_students, generations, data.samples, data.classes)";
 const RANDOM: &str =
     "read-outs over random features (procedure.random_features, data.samples, data.classes)";
 
@@ -83,7 +83,8 @@ pub fn world<'a>(
     let inputs = data.sample_count() as f64;
     let on_inputs = logits(regime, inputs);
     let training = |regime: &Regime| network_bytes(regime) + on_inputs;
-    let (mut members, mut tested) = (0.0, 0.0);
+    // Members that are watched in training are others than those that are not.
+    let (mut members, mut students, mut tested) = ([0.0; 2], 0.0, 0.0);
     let mut passing: Vec<Part> = Vec::new();
     let mut read_outs: f64 = 0.0;
     for procedure in procedures {
@@ -98,7 +99,9 @@ pub fn world<'a>(
             true => 1,
             false => procedure.members,
         };
-        members = f64::max(members, distinct as f64);
+        let members = &mut members[usize::from(procedure.watch_take_off)];
+        *members = f64::max(*members, distinct as f64);
+        students += procedure.student_count() as f64;
         passing.push((NETWORK, training(regime)));
         if procedure.joint_networks > 0 {
             let mut wide = regime.clone();
@@ -117,7 +120,7 @@ pub fn world<'a>(
     }
     let mut parts = vec![
         (TRAINING_SET, samples(data, inputs)),
-        (MEMBERS, members * kept(regime)),
+        (MEMBERS, (members[0] + members[1] + students) * kept(regime)),
     ];
     parts.extend(of_tests);
     parts.extend(passing.into_iter().max_by(|a, b| a.1.total_cmp(&b.1)));

@@ -37,6 +37,10 @@ pub struct Procedure {
     /// Distils the ensemble of the members into one network.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub distillation: Option<Distillation>,
+    /// How many students are distilled from the ensemble, 1 to 64, each from a start of its own. Where there are
+    /// several, their ensemble is tested too.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub distilled_students: usize,
     /// Distils the ensemble a second time, from the same initialisation, for what the soft labels carry: with
     /// `soft_labels = "label-only"` the student is denied the teacher's mass on other classes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -44,6 +48,10 @@ pub struct Procedure {
     /// Distils member 0 into a network of the same size.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub self_distillation: Option<Distillation>,
+    /// Generations of a chain of self-distillation, 1 to 4: each generation's student starts afresh and is taught by the student before
+    /// it, the first one by member 0.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub generations: usize,
     /// Trains the self-distilled student from an antithetic pair of initialisations (the two views of
     /// every class exchanged) and averages their errors.
     #[serde(default)]
@@ -51,6 +59,9 @@ pub struct Procedure {
     /// Negative control: the self-distilled student starts from its teacher's initialisation.
     #[serde(default)]
     pub student_starts_as_teacher: bool,
+    /// Watches the members at every step of their training, for `lottery.loser_growth`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub watch_take_off: bool,
     /// Random-feature models of the same data: one, their ensemble, its students, and all trained jointly.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub random_features: Option<RandomFeatures>,
@@ -80,6 +91,36 @@ impl Procedure {
                 spec.validate(&format!("procedure.{name}"))?;
             }
         }
+        for (name, count, most, taught, spec) in [
+            (
+                "distilled_students",
+                self.distilled_students,
+                64,
+                "distillation",
+                &self.distillation,
+            ),
+            (
+                "generations",
+                self.generations,
+                quantities::MOST_GENERATIONS,
+                "self_distillation",
+                &self.self_distillation,
+            ),
+        ] {
+            let field = format!("procedure.{name}");
+            require(
+                (1..=most).contains(&count),
+                &field,
+                count,
+                format!("1 to {most}"),
+            )?;
+            require(
+                count == 1 || spec.is_some(),
+                &field,
+                count,
+                format!("1 without procedure.{taught}"),
+            )?;
+        }
         if let Some(model) = &self.random_features {
             model.validate("procedure.random_features")?;
         }
@@ -96,6 +137,17 @@ impl Procedure {
         self.test_draws.validate("procedure.test_draws")
     }
 
+    /// How many networks the procedure distils.
+    pub fn student_count(&self) -> usize {
+        let of = |spec: &Option<Distillation>, count| spec.as_ref().map_or(0, |_| count);
+        of(&self.distillation, self.distilled_students)
+            + of(&self.label_distillation, 1)
+            + of(
+                &self.self_distillation,
+                self.generations + usize::from(self.antithetic),
+            )
+    }
+
     fn students(&self) -> impl Iterator<Item = (&'static str, &Option<Distillation>)> {
         [
             ("distillation", &self.distillation),
@@ -104,4 +156,12 @@ impl Procedure {
         ]
         .into_iter()
     }
+}
+
+fn one() -> usize {
+    1
+}
+
+fn is_one(count: &usize) -> bool {
+    *count == 1
 }

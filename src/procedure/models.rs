@@ -1,12 +1,12 @@
 //! The models of one world: trained when a procedure first asks for them, kept for the others.
 
 use super::Procedure;
-use super::lottery::{Predicted, largest_overlaps};
-use super::quantities::{ModelRow, Outcome, WorldOutcome};
+use super::lottery::{Predicted, Race, largest_overlaps};
+use super::quantities::{GENERATIONS, ModelRow, Outcome, WorldOutcome};
 use super::quantity::Quantity;
 use super::world::{World, network_index};
-use crate::engine::state::Trained;
-use crate::engine::{Start, train};
+use crate::engine::state::{StepView, Trained};
+use crate::engine::{Observer, Start, train};
 use crate::evaluation::{Draws, Evaluation, Portrait};
 use crate::objective::{Distillation, Objective};
 use crate::random_features::{
@@ -20,43 +20,74 @@ use std::collections::BTreeMap;
 pub struct Models {
     world: World,
     draws: Draws,
-    members: Vec<Member>,
+    members: Vec<(MemberKey, Member)>,
     joint: Vec<(usize, ModelRow)>,
-    students: Vec<(Student, ModelRow)>,
+    students: Vec<(Student, Taught)>,
     random_features: Vec<(RandomFeatures, Result<Measured, RandomFeatureError>)>,
 }
 
+/// The index of a member, and true if it is watched in training.
+type MemberKey = (usize, bool);
+
 type Measured = BTreeMap<String, Quantity>;
 
-/// A network trained alone.
-struct Member {
+/// A network that may teach and be one of an ensemble.
+struct Known {
     /// Without its feature overlaps, the bulk of it: the portrait shows what is still asked of them.
     network: Trained<f32>,
     portrait: Portrait,
+}
+
+/// A network trained alone.
+struct Member {
+    known: Known,
     /// Largest overlap of each class with each of its own views.
     overlaps: Vec<f32>,
     predicted: Predicted,
     evaluation: Evaluation,
+    race: Option<Race>,
+}
+
+/// A student, and its row.
+struct Taught {
+    known: Known,
+    row: ModelRow,
+}
+
+/// A network that teaches, by its place among those of its kind.
+#[derive(Clone, Copy, PartialEq)]
+enum Teacher {
+    Member(usize),
+    Student(usize),
 }
 
 /// The description of a student within its world.
 #[derive(PartialEq)]
 struct Student {
     spec: Distillation,
-    teachers: Vec<usize>,
+    teachers: Vec<Teacher>,
     index: u64,
     swap_views: bool,
 }
 
 /// The value found for `key` before, or now.
 fn kept<K: PartialEq, V>(known: &mut Vec<(K, V)>, key: K, find: impl FnOnce(&K) -> V) -> &V {
+    let place = place_of(known, key, |key, _| find(key));
+    &known[place].1
+}
+
+/// The place of the value found for `key` before, or now, from what is known.
+fn place_of<K: PartialEq, V>(
+    known: &mut Vec<(K, V)>,
+    key: K,
+    find: impl FnOnce(&K, &[(K, V)]) -> V,
+) -> usize {
     let place = known.iter().position(|(k, _)| *k == key);
-    let place = place.unwrap_or_else(|| {
-        let value = find(&key);
+    place.unwrap_or_else(|| {
+        let value = find(&key, known);
         known.push((key, value));
         known.len() - 1
-    });
-    &known[place].1
+    })
 }
 
 impl Models {
@@ -95,89 +126,163 @@ impl Models {
     }
 
     fn networks(&mut self, procedure: &Procedure) -> WorldOutcome {
-        let Self { world, members, .. } = self;
+        let Self {
+            world,
+            members,
+            joint,
+            students,
+            ..
+        } = self;
         // What starts alike ends alike.
-        let networks: Vec<usize> = match procedure.shared_initialisation {
-            true => vec![0; procedure.members],
-            false => (0..procedure.members).collect(),
+        let start_of = |member: usize| match procedure.shared_initialisation {
+            true => 0,
+            false => member,
         };
-        while networks.iter().any(|index| *index >= members.len()) {
-            members.push(Member::train(world, members.len() as u64));
-        }
+        let networks: Vec<usize> = (0..procedure.members)
+            .map(|member| {
+                let key = (start_of(member), procedure.watch_take_off);
+                place_of(members, key, |key, _| Member::train(world, *key))
+            })
+            .collect();
         let mut outcome = Outcome::default();
-        for member in networks.iter().map(|l| &members[*l]) {
+        for member in networks.iter().map(|place| &members[*place].1) {
             outcome.lottery.observe(
                 &world.regime,
                 &member.overlaps,
                 &member.evaluation,
                 &member.predicted,
             );
-            outcome.add("single", ModelRow::of(&member.network, &member.evaluation));
+            if let Some(race) = &member.race {
+                outcome.lottery.watched(race);
+            }
+            let row = ModelRow::of(&member.known.network, &member.evaluation);
+            outcome.add("single", row);
         }
-        let portraits = networks.iter().map(|l| &members[*l].portrait);
-        let of_ensemble = networks.iter().map(|l| &members[*l].network);
-        outcome.ensemble(world, &Portrait::sum(portraits), of_ensemble);
+        let of_ensemble: Vec<&Known> = (networks.iter())
+            .map(|place| &members[*place].1.known)
+            .collect();
+        let ensemble = ("ensemble", network_index::ENSEMBLE);
+        add_ensemble(&mut outcome, ensemble, world, &of_ensemble);
 
         if procedure.joint_networks > 0 {
-            let row = kept(&mut self.joint, procedure.joint_networks, |networks| {
+            let row = kept(joint, procedure.joint_networks, |networks| {
                 train_jointly(world, *networks)
             });
             outcome.add("joint", row.clone());
         }
-        let mut distil = |role, spec: &Distillation, teachers: &[usize], index, swap_views| {
-            let student = Student {
-                spec: spec.clone(),
-                teachers: teachers.to_vec(),
-                index,
-                swap_views,
+        let mut distil =
+            |role: &str, spec: &Distillation, teachers: &[Teacher], index, swap_views| {
+                let student = Student {
+                    spec: spec.clone(),
+                    teachers: teachers.to_vec(),
+                    index,
+                    swap_views,
+                };
+                let place = place_of(students, student, |student, students| {
+                    Taught::of(world, student, |teacher| match teacher {
+                        Teacher::Member(place) => &members[place].1.known,
+                        Teacher::Student(place) => &students[place].1.known,
+                    })
+                });
+                outcome.add(role, students[place].1.row.clone());
+                place
             };
-            let row = kept(&mut self.students, student, |student| {
-                let teachers = student.teachers.iter().map(|l| &members[*l].network);
-                let student =
-                    world.distil(&student.spec, teachers, student.index, student.swap_views);
-                ModelRow {
-                    checkpoints: student.checkpoints,
-                    ..ModelRow::of(&student.network, &student.evaluation)
-                }
-            });
-            outcome.add(role, row.clone());
-        };
-        for (role, spec) in [
-            ("distilled", &procedure.distillation),
-            ("label_distilled", &procedure.label_distillation),
-        ] {
-            if let Some(spec) = spec {
-                distil(role, spec, &networks, network_index::DISTILLED, false);
+        let teachers: Vec<Teacher> = networks.iter().copied().map(Teacher::Member).collect();
+        let mut distilled = Vec::new();
+        if let Some(spec) = &procedure.distillation {
+            let further = (1..procedure.distilled_students as u64)
+                .map(|student| network_index::FURTHER_STUDENTS + student);
+            for index in std::iter::once(network_index::DISTILLED).chain(further) {
+                distilled.push(distil("distilled", spec, &teachers, index, false));
             }
+        }
+        if let Some(spec) = &procedure.label_distillation {
+            let index = network_index::DISTILLED;
+            distil("label_distilled", spec, &teachers, index, false);
         }
         if let Some(spec) = &procedure.self_distillation {
             let index = match procedure.student_starts_as_teacher {
                 true => 0,
                 false => network_index::SELF_DISTILLED,
             };
-            distil("self_distilled", spec, &networks[..1], index, false);
+            let first = distil("self_distilled", spec, &teachers[..1], index, false);
             if procedure.antithetic {
-                distil("self_distilled", spec, &networks[..1], index, true);
+                distil("self_distilled", spec, &teachers[..1], index, true);
             }
+            let later = GENERATIONS.iter().zip(2..=procedure.generations);
+            later.fold(first, |before, (role, generation)| {
+                let index = network_index::GENERATIONS + generation as u64;
+                distil(role, spec, &[Teacher::Student(before)], index, false)
+            });
+        }
+        if distilled.len() > 1 {
+            let of_ensemble: Vec<&Known> = (distilled.iter())
+                .map(|place: &usize| &students[*place].1.known)
+                .collect();
+            let ensemble = ("distilled_ensemble", network_index::DISTILLED_ENSEMBLE);
+            add_ensemble(&mut outcome, ensemble, world, &of_ensemble);
         }
         outcome.finish(world.data.samples.len())
     }
 }
 
-impl Member {
-    fn train(world: &World, index: u64) -> Self {
-        let start = world.initial(index);
-        let predicted = Predicted::of(&world.regime, &world.data, &start);
-        let mut network = world.train_alone(start, None);
+/// Adds the ensemble of `networks`, by its role and its index in the world.
+fn add_ensemble(outcome: &mut Outcome, ensemble: (&str, u64), world: &World, networks: &[&Known]) {
+    let portrait = Portrait::sum(networks.iter().map(|known| &known.portrait));
+    let networks = networks.iter().map(|known| &known.network);
+    outcome.ensemble(ensemble, world, &portrait, networks);
+}
+
+impl Known {
+    /// A trained network, less its feature overlaps, and these.
+    fn of(world: &World, mut network: Trained<f32>) -> (Self, Vec<f32>) {
         let portrait = Portrait::of(&world.regime, &network);
         let features = std::mem::take(&mut network.features);
+        (Self { network, portrait }, features)
+    }
+}
+
+impl Member {
+    fn train(world: &World, (index, watched): MemberKey) -> Self {
+        let index = index as u64;
+        let start = world.initial(index);
+        let predicted = Predicted::of(&world.regime, &world.data, &start);
+        let mut race = watched.then(|| Race::new(&world.regime, &world.data, &start));
+        let network = match &mut race {
+            None => world.train_alone(start, None),
+            Some(race) => {
+                let mut see = |view: StepView<f32>| race.see(&world.regime, view.features);
+                let observer = Observer {
+                    every: 1,
+                    call: &mut see,
+                };
+                world.train_alone(start, Some(observer))
+            }
+        };
+        let (known, features) = Known::of(world, network);
         Self {
             overlaps: largest_overlaps(&world.regime, &features),
-            evaluation: world.evaluate(&world.regime, &portrait, index),
+            evaluation: world.evaluate(&world.regime, &known.portrait, index),
             predicted,
-            portrait,
-            network,
+            known,
+            race,
         }
+    }
+}
+
+impl Taught {
+    fn of<'a>(world: &World, student: &Student, known: impl Fn(Teacher) -> &'a Known) -> Self {
+        let teachers = student
+            .teachers
+            .iter()
+            .map(|teacher| &known(*teacher).network);
+        let taught = world.distil(&student.spec, teachers, student.index, student.swap_views);
+        let row = ModelRow {
+            checkpoints: taught.checkpoints,
+            ..ModelRow::of(&taught.network, &taught.evaluation)
+        };
+        let (known, _) = Known::of(world, taught.network);
+        Self { known, row }
     }
 }
 

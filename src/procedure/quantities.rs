@@ -1,9 +1,9 @@
 //! The quantities that are measured in a world, and the names by which claims ask for it.
 
 use super::Procedure;
-use super::lottery::Lottery;
+use super::lottery::{LOSER_GROWTH, Lottery};
 use super::quantity::Quantity;
-use super::world::{World, network_index};
+use super::world::World;
 use crate::engine::state::Trained;
 use crate::evaluation::{Evaluation, Portrait};
 use crate::random_features::{self, growth};
@@ -71,9 +71,9 @@ impl Checkpoint {
     }
 }
 
-/// The quantities a claim may name, with their meaning. `ROLE` is one of `single`, `ensemble`, `distilled`,
-/// `label_distilled`, `self_distilled`, `joint`; where a role has several models the value is their mean. The
-/// names after `random_features.` are those of [`random_features`]: a quantity and a model, as in
+/// The quantities a claim may name, with their meaning. `ROLE` is one of `single`, `ensemble`, `distilled`, `distilled_ensemble` (of several
+/// students), `label_distilled`, `self_distilled`, `generation_2` to `generation_4` (of a chain of self-distillation, which
+/// `self_distilled` begins), `joint`; where a role has several models the value is their mean. The names after `random_features.` are those of [`random_features`]: a quantity and a model, as in
 /// `err_single`, or a comparison.
 pub const QUANTITIES: &[(&str, &str)] = &[
     (
@@ -115,6 +115,10 @@ pub const QUANTITIES: &[(&str, &str)] = &[
         "gain of the role over gain of the ensemble; undefined in a world where the ensemble gains nothing",
     ),
     (
+        "distilled_ensemble.gain_over_students",
+        "err(D)/μ of the distilled students minus that of their ensemble",
+    ),
+    (
         "lottery.predicted_share",
         "share of all classes that learned a view, and that view is the one predicted at initialisation by S^{1/(q−2)} Λ",
     ),
@@ -131,6 +135,10 @@ pub const QUANTITIES: &[(&str, &str)] = &[
         "share of classes that learned both views, or more than one of several (ties)",
     ),
     (
+        "lottery.loser_growth",
+        "largest overlap over its start, of a view that starts behind by 1 + 1/ln k or more, when its class's first view reaches ϱ",
+    ),
+    (
         "random_features.NAME",
         "of random-feature models: err_MODEL (test error over D), acc_view_1_MODEL, gain_ratio, recovered_share, …",
     ),
@@ -140,10 +148,16 @@ pub const QUANTITIES: &[(&str, &str)] = &[
 type Role = (&'static str, fn(&Procedure) -> usize);
 
 /// The roles, in the order they are written.
-const ROLES: [Role; 6] = [
+const ROLES: [Role; 10] = [
     ("single", |p| p.members),
     ("ensemble", |_| 1),
-    ("distilled", |p| usize::from(p.distillation.is_some())),
+    ("distilled", |p| match &p.distillation {
+        Some(_) => p.distilled_students,
+        None => 0,
+    }),
+    ("distilled_ensemble", |p| {
+        usize::from(p.distilled_students > 1)
+    }),
     ("label_distilled", |p| {
         usize::from(p.label_distillation.is_some())
     }),
@@ -151,8 +165,17 @@ const ROLES: [Role; 6] = [
         Some(_) => 1 + usize::from(p.antithetic),
         None => 0,
     }),
+    (GENERATIONS[0], |p| usize::from(p.generations >= 2)),
+    (GENERATIONS[1], |p| usize::from(p.generations >= 3)),
+    (GENERATIONS[2], |p| usize::from(p.generations >= 4)),
     ("joint", |p| usize::from(p.joint_networks > 0)),
 ];
+
+/// The roles of the generations of a chain from the second on; the first is `self_distilled`.
+pub(super) const GENERATIONS: [&str; 3] = ["generation_2", "generation_3", "generation_4"];
+
+/// Most generations of a chain.
+pub(super) const MOST_GENERATIONS: usize = 1 + GENERATIONS.len();
 
 /// How often the students of a role are tested on their way.
 fn checkpoints(procedure: &Procedure, role: &str) -> usize {
@@ -160,6 +183,7 @@ fn checkpoints(procedure: &Procedure, role: &str) -> usize {
         "distilled" => &procedure.distillation,
         "label_distilled" => &procedure.label_distillation,
         "self_distilled" => &procedure.self_distillation,
+        role if GENERATIONS.contains(&role) => &procedure.self_distillation,
         _ => &None,
     };
     spec.as_ref().map_or(0, |spec| spec.checkpoints)
@@ -176,13 +200,16 @@ pub fn measures(procedure: &Procedure, quantity: &str) -> bool {
             random_features::measures(measure)
                 || (!model.growth.is_empty() && growth::measures(measure, &model.growth))
         }),
-        "lottery" => procedure.members > 0 && listed(quantity),
+        "lottery" => {
+            let watched = measure != LOSER_GROWTH || procedure.watch_take_off;
+            procedure.members > 0 && listed(quantity) && watched
+        }
         role => {
             let mut roles = ROLES.iter();
             let on_the_way = ITERATION_BOUNDS.iter().any(|(name, _)| *name == measure);
             procedure.members > 0
                 && roles.any(|(known, models)| *known == role && models(procedure) > 0)
-                && listed(&format!("ROLE.{measure}"))
+                && (listed(&format!("ROLE.{measure}")) || listed(quantity))
                 && (!on_the_way || checkpoints(procedure, role) > 0)
         }
     }
@@ -323,9 +350,10 @@ impl Outcome {
         self.models.push(ModelRow { role, ..row });
     }
 
-    /// Adds the ensemble of `members`, of which `portrait` shows the sum.
+    /// Adds the ensemble of `members`, network `index`, of which `portrait` shows the sum.
     pub fn ensemble<'a>(
         &mut self,
+        (role, index): (&str, u64),
         world: &World,
         portrait: &Portrait,
         members: impl Iterator<Item = &'a Trained<f32>>,
@@ -335,8 +363,8 @@ impl Outcome {
         let errors = (training.iter().zip(&world.data.samples))
             .filter(|(f, s)| !f.is_largest(s.label, classes))
             .count();
-        let evaluation = world.evaluate(&world.regime, portrait, network_index::ENSEMBLE);
-        self.add("ensemble", ModelRow::new(0, errors, &evaluation));
+        let evaluation = world.evaluate(&world.regime, portrait, index);
+        self.add(role, ModelRow::new(0, errors, &evaluation));
     }
 
     /// What the models say of their world, with a training set of so many samples.
@@ -362,6 +390,11 @@ fn of_roles(models: &[ModelRow], training_samples: usize) -> BTreeMap<String, Qu
         return quantities;
     };
     let ensemble_gain = less(&single, &ensemble);
+    let students = (test_errors("distilled"), test_errors("distilled_ensemble"));
+    if let (Some(students), Some(ensemble)) = students {
+        let name = "distilled_ensemble.gain_over_students".to_owned();
+        quantities.insert(name, less(&students, &ensemble));
+    }
     for (role, _) in ROLES {
         let errors = (
             test_errors(role),

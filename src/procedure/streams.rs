@@ -19,6 +19,9 @@ fn setting() -> (crate::regime::Regime, Procedure) {
     let procedure = r#"
         members = 3
         joint_networks = 2
+        distilled_students = 2
+        generations = 3
+        watch_take_off = true
         antithetic = true
         test_draws = { single_view = 4, multi_view = 4 }
         distillation = { temperature = 0.2, teacher_scale = 10.0, push_rate_per_class = 2.0, steps = 3 }
@@ -62,9 +65,14 @@ fn a_world_asks_for_each_stream_once_but_for_those_shared_on_purpose() {
         expect(purpose, &[0, 1, 2, 1_002], 1);
         // The ensemble's two students start alike, and so do the two of an antithetic pair, one with its views exchanged.
         expect(purpose, &[1_000, 1_001], 2);
+        // The second and third generation, and a further student.
+        expect(purpose, &[1_012, 1_013, 1_101], 1);
     }
-    // Members, the sum, the ensemble; the ensemble's two students on the same inputs; the pair, each on its own.
-    let tests = [1, 2, 3, 1_003, 1_004, 12_003, 12_004];
+    // Members, the sum, the two ensembles; the ensemble's two students on the same inputs; the pair, each on its own; later generations,
+    // and a further student.
+    let tests = [
+        1, 2, 3, 1_003, 1_004, 1_005, 12_003, 12_004, 12_025, 12_027, 12_203,
+    ];
     let asked = found
         .keys()
         .filter(|(p, _)| *p == Purpose::Evaluation as u64);
@@ -104,7 +112,8 @@ fn streams_of_a_world_and_its_neighbours_differ() {
     for experiment in [0, 1, 44] {
         for world in 0..4 {
             for purpose in purposes {
-                for index in (0..20).chain(1_000..1_005).chain(12_000..12_006) {
+                let own = (0..20).chain(1_000..1_015).chain(1_100..1_103);
+                for index in own.chain(12_000..12_030).chain(12_200..12_206) {
                     let seed = WorldSeed { experiment, world };
                     let mut rng = seed.rng(purpose, index);
                     assert!(

@@ -14,7 +14,7 @@ use crate::seed::{Purpose, WorldSeed};
 ///
 /// Network `index` starts from the streams `index` of [`Purpose::Initialisation`] and [`Purpose::Noise`]. Where its test error
 /// must be sampled, the inputs are stream
-/// - `index + 1` of [`Purpose::Evaluation`] for members, for their ensemble, and for networks trained as one sum;
+/// - `index + 1` of [`Purpose::Evaluation`] for members, for ensembles, and for networks trained as one sum;
 /// - `10_001 + 2 index` for students, and the next one for a student that starts with its views exchanged.
 pub mod network_index {
     /// The ensemble's students: that of all soft labels and that of the label's own. They share the start and the noise
@@ -26,6 +26,12 @@ pub mod network_index {
     pub const JOINT: u64 = 1_002;
     /// The ensemble of the members, whose start is theirs.
     pub const ENSEMBLE: u64 = 1_003;
+    /// The ensemble of the ensemble's students, whose start is theirs.
+    pub const DISTILLED_ENSEMBLE: u64 = 1_004;
+    /// Generation `g ≥ 2` of a chain of self-distillation is network `GENERATIONS + g`; the first one is the student of member 0.
+    pub const GENERATIONS: u64 = 1_010;
+    /// The ensemble's student `l ≥ 1` is network `FURTHER_STUDENTS + l`; student 0 is [`DISTILLED`].
+    pub const FURTHER_STUDENTS: u64 = 1_100;
 }
 
 /// A trained student.

@@ -232,6 +232,9 @@ fn procedure(checkpoints: usize) -> Procedure {
         label_distillation: None,
         self_distillation: None,
         antithetic: false,
+        distilled_students: 1,
+        generations: 1,
+        watch_take_off: false,
         student_starts_as_teacher: false,
         random_features: None,
         test_draws: Draws {

@@ -5,8 +5,9 @@ use multiview::data::{DataSet, Kind, Patch, Sample};
 use multiview::engine::Start;
 use multiview::engine::noise::Noise;
 use multiview::engine::state::{Layout, Overlaps};
-use multiview::procedure::{largest_overlaps, predicted_views, view_strengths};
-use multiview::regime::Regime;
+use multiview::evaluation::Draws;
+use multiview::procedure::{Models, Procedure, largest_overlaps, predicted_views, view_strengths};
+use multiview::regime::{Regime, SampleCount};
 
 /// Three classes of two neurons.
 fn regime(exponent: u32) -> Regime {
@@ -139,4 +140,71 @@ fn the_training_set_weighs_a_start_by_the_root_of_its_power_sum() {
         let guesses = predicted_views(&regime, Some(&view_strengths(&regime, &data)), &start);
         assert_eq!(guesses[0], Some(guess), "q = {exponent}, {patches:?}");
     }
+}
+
+/// The race of two views without noise, other classes' features or single-view inputs is known: both grow by `e φ'(A) ∝ A^{q−1}` with one
+/// and the same `e`, so at `q = 3` the difference of their inverses stays, and `1/A_l(T) = 1/A_l(0) − 1/A_w(0) + 1/ϱ` when the winner
+/// reaches `ϱ`.
+#[test]
+fn the_loser_grows_as_the_race_of_two_views_says() {
+    let mut regime = small::regime();
+    regime.data.classes = 12;
+    regime.data.samples = SampleCount::Count(120);
+    regime.data.single_view_share = 1e-6;
+    regime.data.sparsity = 0.0;
+    regime.data.noise_variance = 0.0;
+    regime.data.main_weight = [1.0, 1.0];
+    regime.network.neurons_per_class = 8;
+    regime.training.learning_rate_per_class = 0.025;
+    regime.training.steps = 8_000.into();
+    let procedure = Procedure {
+        members: 1,
+        shared_initialisation: false,
+        joint_networks: 0,
+        distillation: None,
+        distilled_students: 1,
+        label_distillation: None,
+        self_distillation: None,
+        generations: 1,
+        antithetic: false,
+        student_starts_as_teacher: false,
+        watch_take_off: true,
+        random_features: None,
+        test_draws: Draws {
+            single_view: 4,
+            multi_view: 4,
+        },
+    };
+    let measured = |regime: &Regime, world: u64| {
+        let mut models = Models::new(regime, procedure.test_draws, small::seed(world));
+        let outcome = models.outcome(&procedure).expect("measured");
+        outcome.quantities["lottery.loser_growth"].clone()
+    };
+    let threshold = regime.network.relu_threshold;
+    let lead = 1.0 + 1.0 / 12f64.ln();
+    for world in 0..3 {
+        let data = small::data(&regime, small::seed(world));
+        let start = Start::<f32>::draw(&regime, &data, small::seed(world), 0);
+        let overlaps = largest_overlaps(&regime, &start.features(&regime));
+        let growth = overlaps.chunks_exact(2).filter_map(|own| {
+            let [a, b] = [f64::from(own[0]), f64::from(own[1])];
+            let (winner, loser) = (a.max(b), a.min(b));
+            let end = 1.0 / (1.0 / loser - 1.0 / winner + 1.0 / threshold);
+            (winner >= lead * loser).then_some(end / loser)
+        });
+        let due = growth.fold(0.0, f64::max);
+        let found = measured(&regime, world).number().expect("all take off");
+        // Steps of finite length: near ϱ a winner grows by η/k = 2.5 % in one.
+        assert!(
+            (found / due - 1.0).abs() < 0.025,
+            "world {world}: {found}, not {due}"
+        );
+        assert!(due > 1.5, "a race that tells: {due}");
+    }
+
+    // No growth is measured of a class that never takes off.
+    regime.training.steps = 20.into();
+    let none = measured(&regime, 0);
+    let reason = none.get().expect_err("too short");
+    assert!(reason.contains("reached ϱ with no view"), "{reason}");
 }

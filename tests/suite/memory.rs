@@ -9,7 +9,7 @@ const SMALL: &str = include_str!("../fixtures/small.toml");
 
 /// Changes of the small theorem that make one consumer large, in a name and pairs of what is replaced and by what. The start is small
 /// against the threshold: what the engine keeps beside the overlaps is its own to estimate.
-const CASES: [(&str, &[(&str, &str)]); 8] = [
+const CASES: [(&str, &[(&str, &str)]); 9] = [
     (
         "networks",
         &[
@@ -60,6 +60,18 @@ const CASES: [(&str, &[(&str, &str)]); 8] = [
                 "members = 2",
                 "members = 8\nself_distillation = { form = \"one-sided-gated\", temperature = 0.2, teacher_scale = 10.0, \
                  push_rate_per_class = 10.0, steps = 2 }",
+            ),
+        ],
+    ),
+    (
+        "several students of an ensemble",
+        &[
+            ("classes = 8", "classes = 100"),
+            ("samples = 120", "samples = 100000"),
+            ("sparsity = 2.0", "sparsity = 0.0"),
+            (
+                "members = 2",
+                "members = 1\ndistilled_students = 8\ndistillation = { temperature = 0.2, teacher_scale = 10.0, push_rate_per_class = 10.0, steps = 2 }",
             ),
         ],
     ),

@@ -133,6 +133,30 @@ proptest! {
         }
     }
 
+    /// Label smoothing: `1 − ε` for the label and `ε/(k − 1)` for every other class, whoever the teacher is.
+    #[test]
+    fn smoothed_labels_are_the_labels_and_an_even_rest(
+        (logits, teacher, label) in inputs(),
+        share in 0.0..1.0f64,
+    ) {
+        for form in [Form::OneSided, Form::OneSidedGated, Form::TwoSided] {
+            let smoothed = Distillation { soft_labels: SoftLabels::Smoothed(share), ..spec(form) };
+            let found = push(&smoothed, &teacher, label, &logits);
+            let student = defined(0.4, 1.0, form != Form::TwoSided, &logits);
+            for i in 0..K {
+                let soft = if i == label { 1.0 - share } else { share / (K - 1) as f64 };
+                let gap = soft - student[i];
+                let open = form != Form::OneSidedGated || logits[i] * 0.4 * 0.4 < 1.0;
+                let expected = match form {
+                    Form::TwoSided => gap,
+                    _ if open => gap.max(0.0),
+                    _ => 0.0,
+                };
+                prop_assert!((found[i] - expected).abs() < ROUNDING, "class {}", i);
+            }
+        }
+    }
+
     #[test]
     fn the_push_begins_after_the_warm_up((logits, teacher, label) in inputs(), warm_up in 0..50usize) {
         let plain = residual(&Objective::cross_entropy(), 0, label, &logits);
@@ -242,6 +266,37 @@ fn a_sparse_teacher_teaches_as_a_dense_one() {
                 );
             }
         }
+    }
+}
+
+/// A theorem file writes `soft_labels = { smoothed = ε }`; an `ε` that leaves the label nothing is refused.
+#[test]
+fn the_share_of_label_smoothing_is_within_its_range() {
+    let read = |share: f64| -> Distillation {
+        let text = format!(
+            "temperature = 0.2\nteacher_scale = 1.0\npush_rate_per_class = 1.0\nsteps = 1\n\
+             soft_labels = {{ smoothed = {share:?} }}"
+        );
+        toml::from_str(&text).expect("it reads")
+    };
+    for share in [0.0, 0.1, 0.99] {
+        let spec = read(share);
+        assert_eq!(spec.soft_labels, SoftLabels::Smoothed(share));
+        spec.validate("procedure.distillation")
+            .expect("in its range");
+    }
+    for share in [-0.1, 1.0, f64::NAN, f64::INFINITY] {
+        let spec = Distillation {
+            soft_labels: SoftLabels::Smoothed(share),
+            ..read(0.0)
+        };
+        let error = spec.validate("procedure.distillation").unwrap_err();
+        assert_eq!(error.field, "procedure.distillation.soft_labels.smoothed");
+        let message = error.to_string();
+        assert!(
+            message.contains(&format!("{share:?}")) && message.contains("0 to below 1"),
+            "{message}"
+        );
     }
 }
 

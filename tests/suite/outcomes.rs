@@ -60,6 +60,9 @@ fn procedure() -> Procedure {
         label_distillation: Some(student(SoftLabels::LabelOnly)),
         self_distillation: Some(student(SoftLabels::All)),
         antithetic: true,
+        distilled_students: 2,
+        generations: 3,
+        watch_take_off: false,
         student_starts_as_teacher: false,
         random_features: None,
         test_draws: DRAWS,
@@ -264,6 +267,32 @@ fn rows_are_those_of_the_networks_that_the_procedure_names() {
         is_row(rows(&found, role)[*place], 200, errors, evaluation);
     }
 
+    // A second student of the ensemble, and the ensemble of the two.
+    let second = taught(&all, &networks, network_index::FURTHER_STUDENTS + 1, false);
+    let of_both = [&students[0].2.0, &second.0];
+    assert_eq!(rows(&found, "distilled").len(), 2);
+    let errors = parts.training_errors(&[&second.0]);
+    is_row(rows(&found, "distilled")[1], 200, errors, &second.1);
+    let evaluation = parts.evaluate(&of_both, network_index::DISTILLED_ENSEMBLE + 1);
+    let errors = parts.training_errors(&of_both);
+    is_row(
+        rows(&found, "distilled_ensemble")[0],
+        0,
+        errors,
+        &evaluation,
+    );
+
+    // A chain: each generation starts afresh, and its teacher is the one before it.
+    let mut teacher = &students[2].2.0;
+    let second = taught(&all, &[teacher], network_index::GENERATIONS + 2, false);
+    teacher = &second.0;
+    let third = taught(&all, &[teacher], network_index::GENERATIONS + 3, false);
+    for (role, (network, evaluation)) in [("generation_2", &second), ("generation_3", &third)] {
+        let errors = parts.training_errors(&[network]);
+        is_row(rows(&found, role)[0], 200, errors, evaluation);
+    }
+    assert!(rows(&found, "generation_4").is_empty());
+
     // Two networks of three neurons as one sum are one network of six.
     let mut wide = Parts::new(seed);
     wide.regime.network.neurons_per_class = 6;
@@ -326,8 +355,11 @@ fn quantities_follow_from_the_rows() {
     for role in [
         "ensemble",
         "distilled",
+        "distilled_ensemble",
         "label_distilled",
         "self_distilled",
+        "generation_2",
+        "generation_3",
         "joint",
     ] {
         let of = |measure: &str| number(&found, &format!("{role}.{measure}"));
@@ -345,6 +377,48 @@ fn quantities_follow_from_the_rows() {
         1.0,
         "all of its own gain",
     );
+    let of = |role: &str| number(&found, &format!("{role}.test_error"));
+    let gain = number(&found, "distilled_ensemble.gain_over_students");
+    close(gain, of("distilled") - of("distilled_ensemble"), "a gain");
+    assert!(gain.abs() > 1e-6, "too small to tell: {gain}");
+}
+
+/// A longer chain, further students and a look at the race add to an outcome, and change nothing that was in it.
+#[test]
+fn what_is_added_to_a_procedure_changes_nothing_else() {
+    let seed = small::seed(0);
+    let short = Procedure {
+        distilled_students: 1,
+        generations: 1,
+        ..procedure()
+    };
+    let watched = Procedure {
+        watch_take_off: true,
+        ..procedure()
+    };
+    let [short, long, watched] = [short, procedure(), watched].map(|p| outcome(&p, seed));
+    for role in ["single", "ensemble", "self_distilled", "joint"] {
+        assert_eq!(rows(&short, role), rows(&long, role), "{role}");
+    }
+    assert_eq!(rows(&short, "distilled")[0], rows(&long, "distilled")[0]);
+    assert_eq!(rows(&short, "distilled").len(), 1);
+    for role in ["generation_2", "distilled_ensemble"] {
+        assert!(rows(&short, role).is_empty(), "{role}");
+    }
+    assert_eq!(watched.models, long.models);
+    let mut without = watched.clone();
+    let growth = without.quantities.remove("lottery.loser_growth");
+    assert!(growth.is_some() && without == long);
+    watched
+        .check(
+            &regime(),
+            &Procedure {
+                watch_take_off: true,
+                ..procedure()
+            },
+            false,
+        )
+        .expect("its own rows give it");
 }
 
 /// Shares of the classes, over members: whose learned view is the guessed one, that learned some view, and that learned both.
@@ -518,6 +592,7 @@ fn iterations_count_where_both_bullets_hold() {
         checkpoints: 4,
         ..student(SoftLabels::All)
     };
+    procedure.distilled_students = 1;
     procedure.distillation = Some(watched);
     let mut found = outcome(&procedure, small::seed(0));
     // Both, errors in training alone, the looser bound alone, neither bound.

@@ -27,6 +27,9 @@ fn procedures() -> Vec<Procedure> {
         label_distillation: None,
         self_distillation: None,
         antithetic: false,
+        distilled_students: 1,
+        generations: 1,
+        watch_take_off: false,
         student_starts_as_teacher: false,
         random_features: None,
         test_draws: Draws {
@@ -66,8 +69,20 @@ fn procedures() -> Vec<Procedure> {
         antithetic: false,
         ..jointly.clone()
     };
+    let students = Procedure {
+        distilled_students: 3,
+        ..distilled.clone()
+    };
+    let chain = Procedure {
+        generations: 4,
+        ..jointly.clone()
+    };
+    let watched = Procedure {
+        watch_take_off: true,
+        ..chain.clone()
+    };
     vec![
-        ensemble, alone, copies, distilled, of_two, jointly, as_teacher,
+        ensemble, alone, copies, distilled, of_two, jointly, as_teacher, students, chain, watched,
     ]
 }
 
@@ -128,6 +143,45 @@ fn worlds_of_one_to_four_views_are_measured() {
             assert!((0.0..=1.0).contains(&of(&format!("{role}.coverage"))));
         }
     }
+}
+
+#[test]
+fn further_students_and_generations_are_refused_out_of_range_and_without_a_first() {
+    let distilled = procedures()[3].clone();
+    let jointly = procedures()[5].clone();
+    let refused = |procedure: &Procedure, field: &str, parts: &[&str]| {
+        let error = procedure.validate(&small::regime()).expect_err(field);
+        assert_eq!(error.field, field);
+        for part in parts {
+            assert!(error.to_string().contains(part), "{error}: {part}");
+        }
+    };
+    for (students, parts) in [(0, ["0", "1 to 64"]), (65, ["65", "1 to 64"])] {
+        let procedure = Procedure {
+            distilled_students: students,
+            ..distilled.clone()
+        };
+        refused(&procedure, "procedure.distilled_students", &parts);
+    }
+    for (generations, parts) in [(0, ["0", "1 to 4"]), (5, ["5", "1 to 4"])] {
+        let procedure = Procedure {
+            generations,
+            ..jointly.clone()
+        };
+        refused(&procedure, "procedure.generations", &parts);
+    }
+    let of_none = Procedure {
+        distilled_students: 2,
+        ..jointly
+    };
+    let parts = ["2", "1 without procedure.distillation"];
+    refused(&of_none, "procedure.distilled_students", &parts);
+    let of_none = Procedure {
+        generations: 2,
+        ..distilled
+    };
+    let parts = ["2", "1 without procedure.self_distillation"];
+    refused(&of_none, "procedure.generations", &parts);
 }
 
 #[test]
