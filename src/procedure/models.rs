@@ -1,14 +1,13 @@
 //! The models of one world: trained when a procedure first asks for them, kept for the others.
 
 use super::Procedure;
+use super::lesson::Lesson;
 use super::lottery::{Predicted, largest_overlaps};
 use super::quantities::{ModelRow, Outcome, WorldOutcome};
 use super::quantity::Quantity;
 use super::world::{World, network_index};
 use crate::engine::state::Trained;
-use crate::engine::{Start, train};
 use crate::evaluation::{Draws, Evaluation, Portrait};
-use crate::objective::{Distillation, Objective};
 use crate::random_features::{
     self, RandomFeatureError, RandomFeatureRegime, RandomFeatures, growth::Growth,
 };
@@ -22,7 +21,7 @@ pub struct Models {
     draws: Draws,
     members: Vec<Member>,
     joint: Vec<(usize, ModelRow)>,
-    students: Vec<(Student, ModelRow)>,
+    students: Vec<(Lesson, ModelRow)>,
     random_features: Vec<(RandomFeatures, Result<Measured, RandomFeatureError>)>,
 }
 
@@ -37,15 +36,6 @@ struct Member {
     overlaps: Vec<f32>,
     predicted: Predicted,
     evaluation: Evaluation,
-}
-
-/// The description of a student within its world.
-#[derive(PartialEq)]
-struct Student {
-    spec: Distillation,
-    teachers: Vec<usize>,
-    index: u64,
-    swap_views: bool,
 }
 
 /// The value found for `key` before, or now.
@@ -96,11 +86,7 @@ impl Models {
 
     fn networks(&mut self, procedure: &Procedure) -> WorldOutcome {
         let Self { world, members, .. } = self;
-        // What starts alike ends alike.
-        let networks: Vec<usize> = match procedure.shared_initialisation {
-            true => vec![0; procedure.members],
-            false => (0..procedure.members).collect(),
-        };
+        let networks = procedure.networks();
         while networks.iter().any(|index| *index >= members.len()) {
             members.push(Member::train(world, members.len() as u64));
         }
@@ -124,41 +110,16 @@ impl Models {
             });
             outcome.add("joint", row.clone());
         }
-        let mut distil = |role, spec: &Distillation, teachers: &[usize], index, swap_views| {
-            let student = Student {
-                spec: spec.clone(),
-                teachers: teachers.to_vec(),
-                index,
-                swap_views,
-            };
-            let row = kept(&mut self.students, student, |student| {
-                let teachers = student.teachers.iter().map(|l| &members[*l].network);
-                let student =
-                    world.distil(&student.spec, teachers, student.index, student.swap_views);
+        for (role, lesson) in procedure.lessons() {
+            let row = kept(&mut self.students, lesson, |lesson| {
+                let teachers = lesson.teachers.iter().map(|l| &members[*l].network);
+                let student = world.distil(&lesson.spec, teachers, lesson.index, lesson.swap_views);
                 ModelRow {
                     checkpoints: student.checkpoints,
                     ..ModelRow::of(&student.network, &student.evaluation)
                 }
             });
             outcome.add(role, row.clone());
-        };
-        for (role, spec) in [
-            ("distilled", &procedure.distillation),
-            ("label_distilled", &procedure.label_distillation),
-        ] {
-            if let Some(spec) = spec {
-                distil(role, spec, &networks, network_index::DISTILLED, false);
-            }
-        }
-        if let Some(spec) = &procedure.self_distillation {
-            let index = match procedure.student_starts_as_teacher {
-                true => 0,
-                false => network_index::SELF_DISTILLED,
-            };
-            distil("self_distilled", spec, &networks[..1], index, false);
-            if procedure.antithetic {
-                distil("self_distilled", spec, &networks[..1], index, true);
-            }
         }
         outcome.finish(world.data.samples.len())
     }
@@ -181,22 +142,10 @@ impl Member {
     }
 }
 
-/// Trains so many networks as one sum: as one network of as many neurons.
+/// Trains so many networks as one sum.
 fn train_jointly(world: &World, networks: usize) -> ModelRow {
-    let mut wide = world.regime.clone();
-    wide.network.neurons_per_class *= networks;
-    let start = Start::draw(&wide, &world.data, world.seed, network_index::JOINT);
-    let objective = Objective::cross_entropy();
-    let steps = wide.steps();
-    let network = train(
-        &wide,
-        &world.data,
-        world.seed,
-        start,
-        &objective,
-        steps,
-        None,
-    );
+    let wide = world.joint_regime(networks);
+    let network = world.train_jointly(&wide);
     let portrait = Portrait::of(&wide, &network);
     let evaluation = world.evaluate(&wide, &portrait, network_index::JOINT);
     ModelRow::of(&network, &evaluation)
