@@ -17,7 +17,7 @@ import numpy as np
 
 DIR = Path(sys.argv[1])
 WORLD = json.loads((DIR / "world.json").read_text())
-REGIME, ROOT = WORLD["regime"], np.finfo(np.float32).eps
+REGIME, EPS = WORLD["regime"], np.finfo(np.float32).eps
 LITERAL = (DIR / "inputs.npy").exists()
 VARRHO, Q = REGIME["network"]["relu_threshold"], REGIME["network"]["relu_exponent"]
 VIEWS, K = REGIME["data"]["views_per_class"], REGIME["data"]["classes"]
@@ -105,7 +105,7 @@ def gap(ours, theirs):
 
 # The program computes in single precision. While an overlap grows from sigma_0 to varrho its growth is its square (q = 3), so that what
 # rounding adds to it early, a few eps of it, has grown by up to varrho/sigma_0 as a share of it in the end.
-TOLERANCE = 4 * ROOT * VARRHO / WORLD["init_scale"]
+TOLERANCE = 4 * EPS * VARRHO / WORLD["init_scale"]
 agree, ended = True, {}
 for network in WORLD["networks"]:
     name, taught = network["name"], network.get("teaching")
@@ -113,6 +113,8 @@ for network in WORLD["networks"]:
     ended[name] = logits
     gaps = {"features": gap(features, load(f"{name}/end-features")), "logits": gap(logits, load(f"{name}/end-logits"))}
     if taught:
+        # The paper's push, with the gate; other forms are not written here.
+        assert taught["form"] == "one-sided-gated" and taught["soft_labels"] in ("all", "label-only"), taught
         mean = taught["teacher_scale"] * np.mean([ended[teacher] for teacher in taught["teachers"]], axis=0)
         soft = tempered(mean, taught["temperature"])
         if taught["soft_labels"] == "label-only":
