@@ -127,7 +127,7 @@ pub fn check(regime: &Regime, procedure: &Procedure) -> Result<(), RegimeError> 
     require(
         !sparse.contains(&regime.training.engine) || regime.data.patch_count().is_none(),
         "data.patches",
-        regime.data.patches,
+        regime.data.patch_count().unwrap_or_default(),
         "\"as-needed\" for arrays with this training.engine, which draws the few largest of many patches of pure noise; \
          \"overlap-reference\" stores every patch",
     )

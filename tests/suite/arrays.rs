@@ -282,7 +282,7 @@ fn what_cannot_be_written_is_refused_and_nothing_is_overwritten() {
     let crowded = SMALL.replace("classes = 8", "classes = 8\npatches = 20");
     refused(
         &crowded,
-        "data.patches = Count(20) is out of range: \"as-needed\" for arrays",
+        "data.patches = 20 is out of range: \"as-needed\" for arrays",
     );
     let huge = SMALL
         .replace("classes = 8", "classes = 4000")
