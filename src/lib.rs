@@ -90,11 +90,13 @@
 //! | [`explore`] | sweeps: which claims hold where in parameter space |
 //! | [`shard`] | part `I` of `N` of a run, under any launcher |
 //! | [`export`] | a record as flat tables |
+//! | [`arrays`] | one world as plain arrays, for a witness in another language |
 //! | [`report`], [`figure`] | pages, pictures and tables, all a function of the records |
 //! | [`printable`] | text from outside, made fit for the place where it is shown |
 //! | [`seed`], [`real`] | random streams by (seed, world, purpose, index); `f32` and `f64`, eight at a time |
 
 pub mod allocation;
+pub mod arrays;
 pub mod data;
 mod digest;
 pub mod engine;

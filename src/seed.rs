@@ -3,6 +3,7 @@
 //! on the order in which worlds run, or on which shard ran them.
 
 use rand_pcg::Pcg64;
+use serde::Serialize;
 
 /// The purpose of a stream of random numbers. Streams of different purposes are independent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,7 +30,7 @@ pub enum Purpose {
 }
 
 /// The seed of one world of one experiment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct WorldSeed {
     /// The experiment's seed, as given by the user.
     pub experiment: u64,

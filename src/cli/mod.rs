@@ -10,6 +10,7 @@ macro_rules! tell {
     }};
 }
 
+mod data;
 mod estimate;
 mod explore;
 mod export;
@@ -58,6 +59,8 @@ enum Command {
     Show(show::Args),
     /// Train one world and print or save its trajectory: watch the lottery
     Train(train::Args),
+    /// Write one world as plain arrays: training set, starts, soft labels, trained networks
+    Data(data::Args),
 }
 
 /// The error that ends a command early: bad input, or a record that cannot be used.
@@ -76,6 +79,7 @@ pub fn run() -> ExitCode {
         Command::Report(args) => report::run(&args),
         Command::List(args) => list::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Show(args) => show::run(&args).map(|()| ExitCode::SUCCESS),
+        Command::Data(args) => data::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Train(args) => train::run(&args).map(|()| ExitCode::SUCCESS),
     };
     done.unwrap_or_else(|failure| {

@@ -108,6 +108,23 @@ impl Kept {
     }
 }
 
+/// Refuses a directory that holds anything.
+pub fn require_empty(directory: &Path) -> Result<(), Failure> {
+    let place = directory.display();
+    let first = match std::fs::read_dir(directory) {
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => None,
+        Err(e) => return Err(format!("{place}: {e}").into()),
+        Ok(mut entries) => entries.next(),
+    };
+    match first {
+        None => Ok(()),
+        Some(_) => Err(format!(
+            "{place}: holds files, and nothing is overwritten: choose an empty directory, or one that is not there"
+        )
+        .into()),
+    }
+}
+
 /// Returns true if two paths lead to one file, through links of either kind, even if it is not
 /// there yet.
 fn same_file(a: &Path, b: &Path) -> bool {

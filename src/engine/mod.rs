@@ -78,7 +78,8 @@ pub fn network_bytes(regime: &Regime) -> f64 {
     4.0 * numbers
 }
 
-fn dense_world<'a, R: Real>(
+/// A training set with its noise vectors, every patch written out, for the dense engine of a valid regime.
+pub(crate) fn dense_world<'a, R: Real>(
     regime: &Regime,
     data: &'a DataSet,
     seed: WorldSeed,

@@ -105,6 +105,11 @@ impl<R: Real> Objective<R> {
         }
     }
 
+    /// The teacher's soft labels `logit^τ_i(G, X_n)` on the training set, as the student sees them.
+    pub fn soft_labels(&self) -> Option<&ClassRows<R>> {
+        self.teacher.as_ref().map(|t| &t.soft_labels)
+    }
+
     /// The first step at which the teacher pushes, if there is one.
     pub(crate) fn warm_up_steps(&self) -> Option<usize> {
         self.teacher.as_ref().map(|t| t.warm_up_steps)

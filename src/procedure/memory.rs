@@ -61,6 +61,34 @@ pub fn alone(regime: &Regime) -> Vec<Part> {
     ]
 }
 
+/// The need of one world that is trained and written as [arrays](crate::arrays), which are gathered before any is written.
+pub fn arrays(regime: &Regime, procedure: &Procedure) -> Vec<Part> {
+    let mut parts = world(regime, [procedure], 1);
+    let data = &regime.data;
+    let k = data.classes as f64;
+    let inputs = data.sample_count() as f64;
+    let patches = inputs * data.patch_count().map_or(data.mean_patches(), |p| p as f64);
+    let distinct = match procedure.shared_initialisation {
+        true => 1,
+        false => procedure.members,
+    };
+    let networks = distinct + procedure.joint_networks + procedure.lessons().len();
+    let dimension = data
+        .dimension
+        .filter(|_| regime.training.engine == EngineKind::Dense);
+    let (inputs_in_d, start) = match dimension {
+        Some(d) => (patches * d as f64, d as f64),
+        None => (0.0, patches),
+    };
+    // One more is on its way into a file.
+    let starts = (networks + 1) as f64 * start * Layout::of(regime).row() as f64;
+    let logits = 2.0 * networks as f64 * inputs * k;
+    parts.push((ARRAYS, 4.0 * (inputs_in_d + starts + logits)));
+    parts
+}
+
+const ARRAYS: &str =
+    "arrays (data.classes, samples, patches, network.neurons_per_class, procedure.members)";
 const TRAINING_SET: &str = "the training set (data.classes, samples, sparsity, patches)";
 const TEST_SET: &str = "test inputs of read-outs (data.classes, procedure.test_draws)";
 const NETWORK: &str =

@@ -1,5 +1,6 @@
 //! The models that are trained in a world: single models, their ensemble, and the students distilled from them.
 
+mod lesson;
 mod lottery;
 pub mod memory;
 mod models;
@@ -9,6 +10,7 @@ mod quantity;
 mod streams;
 mod world;
 
+pub use lesson::{Lesson, Teachers};
 pub use lottery::{largest_overlaps, predicted_views, view_strengths};
 pub use models::Models;
 pub use quantities::{ModelRow, QUANTITIES, WorldOutcome, measures};

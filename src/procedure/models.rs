@@ -1,14 +1,14 @@
 //! The models of one world: trained when a procedure first asks for them, kept for the others.
 
 use super::Procedure;
+use super::lesson::{Lesson, Teachers};
 use super::lottery::{Predicted, Race, largest_overlaps};
-use super::quantities::{GENERATIONS, ModelRow, Outcome, WorldOutcome};
+use super::quantities::{ModelRow, Outcome, WorldOutcome};
 use super::quantity::Quantity;
 use super::world::{World, network_index};
+use crate::engine::Observer;
 use crate::engine::state::{StepView, Trained};
-use crate::engine::{Observer, Start, train};
 use crate::evaluation::{Draws, Evaluation, Portrait};
-use crate::objective::{Distillation, Objective};
 use crate::random_features::{
     self, RandomFeatureError, RandomFeatureRegime, RandomFeatures, growth::Growth,
 };
@@ -22,7 +22,7 @@ pub struct Models {
     draws: Draws,
     members: Vec<(MemberKey, Member)>,
     joint: Vec<(usize, ModelRow)>,
-    students: Vec<(Student, Taught)>,
+    students: Vec<(Lesson, Taught)>,
     random_features: Vec<(RandomFeatures, Result<Measured, RandomFeatureError>)>,
 }
 
@@ -52,22 +52,6 @@ struct Member {
 struct Taught {
     known: Known,
     row: ModelRow,
-}
-
-/// A network that teaches, by its place among those of its kind.
-#[derive(Clone, Copy, PartialEq)]
-enum Teacher {
-    Member(usize),
-    Student(usize),
-}
-
-/// The description of a student within its world.
-#[derive(PartialEq)]
-struct Student {
-    spec: Distillation,
-    teachers: Vec<Teacher>,
-    index: u64,
-    swap_views: bool,
 }
 
 /// The value found for `key` before, or now.
@@ -133,14 +117,9 @@ impl Models {
             students,
             ..
         } = self;
-        // What starts alike ends alike.
-        let start_of = |member: usize| match procedure.shared_initialisation {
-            true => 0,
-            false => member,
-        };
-        let networks: Vec<usize> = (0..procedure.members)
-            .map(|member| {
-                let key = (start_of(member), procedure.watch_take_off);
+        let networks: Vec<usize> = (procedure.networks().into_iter())
+            .map(|index| {
+                let key = (index, procedure.watch_take_off);
                 place_of(members, key, |key, _| Member::train(world, *key))
             })
             .collect();
@@ -170,54 +149,19 @@ impl Models {
             });
             outcome.add("joint", row.clone());
         }
-        let mut distil =
-            |role: &str, spec: &Distillation, teachers: &[Teacher], index, swap_views| {
-                let student = Student {
-                    spec: spec.clone(),
-                    teachers: teachers.to_vec(),
-                    index,
-                    swap_views,
-                };
-                let place = place_of(students, student, |student, students| {
-                    Taught::of(world, student, |teacher| match teacher {
-                        Teacher::Member(place) => &members[place].1.known,
-                        Teacher::Student(place) => &students[place].1.known,
-                    })
-                });
-                outcome.add(role, students[place].1.row.clone());
-                place
-            };
-        let teachers: Vec<Teacher> = networks.iter().copied().map(Teacher::Member).collect();
         let mut distilled = Vec::new();
-        if let Some(spec) = &procedure.distillation {
-            let further = (1..procedure.distilled_students as u64)
-                .map(|student| network_index::FURTHER_STUDENTS + student);
-            for index in std::iter::once(network_index::DISTILLED).chain(further) {
-                distilled.push(distil("distilled", spec, &teachers, index, false));
-            }
-        }
-        if let Some(spec) = &procedure.label_distillation {
-            let index = network_index::DISTILLED;
-            distil("label_distilled", spec, &teachers, index, false);
-        }
-        if let Some(spec) = &procedure.self_distillation {
-            let index = match procedure.student_starts_as_teacher {
-                true => 0,
-                false => network_index::SELF_DISTILLED,
-            };
-            let first = distil("self_distilled", spec, &teachers[..1], index, false);
-            if procedure.antithetic {
-                distil("self_distilled", spec, &teachers[..1], index, true);
-            }
-            let later = GENERATIONS.iter().zip(2..=procedure.generations);
-            later.fold(first, |before, (role, generation)| {
-                let index = network_index::GENERATIONS + generation as u64;
-                distil(role, spec, &[Teacher::Student(before)], index, false)
+        for (role, lesson) in procedure.lessons() {
+            let place = place_of(students, lesson, |lesson, students| {
+                Taught::of(world, lesson, &networks_by(lesson, members, students))
             });
+            outcome.add(role, students[place].1.row.clone());
+            if role == "distilled" {
+                distilled.push(place);
+            }
         }
         if distilled.len() > 1 {
             let of_ensemble: Vec<&Known> = (distilled.iter())
-                .map(|place: &usize| &students[*place].1.known)
+                .map(|place| &students[*place].1.known)
                 .collect();
             let ensemble = ("distilled_ensemble", network_index::DISTILLED_ENSEMBLE);
             add_ensemble(&mut outcome, ensemble, world, &of_ensemble);
@@ -270,13 +214,29 @@ impl Member {
     }
 }
 
+/// The networks that teach a lesson. They were trained before.
+fn networks_by<'a>(
+    lesson: &Lesson,
+    members: &'a [(MemberKey, Member)],
+    students: &'a [(Lesson, Taught)],
+) -> Vec<&'a Trained<f32>> {
+    let member = |index: &usize| {
+        let known = members.iter().find(|((l, _), _)| l == index);
+        known.map(|(_, member)| &member.known.network)
+    };
+    match &lesson.teachers {
+        Teachers::Members(indices) => indices.iter().filter_map(member).collect(),
+        Teachers::Student(teacher) => {
+            let known = students.iter().filter(|(lesson, _)| lesson == &**teacher);
+            known.map(|(_, taught)| &taught.known.network).collect()
+        }
+    }
+}
+
 impl Taught {
-    fn of<'a>(world: &World, student: &Student, known: impl Fn(Teacher) -> &'a Known) -> Self {
-        let teachers = student
-            .teachers
-            .iter()
-            .map(|teacher| &known(*teacher).network);
-        let taught = world.distil(&student.spec, teachers, student.index, student.swap_views);
+    fn of(world: &World, lesson: &Lesson, teachers: &[&Trained<f32>]) -> Self {
+        let teachers = teachers.iter().copied();
+        let taught = world.distil(&lesson.spec, teachers, lesson.index, lesson.swap_views);
         let row = ModelRow {
             checkpoints: taught.checkpoints,
             ..ModelRow::of(&taught.network, &taught.evaluation)
@@ -286,22 +246,10 @@ impl Taught {
     }
 }
 
-/// Trains so many networks as one sum: as one network of as many neurons.
+/// Trains so many networks as one sum.
 fn train_jointly(world: &World, networks: usize) -> ModelRow {
-    let mut wide = world.regime.clone();
-    wide.network.neurons_per_class *= networks;
-    let start = Start::draw(&wide, &world.data, world.seed, network_index::JOINT);
-    let objective = Objective::cross_entropy();
-    let steps = wide.steps();
-    let network = train(
-        &wide,
-        &world.data,
-        world.seed,
-        start,
-        &objective,
-        steps,
-        None,
-    );
+    let wide = world.joint_regime(networks);
+    let network = world.train_jointly(&wide);
     let portrait = Portrait::of(&wide, &network);
     let evaluation = world.evaluate(&wide, &portrait, network_index::JOINT);
     ModelRow::of(&network, &evaluation)

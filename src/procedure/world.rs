@@ -94,6 +94,53 @@ impl World {
         )
     }
 
+    /// The regime of this many networks trained as one sum, which is one network of as many neurons.
+    pub fn joint_regime(&self, networks: usize) -> Regime {
+        let mut wide = self.regime.clone();
+        wide.network.neurons_per_class *= networks;
+        wide
+    }
+
+    /// The initialisation of networks trained as one sum, of their [regime](Self::joint_regime).
+    pub fn joint_start(&self, wide: &Regime) -> Start<f32> {
+        Start::draw(wide, &self.data, self.seed, network_index::JOINT)
+    }
+
+    /// Trains networks as one sum, by their [regime](Self::joint_regime).
+    pub fn train_jointly(&self, wide: &Regime) -> Trained<f32> {
+        let start = self.joint_start(wide);
+        let objective = Objective::cross_entropy();
+        let steps = wide.steps();
+        train(wide, &self.data, self.seed, start, &objective, steps, None)
+    }
+
+    /// What a student of `teachers` is trained by.
+    pub fn objective<'a>(
+        &self,
+        spec: &Distillation,
+        teachers: impl IntoIterator<Item = &'a Trained<f32>>,
+    ) -> Objective<f32> {
+        let teachers: Vec<_> = teachers.into_iter().map(|t| &t.training_logits).collect();
+        let count = teachers.len() as f32;
+        let mean = ClassRows::sum(teachers).map(|f| f / count);
+        Objective::distillation(
+            self.regime.data.classes,
+            spec,
+            self.regime.training.learning_rate_per_class,
+            &mean,
+            self.data.samples.iter().map(|s| s.label),
+        )
+    }
+
+    /// The initialisation of a student: that of network `index`, or the same with the views of every class exchanged.
+    pub fn student_start(&self, index: u64, swap_views: bool) -> Start<f32> {
+        let mut start = self.initial(index);
+        if swap_views {
+            start.swap_views(&self.regime);
+        }
+        start
+    }
+
     /// Trains a student of `teachers` and evaluates it.
     pub fn distil<'a>(
         &self,
@@ -102,23 +149,10 @@ impl World {
         index: u64,
         swap_views: bool,
     ) -> Student {
-        let teachers: Vec<_> = teachers.into_iter().map(|t| &t.training_logits).collect();
-        let count = teachers.len() as f32;
-        let mean = ClassRows::sum(teachers).map(|f| f / count);
-        let regime = &self.regime;
-        let objective = Objective::distillation(
-            regime.data.classes,
-            spec,
-            regime.training.learning_rate_per_class,
-            &mean,
-            self.data.samples.iter().map(|s| s.label),
-        );
-        let mut start = self.initial(index);
-        if swap_views {
-            start.swap_views(&self.regime);
-        }
+        let objective = self.objective(spec, teachers);
+        let start = self.student_start(index, swap_views);
         // A student is fitted long before it has learned its teacher's views: only the budget ends it.
-        let mut regime = regime.clone();
+        let mut regime = self.regime.clone();
         regime.training.perfect_steps = 0;
         let stream = 10 * network_index::DISTILLED + 2 * index + u64::from(swap_views);
         let steps = spec.steps.of(regime.data.classes);

@@ -2,6 +2,7 @@
 //! the engines are compiled for `f64` once, and what waits for a cluster waits beside what computes.
 
 mod activation;
+mod arrays;
 mod browser;
 mod calibration;
 mod cli;
@@ -13,6 +14,7 @@ mod evidence;
 mod examples;
 mod explore;
 mod export;
+mod fuzz;
 mod gradients;
 mod hostile;
 mod independence;

@@ -365,6 +365,52 @@ proptest! {
     }
 }
 
+/// A plan whose worlds take a few steps, and the files of its record by one process on one thread.
+static CHEAP: LazyLock<(Plan, Worlds, [Vec<u8>; 3])> = LazyLock::new(|| {
+    let text = SMALL.replace("steps = 400", "steps = 20");
+    let theorem = Theorem::parse("small.toml", &text).expect("valid");
+    let plan = Plan::new(vec![theorem], Profile::Quick, 1);
+    let folder = tempfile::tempdir().expect("a folder");
+    let begun = Record::create(folder.path(), &plan).expect("begun");
+    plan.run(begun, Kept::default(), 1, &|_| {})
+        .expect("it runs");
+    let worlds = Record::read(folder.path(), &plan).expect("a record").worlds;
+    let files = files(folder.path());
+    (plan, worlds, files)
+});
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 12, ..ProptestConfig::default() })]
+
+    /// On however many threads, in however many shards, and whatever each of them had when it was interrupted.
+    #[test]
+    fn threads_shards_and_interruptions_change_no_byte(
+        threads in prop::sample::select(vec![1_usize, 2, 4]),
+        count in 1_usize..5,
+        survived in prop::collection::vec(any::<u64>(), 4),
+    ) {
+        let (plan, worlds, one) = &*CHEAP;
+        let folder = tempfile::tempdir().expect("a folder");
+        let parts: Vec<PathBuf> = (0..count).map(|i| folder.path().join(i.to_string())).collect();
+        for (index, directory) in parts.iter().enumerate() {
+            let part = of_shard(plan, index, count);
+            let mut place = 0;
+            let mut kept = worlds.clone();
+            kept.retain(|_, _| {
+                place += 1;
+                survived[index] >> (place % 64) & 1 == 1
+            });
+            let kept = Kept { worlds: kept, warning: None };
+            let record = Record::create(directory, &part).expect("begun");
+            part.run(record, kept, threads, &|_| {}).expect("it runs");
+        }
+        let whole = folder.path().join("whole");
+        let merged: Merged<Plan> = merge(&whole, &parts).expect("merged");
+        prop_assert_eq!(&files(&whole), one);
+        prop_assert_eq!(Some(merged.report), plan.replay(worlds).expect("in range"));
+    }
+}
+
 /// The script carries the theorem as it is now, under whatever path, and the order in which
 /// theorems were named.
 #[test]

@@ -104,6 +104,23 @@ impl Case {
             .collect()
     }
 
+    /// The largest overlap of a class with a feature of another class, as a share of the largest of all.
+    fn wrong_feature(&self, network: &Trained<f32>) -> f64 {
+        let layout = network.layout;
+        let rows = network.features.chunks_exact(layout.row()).enumerate();
+        let (mut all, mut wrong) = (0.0, 0.0);
+        for (v, row) in rows {
+            for (class, neurons) in row.chunks_exact(layout.stride).enumerate() {
+                let largest = neurons.iter().copied().fold(0.0, f32::max);
+                all = f32::max(all, largest);
+                if class != self.regime.data.class_of(v) {
+                    wrong = f32::max(wrong, largest);
+                }
+            }
+        }
+        f64::from(wrong / all)
+    }
+
     /// Classes that know at least one and both of their views.
     fn known(&self, network: &Trained<f32>) -> [usize; 2] {
         let learned = self.learned(network);
@@ -161,7 +178,8 @@ fn pairs<A: Copy, const N: usize, B: Copy, const M: usize>(
 }
 
 /// What deferred and averaged payments leave out, of the order of `δ²`, amplified while overlaps grow from `σ_0` to `ϱ`; with the
-/// adaptive engine also the second order of changes by 8 % between two evaluations.
+/// adaptive engine also the second order of changes by 8 % between two evaluations. For the worlds of the tests that use it, in which
+/// no view is in flight at the end and no class learns a wrong feature; `STATED` says what holds otherwise.
 fn tolerance(engine: EngineKind) -> f64 {
     match engine {
         EngineKind::OverlapAdaptive => 2e-2,
@@ -400,6 +418,72 @@ fn the_papers_patches_and_feature_noise_agree() {
         let pair = case.both(&Objective::cross_entropy(), after(800), 0);
         pair.check(&case, &format!("{engine:?}"), 5.0 * tolerance(engine));
     }
+}
+
+/// The largest share of the largest overlap by which an engine's overlaps and logits differ from the reference's, without a wrong feature
+/// and with one. Stated in `reports/notes/engines.md`, which says why they part; measured in other worlds (1.0e-5 and 0.12 with
+/// `overlap`, 6.5e-2 and 0.10 with `overlap-adaptive`), each number at least half as large again.
+const STATED: [(EngineKind, [f64; 2]); 2] = [
+    (EngineKind::Overlap, [1e-4, 0.2]),
+    (EngineKind::OverlapAdaptive, [0.1, 0.2]),
+];
+
+/// In worlds that took no part in choosing the numbers: single models and students, under a push at which wrong features take off and
+/// under one at which they do not yet.
+#[test]
+fn overlaps_agree_as_stated_without_wrong_features_and_with_them() {
+    let page = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("reports/notes/engines.md");
+    let page = std::fs::read_to_string(page).expect("a page");
+    let mut seen = [0, 0];
+    for (world, (engine, stated)) in pairs([3, 4], STATED) {
+        let name = serde_json::to_value(engine).expect("a name");
+        let [right, wrong] = stated;
+        let number = |x: f64| {
+            if x < 1e-3 {
+                format!("{x:e}")
+            } else {
+                x.to_string()
+            }
+        };
+        let row = format!(
+            "| `{}` | {} | {} |",
+            name.as_str().expect("a name"),
+            number(right),
+            number(wrong)
+        );
+        assert!(page.contains(&row), "the page lacks {row}");
+        let mut regime = regime(24, 8);
+        regime.training.engine = engine;
+        let case = Case::new(regime, world);
+        let taught = |push| case.taught(Form::OneSidedGated, push, 500);
+        for (what, objective, steps) in [
+            ("alone", Objective::cross_entropy(), 1200),
+            ("push 10", taught(10.0), 500),
+            ("push 40", taught(40.0), 500),
+        ] {
+            let pair = case.both(&objective, after(steps), 9);
+            let wrong = case.wrong_feature(&pair.0[0]) > 0.01;
+            seen[usize::from(wrong)] += 1;
+            let allowed = stated[usize::from(wrong)];
+            let (overlaps, logits) = (pair.gap(), pair.logit_gap());
+            let [slow, fast] = &pair.0;
+            let [a, b] = [slow, fast].map(|network| case.learned(network));
+            let apart = a.iter().zip(&b).filter(|(a, b)| a != b).count();
+            let errors = slow.training_errors.abs_diff(fast.training_errors);
+            let said = format!(
+                "{engine:?}, world {world}, {what}, wrong features: {wrong}: overlaps {overlaps:.1e}, logits {logits:.1e}, \
+                 {apart} views, {errors} errors"
+            );
+            println!("{said}");
+            assert!(overlaps < allowed && logits < allowed, "{said}");
+            // A view that crosses the line just then, and samples that wait for it.
+            assert!(
+                apart <= 1 && errors <= case.data.samples.len() / 100,
+                "{said}"
+            );
+        }
+    }
+    assert!(seen.iter().all(|count| *count > 0), "both kinds: {seen:?}");
 }
 
 /// A regime that an engine cannot train is refused, with the field and what would train it.

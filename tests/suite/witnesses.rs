@@ -1,6 +1,11 @@
-//! Intervals and sequences against SciPy and confseq (`tests/fixtures/statistics.py` made the numbers), and the division of a run's error budget.
+//! Intervals and sequences against SciPy and confseq (`tests/fixtures/statistics.py` made the numbers), read-outs against scikit-learn
+//! (`tests/fixtures/readouts.py`), and the division of a run's error budget.
 
 use super::calibration::plans;
+use faer::Mat;
+use multiview::random_features::features::Features;
+use multiview::random_features::readout::Readout;
+use multiview::random_features::{logistic, ridge};
 use multiview::record::Worlds;
 use multiview::statistics::asymptotic::MINIMUM_WORLDS;
 use multiview::statistics::{
@@ -12,8 +17,10 @@ use multiview::verify::Plan;
 use proptest::prelude::*;
 use serde_json::Value;
 
-fn fixtures(kind: &str) -> Vec<Value> {
-    let text = include_str!("../fixtures/statistics.json");
+const STATISTICS: &str = include_str!("../fixtures/statistics.json");
+const READOUTS: &str = include_str!("../fixtures/readouts.json");
+
+fn fixtures(text: &str, kind: &str) -> Vec<Value> {
     let all: Value = serde_json::from_str(text).unwrap();
     let cases = all[kind].as_array().unwrap().clone();
     assert!(cases.len() >= 3, "{kind}");
@@ -50,14 +57,14 @@ fn ends(case: &Value) -> Interval {
 
 #[test]
 fn fixed_intervals_are_scipy_s() {
-    for case in fixtures("clopper_pearson") {
+    for case in fixtures(STATISTICS, "clopper_pearson") {
         let count = |name: &str| case[name].as_u64().unwrap();
         let confidence = number(&case, "confidence");
         let ours = clopper_pearson(count("successes"), count("trials"), confidence).unwrap();
         // SciPy finds its ends by Brent's method, to 2e-12.
         close(ours, ends(&case), 1e-11);
     }
-    for case in fixtures("student") {
+    for case in fixtures(STATISTICS, "student") {
         let summary = Summary::of(&numbers(&case, "worlds")).unwrap();
         let theirs = ends(&case);
         let ours = student(&summary, number(&case, "confidence")).unwrap();
@@ -72,7 +79,7 @@ fn betting_is_confseq_s_and_the_share_is_its_integral() {
         ("betting", 1e-10), // bisection stops at 1e-12
         ("share", 1.1e-6),  // the search for a bound stops at 1e-6
     ] {
-        for case in fixtures(kind) {
+        for case in fixtures(STATISTICS, kind) {
             let alpha = number(&case, "alpha");
             let unit = Interval {
                 lower: 0.0,
@@ -98,7 +105,7 @@ fn betting_is_confseq_s_and_the_share_is_its_integral() {
 
 #[test]
 fn the_asymptotic_sequence_is_the_hull_of_its_witnesses() {
-    for case in fixtures("asymptotic") {
+    for case in fixtures(STATISTICS, "asymptotic") {
         let (alpha, scale) = (number(&case, "alpha"), number(&case, "scale"));
         let target = case["target"].as_u64().unwrap();
         let mut sequence =
@@ -112,6 +119,76 @@ fn the_asymptotic_sequence_is_the_hull_of_its_witnesses() {
         assert!((student / theirs - 1.0).abs() < 1e-6, "{student} {theirs}");
         // The search for the ends of the bets stops at 1e-9 of five scales.
         close(sequence.interval(), ends(&case), 1e-6 * scale);
+    }
+}
+
+/// A matrix `[rows][columns]`.
+fn matrix(case: &Value, name: &str) -> Mat<f64> {
+    let rows = case[name].as_array().unwrap();
+    let entry = |r: usize, c: usize| rows[r][c].as_f64().unwrap();
+    let columns = rows[0].as_array().unwrap().len();
+    Mat::from_fn(rows.len(), columns, entry)
+}
+
+/// The features of a case, shared by all classes or, with noise components of their own, written out for each.
+fn features(case: &Value) -> Features {
+    let shared = matrix(case, "features");
+    let classes = matrix(case, "targets").ncols();
+    if case["noise"].is_null() {
+        return Features {
+            blocks: vec![shared],
+            noise: None,
+        };
+    }
+    let noise = numbers(case, "noise");
+    let squared = |n: usize, _| noise[n] * noise[n];
+    Features {
+        noise: Some(Mat::from_fn(shared.nrows(), classes, squared)),
+        blocks: vec![shared; classes],
+    }
+}
+
+/// Coefficients and intercepts agree; an intercept that all classes share is free where only their differences matter.
+fn check_readout(case: &Value, found: &Readout, free: bool, tolerance: f64) {
+    let theirs = matrix(case, "coefficients");
+    let ours = |c: usize, i: usize| match found.coefficients.as_slice() {
+        [shared] => shared[(c, i)],
+        blocks => blocks[i][(c, 0)],
+    };
+    let intercepts = numbers(case, "intercept");
+    let mean = found.intercept.iter().sum::<f64>() / intercepts.len() as f64;
+    let shift = if free { mean } else { 0.0 };
+    for (i, intercept) in intercepts.iter().enumerate() {
+        let off = found.intercept[i] - shift - intercept;
+        assert!(off.abs() < tolerance, "class {i}: {off:e}: {case}");
+        for c in 0..theirs.nrows() {
+            let off = ours(c, i) - theirs[(c, i)];
+            assert!(off.abs() < tolerance, "class {i}, {c}: {off:e}: {case}");
+        }
+    }
+}
+
+#[test]
+fn read_outs_are_scikit_learn_s() {
+    for case in fixtures(READOUTS, "ridge") {
+        let strength = number(&case, "strength");
+        let fit = ridge::fit(&features(&case), &matrix(&case, "targets"), strength).unwrap();
+        // Two Cholesky solves of systems whose condition is below 1e4.
+        check_readout(&case, &fit.readout, false, 1e-10);
+    }
+    for case in fixtures(READOUTS, "logistic") {
+        let strength = number(&case, "strength");
+        let labels = matrix(&case, "targets");
+        let (fit, _) = logistic::fit(&features(&case), &labels, strength, None).unwrap();
+        assert!(fit.gradient <= logistic::TOLERANCE);
+        // The objective's curvature is λ at the least, so a gradient of that size is a step of at most so much in each direction;
+        // scikit-learn stops where the objective no longer changes in double precision.
+        check_readout(
+            &case,
+            &fit.readout,
+            true,
+            10.0 * logistic::TOLERANCE / strength,
+        );
     }
 }
 
