@@ -1,6 +1,6 @@
 //! Reads a record into a table, a row a world, and takes a mean of a column.
 //!
-//!     cargo run --release --example record -- reports/records/quick-51
+//!     cargo run --release --example record -- reports/records/quick-64
 
 use multiview::export::tables;
 use multiview::figure::Table;

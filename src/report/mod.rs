@@ -180,16 +180,17 @@ fn answered<'a>(evidence: &'a Evidence, theorem: &'a str) -> impl Iterator<Item 
 }
 
 /// Every theorem with the evidence that decided it: the main record's, or that of another record where the main one leaves the theorem
-/// out, or to its other profile.
+/// out, or to its other profile. A theorem that no record has tested is left out.
 fn decided<'a>(
     main: &'a Evidence,
     replications: &'a [Evidence],
 ) -> impl Iterator<Item = (&'a Evidence, &'a Theorem)> {
-    let of = |e: &'a Evidence| e.report.plan.theorems.iter().map(move |t| (e, t));
-    let elsewhere = |t: &Theorem| replications.iter().any(|e| tests(e, &t.name));
-    let own = of(main).filter(move |(_, t)| tests(main, &t.name) || !elsewhere(t));
+    let of = |e: &'a Evidence| {
+        let theorems = e.report.plan.theorems.iter().map(move |t| (e, t));
+        theorems.filter(|(e, t)| tests(e, &t.name))
+    };
     let others = replications.iter().flat_map(of);
-    own.chain(others.filter(|(_, t)| !tests(main, &t.name)))
+    of(main).chain(others.filter(|(_, t)| !tests(main, &t.name)))
 }
 
 /// True if a record has verdicts on a theorem.

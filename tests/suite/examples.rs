@@ -47,7 +47,7 @@ fn claims_are_decided() {
 #[test]
 fn a_record_is_a_table() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("reports");
-    let worlds = record::worlds(&folder.join("records/quick-51")).expect("a table");
+    let worlds = record::worlds(&folder.join("records/quick-64")).expect("a table");
     let values = record::values(&worlds, "single-model", "single.test_error").expect("numbers");
     let mean = values.iter().sum::<f64>() / values.len() as f64;
     let report = std::fs::read_to_string(folder.join("README.md")).expect("committed");

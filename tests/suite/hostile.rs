@@ -209,7 +209,7 @@ fn reports_show_what_a_manifest_says_and_obey_nothing() {
     let folder = folder();
     let reports = Path::new(env!("CARGO_MANIFEST_DIR")).join("reports");
     super::report::copy_files(&reports.join("records"), &folder.path().join("records"));
-    let manifest = folder.path().join("records/quick-51/manifest.json");
+    let manifest = folder.path().join("records/quick-64/manifest.json");
     let text = fs::read_to_string(&manifest).expect("a manifest");
     let mut plan: serde_json::Value = serde_json::from_str(&text).expect("JSON");
     let spoof = format!("{HOSTILE}\n## Verdicts\n\n| claim |\n|---|\n| all |");

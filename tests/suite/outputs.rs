@@ -238,7 +238,7 @@ fn reports_are_written_among_reports_alone() {
     );
     let reports = Path::new(env!("CARGO_MANIFEST_DIR")).join("reports");
     super::report::copy_files(&reports.join("records"), &folder.path().join("records"));
-    let worlds = folder.path().join("records/quick-51/worlds.jsonl");
+    let worlds = folder.path().join("records/quick-64/worlds.jsonl");
     fs::hard_link(worlds, folder.path().join("results.json")).expect("a link");
     refused(
         &folder,
