@@ -148,6 +148,24 @@ impl Experiment {
             .filter(|(world, _)| self.has(**world))
     }
 
+    /// Worlds that are likely to be trained for it still: as many as its claims need to be decided, if
+    /// that can be told, and within its budget.
+    pub fn worlds_left(&self) -> u64 {
+        if self.is_dealt_out() {
+            return self.due() - self.worlds();
+        }
+        let Standing { seen, most, needs } = self.standing();
+        needs.map_or(0, |needs| needs.min(most - seen))
+    }
+
+    /// The regime and procedure of its worlds.
+    pub fn setting(&self) -> Setting {
+        Setting {
+            regime: self.regime.clone(),
+            procedure: self.procedure.clone(),
+        }
+    }
+
     /// Worlds that count so far.
     pub fn worlds(&self) -> u64 {
         self.counted().count() as u64
