@@ -9,16 +9,17 @@ mod quantity;
 mod streams;
 mod world;
 
+use crate::field::{FieldError, require};
 pub use lottery::{largest_overlaps, predicted_views, view_strengths};
 pub use models::Models;
-pub use quantities::{ModelRow, QUANTITIES, WorldOutcome, measures};
+pub use quantities::{ModelRow, QUANTITIES, WorldOutcome, measured, measures};
 pub use quantity::Quantity;
 pub use world::{World, network_index};
 
 use crate::evaluation::Draws;
 use crate::objective::Distillation;
 use crate::random_features::RandomFeatures;
-use crate::regime::{Regime, RegimeError, require};
+use crate::regime::Regime;
 use serde::{Deserialize, Serialize};
 
 /// Which networks a world trains.
@@ -64,7 +65,7 @@ impl Procedure {
     ///
     /// # Errors
     /// The first field outside its range.
-    pub fn validate(&self, regime: &Regime) -> Result<(), RegimeError> {
+    pub fn validate(&self, regime: &Regime) -> Result<(), FieldError> {
         let members = self.members;
         let least = usize::from(self.random_features.is_none());
         require(

@@ -1,10 +1,10 @@
 //! One claim, watched world by world, and what is found of it.
 
 use super::error::VerifyError;
+use crate::field::FieldError;
 use crate::procedure::WorldOutcome;
 use crate::statistics::{
-    Band, Estimate, Interval, Method, PowerLaw, Sequence, StatisticsError, Summary, Verdict,
-    decide, exponent,
+    Band, Estimate, Interval, Method, PowerLaw, Sequence, Summary, Verdict, decide, exponent,
 };
 use crate::theorem::{Claim, Origin, Source, Statistic, Theorem};
 use serde::{Deserialize, Serialize};
@@ -171,7 +171,7 @@ impl Watch {
     }
 
     /// Takes the value of a world; `others` is true if the quantities beside it lie in their bands.
-    fn push(&mut self, value: f64, others: bool) -> Result<(), StatisticsError> {
+    fn push(&mut self, value: f64, others: bool) -> Result<(), FieldError> {
         let claim = &self.claim;
         let within = |band: Band| Interval::from(band).contains(value);
         match &mut self.process {
