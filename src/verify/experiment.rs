@@ -241,6 +241,7 @@ pub(super) fn next_world(
 
 #[cfg(test)]
 mod tests {
+    use super::super::watch::Asked;
     use super::*;
     use crate::theorem::Theorem;
 
@@ -248,7 +249,15 @@ mod tests {
     fn experiments(of: &[(usize, u64)]) -> Vec<Experiment> {
         let theorem = Theorem::embedded("ensemble").expect("it is shipped");
         let claim = &theorem.claims[0];
-        let watch = Watch::new(0, &theorem, None, claim, 0.05, None, 6).expect("a valid claim");
+        let asked = Asked {
+            order: 0,
+            theorem: theorem.name.clone(),
+            control: None,
+            claim: claim.clone(),
+            alpha: 0.05,
+            at: None,
+        };
+        let watch = Watch::new(asked, 6).expect("a valid claim");
         let open = |(place, (group, behind)): (usize, &(usize, u64))| Experiment {
             key: place.to_string(),
             allowed: 6,

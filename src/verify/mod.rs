@@ -196,7 +196,7 @@ impl Plan {
         let mut watches: BTreeMap<usize, Vec<(&Watch, &str)>> = BTreeMap::new();
         for experiment in experiments {
             for watch in &experiment.watches {
-                let of_claim = watches.entry(watch.order).or_default();
+                let of_claim = watches.entry(watch.asked.order).or_default();
                 of_claim.push((watch, &experiment.key));
             }
         }

@@ -2,7 +2,7 @@
 
 use super::error::VerifyError;
 use super::experiment::Experiment;
-use super::watch::Watch;
+use super::watch::{self, Watch};
 use crate::digest::digest;
 use crate::field::{FieldError, require};
 use crate::procedure::memory::{self, Part};
@@ -192,11 +192,15 @@ impl Plan {
                     let budget = budget * value.multiple;
                     let mut watches = Vec::new();
                     for (order, claim) in &claims {
-                        let control = control.map(|c| c.name.clone());
-                        let alpha = levels[*order];
-                        watches.push(Watch::new(
-                            *order, theorem, control, claim, alpha, value.at, budget,
-                        )?);
+                        let asked = watch::Asked {
+                            order: *order,
+                            theorem: theorem.name.clone(),
+                            control: control.map(|c| c.name.clone()),
+                            claim: (*claim).clone(),
+                            alpha: levels[*order],
+                            at: value.at,
+                        };
+                        watches.push(Watch::new(asked, budget)?);
                     }
                     let title = match (&theorem.sweep, value.at) {
                         (Some(sweep), Some(at)) => format!("{title} ({} = {at})", sweep.path),

@@ -690,7 +690,7 @@ fn nothing_decided_is_not_all_well() {
         let words = format!("Not run: {claims} claims and {controls} claims of negative controls");
         let shown = shown.stdout(contains(words).and(contains("Every claim is confirmed").not()));
         let output = String::from_utf8_lossy(&shown.get_output().stdout).into_owned();
-        assert!(output.contains("control: untrained"), "{output}");
+        assert!(output.contains("negative control untrained"), "{output}");
         // For no claim no world is trained.
         let nothing = output.contains("Nothing is decided") && output.contains("seed 1, 0 worlds");
         assert_eq!(nothing, claims == 3, "{output}");

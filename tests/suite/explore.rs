@@ -66,7 +66,7 @@ fn bad_sweeps_name_the_field_the_value_and_the_range() {
         (&["--axis", "k=4", "--confidence", "2"], "confidence = 2.0"),
         (
             &["--axis", "k=4", "--claim", "none"],
-            "one of test-error, training-error",
+            "the theorem claims test-error, training-error",
         ),
         (&["--axis", "k=4", "--shard", "4/4"], "I from 0 to below N"),
         (
@@ -81,8 +81,11 @@ fn bad_sweeps_name_the_field_the_value_and_the_range() {
             &["--axis", "k=6,8", "--total-worlds", "20", "--shard", "0/2"],
             "total_worlds = 20 is out of range: none when the cells are dealt out to shards",
         ),
-        (&[], "at least one axis"),
-        (&["unknown"], "one of where-it-begins, ties, wrong-features"),
+        (&[], "axes is missing"),
+        (
+            &["unknown"],
+            "shipped are where-it-begins, ties, wrong-features",
+        ),
     ] {
         explore()
             .args(axes)

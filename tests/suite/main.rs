@@ -25,6 +25,7 @@ mod outputs;
 mod procedures;
 mod prose;
 mod random_features;
+mod refusals;
 mod report;
 mod shards;
 mod slurm;
