@@ -61,7 +61,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         "{} ({})\n\n{}\nSource: {}\n",
         line(&theorem.title),
         theorem.name,
-        theorem.statement.trim(),
+        theorem.statement.trim().replace('\n', " "),
         line(&theorem.source)
     )?;
     writeln!(out, "Claims")?;
@@ -85,7 +85,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     }
     for control in &theorem.controls {
         writeln!(out, "  {}: {}", control.name, control.refutes.join(", "))?;
-        writeln!(out, "    {}", control.why.trim())?;
+        writeln!(out, "    {}", control.why.trim().replace('\n', " "))?;
         for (path, value) in &control.set {
             writeln!(out, "    {}", line(&format!("{path} = {value}")))?;
         }
@@ -104,7 +104,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
             time(&theorem, profile, budget)?
         )?;
     }
-    super::print(&out)
+    super::print(&table::fitted(&out))
 }
 
 /// A claim, whose it is, and what would refute it.

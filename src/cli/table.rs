@@ -34,6 +34,17 @@ pub fn of(header: &[&str], rows: impl Iterator<Item = Vec<String>>) -> Table {
     table
 }
 
+/// The same text on lines that fit the terminal; what is wrapped hangs below the indent of its line.
+pub fn fitted(text: &str) -> String {
+    let fit = |line: &str| {
+        let indent = line.len() - line.trim_start_matches(' ').len();
+        let hanging = " ".repeat(indent + 2);
+        let options = textwrap::Options::new(width()).subsequent_indent(&hanging);
+        textwrap::fill(line, options) + "\n"
+    };
+    text.lines().map(fit).collect()
+}
+
 /// A heading and what belongs to it, each on lines of its own that fit the terminal.
 pub fn entry(heading: &str, body: &[String]) -> String {
     let paragraph = |text: &str, indent: &'static str, hanging: &'static str| {

@@ -539,6 +539,17 @@ fn bad_sweeps_of_theorem_files_are_refused() {
     }
 }
 
+/// A line for each world tells how much of the run is settled, and how long the rest is likely to take; the last tells no time.
+#[test]
+fn progress_ends_with_everything_settled_and_no_time_left() {
+    let run = verify(&folder(), SMALL, "record").assert().code(0);
+    let progress = String::from_utf8_lossy(&run.get_output().stderr).into_owned();
+    let lines: Vec<&str> = progress.lines().filter(|l| l.contains("world ")).collect();
+    assert!(lines[0].contains("0 of 2 settled, about "), "{progress}");
+    let last = lines.last().expect("a world");
+    assert!(last.ends_with("2 of 2 settled"), "{progress}");
+}
+
 #[test]
 fn a_theorem_is_tested_once_in_a_run() {
     multiview()

@@ -7,6 +7,7 @@ use multiview::explore::{Design, Manifest, Shard, Sweep};
 use multiview::record::Record;
 use predicates::str::contains;
 use proptest::prelude::*;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use tempfile::TempDir;
@@ -335,6 +336,49 @@ fn tables_and_maps_are_written_and_stable() {
     assert!(json["columns"]["measured"].is_string());
     let page = String::from_utf8(read("README.md")).expect("UTF-8");
     insta::assert_snapshot!(page.replace(env!("CARGO_PKG_VERSION"), "VERSION"));
+}
+
+/// Of three axes a text map shows two: each cell's mark and value, and the value of the third.
+#[test]
+fn a_text_map_shows_values_and_says_where_it_cuts() {
+    let folder = folder();
+    let mut explore = explore();
+    explore.args([
+        "--theorem",
+        "tests/fixtures/small.toml",
+        "--claim",
+        "fitted",
+    ]);
+    explore.args([
+        "--axis",
+        "k=6,8",
+        "--axis",
+        "m=2,3",
+        "--axis",
+        "sigma0=0.01,0.02",
+    ]);
+    explore.args(["--worlds", "2", "--out"]).arg(folder.path());
+    let shown = explore.assert().success();
+    let map = String::from_utf8_lossy(&shown.get_output().stdout).into_owned();
+    assert!(map.contains("\nat init_scale = 0.01\n"), "{map}");
+    let table = std::fs::read_to_string(folder.path().join("cells.csv")).expect("a table");
+    let cells =
+        csv::Reader::from_reader(table.as_bytes()).into_deserialize::<BTreeMap<String, String>>();
+    let mut shown = 0;
+    for cell in cells
+        .map(|cell| cell.expect("a row"))
+        .filter(|cell| cell["init_scale"] == "0.01")
+    {
+        let measured: f64 = cell["measured"].parse().expect("a number");
+        let value = if measured == 0.0 {
+            "0".into()
+        } else {
+            format!("{measured:.3}")
+        };
+        assert!(map.contains(&format!("… {value}")), "{value} in {map}");
+        shown += 1;
+    }
+    assert_eq!(shown, 4);
 }
 
 #[test]

@@ -35,6 +35,7 @@ mod sparse;
 mod statistics;
 mod stopping;
 mod symmetries;
+mod terminal;
 mod views;
 mod witnesses;
 
