@@ -42,8 +42,8 @@ pub enum Fault {
     },
     /// It gives something that is given already.
     Twice {
-        /// The value.
-        value: String,
+        /// The value; none where the field itself stands twice.
+        value: Option<String>,
         /// Where each must differ.
         rule: String,
     },
@@ -70,7 +70,12 @@ impl fmt::Display for Fault {
             Self::OutOfRange { value, allowed } => {
                 write!(f, " = {value} is out of range: {allowed}")
             }
-            Self::Twice { value, rule } => write!(f, " = {value} is given twice: {rule}"),
+            Self::Twice { value, rule } => {
+                if let Some(value) = value {
+                    write!(f, " = {value}")?;
+                }
+                write!(f, " is given twice: {rule}")
+            }
         }
     }
 }
@@ -127,7 +132,7 @@ impl FieldError {
         Self {
             field: field.into(),
             fault: Fault::Twice {
-                value: written(value),
+                value: Some(written(value)),
                 rule: rule.into(),
             },
         }
@@ -163,13 +168,9 @@ impl Fault {
                 known: format!("known are {}", known.join(", ")),
             };
         }
-        if message.starts_with("duplicate") {
-            let rule = "a name stands once".into();
-            return Self::Twice { value, rule };
-        }
         let kind = message.rsplit_once(", expected ").map(|(_, kind)| kind);
         let allowed = match kind {
-            _ if !message.starts_with("invalid") => message,
+            _ if !message.starts_with("invalid") => message.trim_start_matches("expected "),
             Some("usize" | "u64" | "u32" | "u16" | "u8") => "a whole number, 0 or more",
             Some("i64" | "i32") => "a whole number",
             Some("f64" | "f32") => "a number",
@@ -197,6 +198,14 @@ impl FieldError {
         if let Some(rest) = message.strip_prefix("missing field `") {
             let name = rest.split('`').next().unwrap_or_default();
             return Self::missing(name, "the file must give it").of(&field);
+        }
+        if message.starts_with("duplicate") {
+            let fault = Fault::Twice {
+                value: None,
+                rule: "a key stands once in its table".into(),
+            };
+            let field = text.get(span).unwrap_or_default().into();
+            return Self { field, fault };
         }
         if field.is_empty() {
             // The text is not TOML, and the fault is the reader's to name.

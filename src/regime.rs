@@ -128,7 +128,7 @@ impl EngineKind {
 
 /// A number, the paper's relation for it, or a multiple of that.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "a number, \"paper\", or { paper = c }")]
 pub enum Relation {
     /// This number.
     Value(f64),
@@ -163,7 +163,7 @@ impl Relation {
 /// A number of steps, or of steps for each class: with a step size of `η ∝ k` and `σ_0 ∝ 1/k`, what takes off at the start takes a
 /// time that is proportional to `k`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "a whole number, or { per_class = c }")]
 pub enum StepCount {
     /// This many.
     Count(usize),
@@ -230,7 +230,7 @@ impl From<f64> for Relation {
 
 /// `N`, or the paper's relation for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "a whole number, or \"paper\"")]
 pub enum SampleCount {
     /// This many.
     Count(usize),
@@ -246,7 +246,7 @@ impl Default for SampleCount {
 
 /// `P`, or a rule for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "a whole number, \"as-needed\" or \"paper\"")]
 pub enum PatchCount {
     /// This many; those without a feature carry noise alone.
     Count(usize),

@@ -116,7 +116,7 @@ pub struct Axis {
 
 /// The values of an axis.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "a list, or \"a..b:lin:n\" or \"a..b:log:n\"")]
 pub enum Values {
     /// One by one.
     List(Vec<toml::Value>),

@@ -95,7 +95,6 @@ impl Plan {
     /// # Errors
     /// The first field out of range.
     pub fn validate(&self) -> Result<(), FieldError> {
-        require_confidence("confidence", self.confidence)?;
         self.shard.validate()?;
         if let Some(total) = self.total_worlds {
             require(total > 0, "total_worlds", total, "at least 1")?;
@@ -118,7 +117,7 @@ impl Plan {
                 return Err(FieldError::twice("theorems.name", &theorem.name, rule));
             }
         }
-        Ok(())
+        require_confidence("confidence", self.confidence)
     }
 
     /// The budget of a theorem in this run's profile.

@@ -56,11 +56,10 @@ fn a_needed_key_that_is_not_there_is_missing() {
         // A key with a default may go.
         if let Err(error) = Theorem::parse("file.toml", &with_line(number, "")) {
             let message = error.to_string();
-            assert!(
-                message.contains(&format!("{key} is missing: ")),
-                "{message}"
-            );
-            missing.insert(key);
+            assert!(message.contains(" is missing: "), "{message}");
+            if message.contains(&format!("{key} is missing: ")) {
+                missing.insert(key);
+            }
         }
     }
     for key in [
@@ -83,7 +82,7 @@ fn a_key_that_stands_twice_is_given_twice() {
             &format!("{key} = {value}\n{key} = {value}"),
         ));
         assert!(
-            message.contains(&format!("{key} = {key} is given twice")),
+            message.contains(&format!("{key} is given twice: ")),
             "{message}"
         );
     }

@@ -33,9 +33,8 @@ fn every_line_fits_the_terminal() {
         &["list"],
         &["list", "--quantities"],
         &["explore", "failed"],
-        &["show", "theorem-3"],
-        &["show", "random-features"],
-        &["explore", "ties", "--dry-run"],
+        &["show", "tests/fixtures/small.toml"],
+        &["explore", "tests/fixtures/sweep.toml", "--dry-run"],
         &verdicts,
     ];
     for columns in [60, 80, 132] {
