@@ -25,7 +25,7 @@
 //! regime.data.weak_weight = 0.9; // ρ must stay below Γ
 //! let refused = regime.validate().unwrap_err();
 //! assert_eq!(refused.field, "data.weak_weight");
-//! # Ok::<(), multiview::regime::RegimeError>(())
+//! # Ok::<(), multiview::field::FieldError>(())
 //! ```
 //!
 //! Training a network draws the data and the initialisation from a seed, and ends in a
@@ -64,7 +64,7 @@
 //!     sequence.observe(0.497 + 0.002 * f64::from(world % 3))?; // one world's test error / μ
 //! }
 //! assert_eq!(sequence.verdict(), Verdict::Confirmed);
-//! # Ok::<(), multiview::statistics::StatisticsError>(())
+//! # Ok::<(), multiview::field::FieldError>(())
 //! ```
 //!
 //! [`verify::Plan`] does all of this for theorem files, keeps the record and makes the report; the program `multiview` is
@@ -103,6 +103,7 @@ pub mod engine;
 pub mod evaluation;
 pub mod explore;
 pub mod export;
+pub mod field;
 pub mod figure;
 pub mod network;
 mod normals;

@@ -4,11 +4,11 @@
 
 mod shares;
 
+use crate::field::{FieldError, require};
 use serde::{Deserialize, Serialize};
 pub use shares::FeaturePatches;
 use statrs::function::gamma::gamma;
 use std::f64::consts::PI;
-use thiserror::Error;
 
 /// Largest mean logit of patches of pure noise with the engines that follow a few of them: a hundredth of a nat moves no softmax by more
 /// than 1 %.
@@ -128,7 +128,7 @@ impl EngineKind {
 
 /// A number, the paper's relation for it, or a multiple of that.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "a number, \"paper\", or { paper = c }")]
 pub enum Relation {
     /// This number.
     Value(f64),
@@ -163,7 +163,7 @@ impl Relation {
 /// A number of steps, or of steps for each class: with a step size of `η ∝ k` and `σ_0 ∝ 1/k`, what takes off at the start takes a
 /// time that is proportional to `k`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "a whole number, or { per_class = c }")]
 pub enum StepCount {
     /// This many.
     Count(usize),
@@ -184,7 +184,7 @@ impl StepCount {
     }
 
     /// Refuses what is no number of steps from `least` on, with as many classes as the largest regime has.
-    pub(crate) fn validate(self, field: &str, least: usize) -> Result<(), RegimeError> {
+    pub(crate) fn validate(self, field: &str, least: usize) -> Result<(), FieldError> {
         let allowed = format!("{least} to {MOST_STEPS}");
         match self {
             Self::Count(steps) => {
@@ -230,7 +230,7 @@ impl From<f64> for Relation {
 
 /// `N`, or the paper's relation for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "a whole number, or \"paper\"")]
 pub enum SampleCount {
     /// This many.
     Count(usize),
@@ -246,7 +246,7 @@ impl Default for SampleCount {
 
 /// `P`, or a rule for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "a whole number, \"as-needed\" or \"paper\"")]
 pub enum PatchCount {
     /// This many; those without a feature carry noise alone.
     Count(usize),
@@ -277,48 +277,8 @@ fn three() -> u32 {
     3
 }
 
-/// A parameter outside its allowed range.
-#[derive(Clone, Debug, PartialEq, Error)]
-#[error("{field} = {value} is out of range: {allowed}")]
-pub struct RegimeError {
-    /// Path of the field, as written in a theorem file.
-    pub field: String,
-    /// The value given.
-    pub value: String,
-    /// The values that are accepted.
-    pub allowed: String,
-}
-
-impl RegimeError {
-    /// The same error, of a field within `parent`.
-    pub(crate) fn of(self, parent: &str) -> Self {
-        let field = match self.field.as_str() {
-            "" => parent.into(),
-            field => format!("{parent}.{field}"),
-        };
-        Self { field, ..self }
-    }
-}
-
-/// Refuses `value` for `field` unless `ok`.
-pub(crate) fn require(
-    ok: bool,
-    field: &str,
-    value: impl std::fmt::Debug,
-    allowed: impl Into<String>,
-) -> Result<(), RegimeError> {
-    if ok {
-        return Ok(());
-    }
-    Err(RegimeError {
-        field: field.into(),
-        value: format!("{value:?}"),
-        allowed: allowed.into(),
-    })
-}
-
 /// Refuses a share or a weight outside (0, 1), or below `least`.
-pub(crate) fn require_inside_unit(field: &str, value: f64, least: f64) -> Result<(), RegimeError> {
+pub(crate) fn require_inside_unit(field: &str, value: f64, least: f64) -> Result<(), FieldError> {
     require(
         value >= least && value < 1.0,
         field,
@@ -361,7 +321,7 @@ const LEAST_INIT_SCALE: f64 = 1e-30;
 pub(crate) const LEAST_RATE: f64 = 1e-12;
 
 /// Refuses a value that is neither 0 nor within [`least`, `most`).
-fn require_zero_or(field: &str, value: f64, least: f64, most: f64) -> Result<(), RegimeError> {
+fn require_zero_or(field: &str, value: f64, least: f64, most: f64) -> Result<(), FieldError> {
     require(
         value == 0.0 || (least..most).contains(&value),
         field,
@@ -374,7 +334,7 @@ fn require_zero_or(field: &str, value: f64, least: f64, most: f64) -> Result<(),
 ///
 /// # Errors
 /// A `value` of `field` outside [0.75, 1).
-pub fn require_confidence(field: &str, value: f64) -> Result<(), RegimeError> {
+pub fn require_confidence(field: &str, value: f64) -> Result<(), FieldError> {
     require(
         (0.75..1.0).contains(&value),
         field,
@@ -384,7 +344,7 @@ pub fn require_confidence(field: &str, value: f64) -> Result<(), RegimeError> {
 }
 
 /// Refuses a name that would not do as part of a path or of a command line.
-pub(crate) fn require_words(field: &str, name: &str) -> Result<(), RegimeError> {
+pub(crate) fn require_words(field: &str, name: &str) -> Result<(), FieldError> {
     let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     require(
         !name.is_empty() && name.chars().all(fits),
@@ -399,17 +359,15 @@ impl Regime {
     ///
     /// # Errors
     /// The first field outside its range, with its value and the range.
-    pub fn validate(&self) -> Result<(), RegimeError> {
+    pub fn validate(&self) -> Result<(), FieldError> {
         self.data.validate()?;
         self.network.validate()?;
         self.training.validate()?;
         let dense = self.training.engine == EngineKind::Dense;
-        require(
-            !dense || self.data.dimension.is_some(),
-            "data.dimension",
-            self.data.dimension,
-            "given, since training.engine = \"dense\" needs it",
-        )?;
+        if dense && self.data.dimension.is_none() {
+            let needed = "training.engine = \"dense\" needs the number of dimensions d";
+            return Err(FieldError::missing("data.dimension", needed));
+        }
         // A typical start has this slope; where single precision has no number for it no neuron ever moves.
         let (scale, threshold) = (self.init_scale(), self.network.relu_threshold);
         let power = self.network.relu_exponent as i32 - 1;
@@ -447,7 +405,7 @@ impl Regime {
     ///
     /// # Errors
     /// The field that stands in the way.
-    pub fn check_engine(&self) -> Result<(), RegimeError> {
+    pub fn check_engine(&self) -> Result<(), FieldError> {
         let sparse = [EngineKind::Overlap, EngineKind::OverlapAdaptive];
         if !sparse.contains(&self.training.engine) {
             return Ok(());
@@ -576,7 +534,7 @@ impl DataRegime {
             * self.patches_per_feature.expected_power_sum(exponent)
     }
 
-    fn validate_view_weights(&self) -> Result<(), RegimeError> {
+    fn validate_view_weights(&self) -> Result<(), FieldError> {
         let weights = &self.view_weights;
         let [least, most] = VIEW_WEIGHTS;
         require(
@@ -611,7 +569,7 @@ impl DataRegime {
     ///
     /// # Errors
     /// The first field outside its range, with its value and the range.
-    pub fn validate(&self) -> Result<(), RegimeError> {
+    pub fn validate(&self) -> Result<(), FieldError> {
         let k = self.classes;
         require(
             (2..=MOST_CLASSES).contains(&k),
@@ -710,7 +668,7 @@ impl DataRegime {
 }
 
 impl NetworkRegime {
-    fn validate(&self) -> Result<(), RegimeError> {
+    fn validate(&self) -> Result<(), FieldError> {
         let m = self.neurons_per_class;
         require(
             (1..=1024).contains(&m),
@@ -747,7 +705,7 @@ impl NetworkRegime {
 }
 
 impl TrainingRegime {
-    fn validate(&self) -> Result<(), RegimeError> {
+    fn validate(&self) -> Result<(), FieldError> {
         within(
             "training.learning_rate_per_class",
             self.learning_rate_per_class,
@@ -772,7 +730,7 @@ pub(crate) fn mean_power([low, high]: [f64; 2], exponent: u32) -> f64 {
 }
 
 /// Refuses a value outside [`least`, `most`].
-pub(crate) fn within(field: &str, value: f64, least: f64, most: f64) -> Result<(), RegimeError> {
+pub(crate) fn within(field: &str, value: f64, least: f64, most: f64) -> Result<(), FieldError> {
     require(
         (least..=most).contains(&value),
         field,
@@ -781,7 +739,7 @@ pub(crate) fn within(field: &str, value: f64, least: f64, most: f64) -> Result<(
     )
 }
 
-fn range(field: &str, [lo, hi]: [f64; 2], least: f64, most: f64) -> Result<(), RegimeError> {
+fn range(field: &str, [lo, hi]: [f64; 2], least: f64, most: f64) -> Result<(), FieldError> {
     require(
         least <= lo && lo <= hi && hi <= most,
         field,

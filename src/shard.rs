@@ -3,7 +3,7 @@
 //! A sweep deals out its cells, a verification its worlds. Neither lets the parts know of each
 //! other, so they may run anywhere and at any time.
 
-use crate::regime::{RegimeError, require};
+use crate::field::{FieldError, require};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -36,9 +36,14 @@ impl Shard {
     ///
     /// # Errors
     /// An index that is not below the count.
-    pub fn validate(&self) -> Result<(), RegimeError> {
+    pub fn validate(&self) -> Result<(), FieldError> {
         let Self { index, count } = self;
-        require(index < count, "shard", self, "I/N with I below N")
+        require(
+            index < count,
+            "shard",
+            self.to_string(),
+            "I/N with I below N",
+        )
     }
 
     /// Reads the shard from the launcher: `SLURM_ARRAY_TASK_ID` (counted from
@@ -49,14 +54,15 @@ impl Shard {
     /// A variable that is not a number, or a count that is missing or too small.
     pub fn of_launcher(
         variable: impl Fn(&str) -> Option<String>,
-    ) -> Result<Option<Self>, RegimeError> {
-        let number = |name: &str| -> Result<Option<usize>, RegimeError> {
+    ) -> Result<Option<Self>, FieldError> {
+        let number = |name: &str| -> Result<Option<usize>, FieldError> {
             let Some(text) = variable(name) else {
                 return Ok(None);
             };
-            let parsed = text.parse().ok();
-            require(parsed.is_some(), name, &text, "a whole number")?;
-            Ok(parsed)
+            let parsed = text.parse();
+            let parsed =
+                parsed.map_err(|_| FieldError::out_of_range(name, &text, "a whole number"));
+            parsed.map(Some)
         };
         for (index, first, count) in [
             (
@@ -70,16 +76,12 @@ impl Shard {
                 continue;
             };
             let first = number(first)?.unwrap_or(0);
-            let total = number(count)?;
-            require(
-                total.is_some(),
-                count,
-                total,
-                format!("set, since {index} is"),
-            )?;
+            let total = number(count)?.ok_or_else(|| {
+                FieldError::missing(count, format!("{index} is set, and the two go together"))
+            })?;
             let shard = Self {
                 index: task.wrapping_sub(first),
-                count: total.unwrap_or(1),
+                count: total,
             };
             require(
                 shard.index < shard.count,
@@ -109,21 +111,14 @@ impl fmt::Display for Shard {
 }
 
 impl FromStr for Shard {
-    type Err = RegimeError;
+    type Err = FieldError;
 
-    fn from_str(text: &str) -> Result<Self, RegimeError> {
-        let parsed = text
-            .split_once('/')
+    fn from_str(text: &str) -> Result<Self, FieldError> {
+        text.split_once('/')
             .and_then(|(i, n)| Some((i.trim().parse().ok()?, n.trim().parse().ok()?)))
-            .filter(|(index, count): &(usize, usize)| index < count);
-        require(
-            parsed.is_some(),
-            "shard",
-            text,
-            "I/N with I from 0 to below N",
-        )?;
-        let (index, count) = parsed.unwrap_or((0, 1));
-        Ok(Self { index, count })
+            .filter(|(index, count): &(usize, usize)| index < count)
+            .map(|(index, count)| Self { index, count })
+            .ok_or_else(|| FieldError::out_of_range("shard", text, "I/N with I from 0 to below N"))
     }
 }
 

@@ -1,8 +1,8 @@
 //! Every theorem file, and every negative control in it, as a test of its own: `cargo test ensemble` runs
 //! the theorem `ensemble` and its controls.
 //!
-//! Theorems that share a regime share the networks of their worlds, so the selected ones are decided in one run, on the
-//! quick profile and a fixed seed, when the first of them is asked for.
+//! Theorems that share a regime share the networks of their worlds, so the selected ones are decided in one run of each profile,
+//! quick and glance, on a fixed seed, when the first of them is asked for.
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use multiview::record::{Kept, Record};
@@ -25,8 +25,15 @@ fn main() {
         .filter(|t| names(t).any(|n| is_selected(&arguments, &n)))
         .cloned()
         .collect();
-    let decided: Decided = Arc::new(LazyLock::new(Box::new(move || decide(selected))));
+    let of = |profile: Profile| -> Decided {
+        let tested = |t: &&Theorem| profile_of(t) == profile;
+        let selected = selected.iter().filter(tested).cloned().collect();
+        Arc::new(LazyLock::new(Box::new(move || decide(selected, profile))))
+    };
+    let decided = [Profile::Quick, Profile::Glance].map(|profile| (profile, of(profile)));
     let trials = theorems.iter().flat_map(|theorem| {
+        let mine = decided.iter().find(|(p, _)| *p == profile_of(theorem));
+        let (_, decided) = mine.expect("a run for each profile");
         let settings =
             std::iter::once(None).chain(theorem.controls.iter().map(|c| Some(c.name.clone())));
         settings
@@ -62,8 +69,16 @@ fn trial(theorem: String, control: Option<String>, decided: Decided) -> Trial {
     })
 }
 
-fn decide(theorems: Vec<Theorem>) -> Result<Report, String> {
-    let plan = Plan::new(theorems, Profile::Quick, SEED);
+/// The profile in which a theorem is tested here: quick where it has that.
+fn profile_of(theorem: &Theorem) -> Profile {
+    match theorem.budget(Profile::Quick) {
+        Some(_) => Profile::Quick,
+        None => Profile::Glance,
+    }
+}
+
+fn decide(theorems: Vec<Theorem>, profile: Profile) -> Result<Report, String> {
+    let plan = Plan::new(theorems, profile, SEED);
     let directory =
         tempfile::tempdir_in(Path::new(env!("CARGO_TARGET_TMPDIR"))).map_err(|e| e.to_string())?;
     let record = Record::create(directory.path(), &plan).map_err(|e| e.to_string())?;

@@ -97,6 +97,12 @@ pub fn outcome(clustered: f64, normal: f64, share: f64, bounded: f64) -> WorldOu
     }
 }
 
+/// The largest number of worlds of each experiment.
+fn budget(plan: &Plan) -> u64 {
+    let budget = plan.theorems[0].budget(plan.profile);
+    budget.expect("it is tested in the profile").worlds
+}
+
 /// As many worlds of each experiment as its budget has.
 pub fn worlds(plan: &Plan, mut world: impl FnMut() -> WorldOutcome) -> Worlds {
     let theorem = &plan.theorems[0];
@@ -104,7 +110,7 @@ pub fn worlds(plan: &Plan, mut world: impl FnMut() -> WorldOutcome) -> Worlds {
     let mut worlds = Worlds::new();
     for setting in [theorem.setting(), control] {
         let key = key(&(&setting.regime, &setting.procedure));
-        for index in 0..theorem.budget(plan.profile).worlds {
+        for index in 0..budget(plan) {
             worlds.insert((key.clone(), index), world());
         }
     }
@@ -117,7 +123,7 @@ pub fn run(plan: &Plan, run: u64) -> Report {
     let mut worlds = worlds(plan, || world(&mut rng));
     let whole = plan.replay(&worlds).expect("it is valid");
     let whole = whole.expect("the budget's worlds are there");
-    let most = plan.theorems[0].budget(plan.profile).worlds;
+    let most = budget(plan);
     let cut = rng.random_range(0..=most);
     worlds.retain(|(_, index), _| *index < cut);
     if let Some(before) = plan.replay(&worlds).expect("it is valid") {

@@ -35,9 +35,10 @@ use crate::data::{DataSet, Kind};
 use crate::engine::noise::Noise;
 use crate::engine::state::{Layout, Trained};
 use crate::engine::{Start, Stop, dense_world};
+use crate::field::{FieldError, require};
 use crate::objective::{Form, SoftLabels};
 use crate::procedure::{Lesson, Procedure, Teachers, World};
-use crate::regime::{EngineKind, Regime, RegimeError, require};
+use crate::regime::{EngineKind, Regime};
 use crate::rows::ClassRows;
 use crate::seed::WorldSeed;
 use npy::npy;
@@ -116,7 +117,7 @@ struct Description<'a> {
 ///
 /// # Errors
 /// The field in the way.
-pub fn check(regime: &Regime, procedure: &Procedure) -> Result<(), RegimeError> {
+pub fn check(regime: &Regime, procedure: &Procedure) -> Result<(), FieldError> {
     require(
         procedure.members > 0,
         "procedure.members",
@@ -141,7 +142,7 @@ pub fn of_world(
     regime: &Regime,
     procedure: &Procedure,
     seed: WorldSeed,
-) -> Result<Files, RegimeError> {
+) -> Result<Files, FieldError> {
     check(regime, procedure)?;
     let k = regime.data.classes;
     let world = World::new(regime, procedure.test_draws, seed);

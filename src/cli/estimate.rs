@@ -52,6 +52,12 @@ pub fn cost(Setting { regime, procedure }: &Setting, seed: u64) -> Cost {
     }
 }
 
+/// Predicted sample gradients of a world: what its time is proportional to.
+pub fn steps_of_world(Setting { regime, procedure }: &Setting) -> f64 {
+    let (_, steps) = work(regime, procedure);
+    (steps * regime.data.sample_count() as f64).max(1.0)
+}
+
 /// The networks of a world and all their gradient steps; in floating point, so that no product of
 /// budgets wraps. A student takes all its steps, and others stop once they are perfect.
 fn work(regime: &Regime, procedure: &Procedure) -> (f64, f64) {

@@ -21,7 +21,7 @@ use std::process::ExitCode;
 #[command(
     args_conflicts_with_subcommands = true,
     allow_negative_numbers = true,
-    after_help = "Examples:\n  multiview explore ties                                  a shipped sweep\n  multiview explore --axis k=30 --axis sigma0=1e-3        does Theorem 1 hold there?\n  multiview explore --theorem ensemble --axis K=1,2,4,8 --dry-run\n  multiview explore --axis k=20,40 --axis init_scale=1e-4..1e-2:log:5 --shard 0/4\n\nParameters go by dotted path (regime.data.classes), last word (classes) or the paper's symbol (k, N, mu, s, rho, Gamma, gamma, nu2, d, m, q, varrho, sigma0, T, K, tau, S). An output directory that holds the same sweep already is continued: nothing is lost to Ctrl-C, a kill or a full disk, and nothing is repeated."
+    after_help = "Examples:\n  multiview explore ties                                  a shipped sweep\n  multiview explore --axis k=30 --axis sigma0=1e-3        does Theorem 1 hold there?\n  multiview explore --theorem ensemble --axis K=1,2,4,8 --dry-run\n  multiview explore --axis k=20,40 --axis init_scale=1e-4..1e-2:log:5 --shard 0/4\n\nParameters go by dotted path (regime.data.classes), last word (classes) or the paper's symbol (k, N, mu, s, rho, Gamma, gamma, nu2, d, m, q, varrho, sigma0, T, K, tau, S). An output directory that holds the same sweep already is continued: nothing is lost to Ctrl-C, a kill or a full disk, and nothing is repeated.\n\nTables are cells.csv and cells.json. A build with `cargo build --release --features parquet` writes the same rows as cells.parquet too."
 )]
 pub struct Args {
     #[command(subcommand)]
@@ -34,7 +34,7 @@ pub struct Args {
     /// Only this part of the cells [default: what Slurm or Kubernetes says, else all]
     #[arg(long, value_name = "I/N")]
     shard: Option<Shard>,
-    /// List the cells, time one calibration step in each and estimate the whole; train nothing
+    /// List the cells, time a few steps in each and estimate the whole; train nothing more
     #[arg(long)]
     dry_run: bool,
     /// Worlds trained at once [default: one for each core]
@@ -112,19 +112,14 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
             if *json {
                 print(&super::json_text(&regimes)?)?;
             } else {
-                let row = |r: &FailedRegime| {
-                    vec![
-                        r.theorem.clone(),
-                        r.regime.clone(),
-                        r.measured.clone(),
-                        r.reason.clone(),
-                    ]
+                let told = |r: &FailedRegime| {
+                    let body = [
+                        format!("measured: {}", r.measured),
+                        format!("reason: {}", r.reason),
+                    ];
+                    table::entry(&format!("{}: {}", r.theorem, r.regime), &body)
                 };
-                let header = ["theorem", "regime", "measured", "reason"];
-                print(&format!(
-                    "{}\n",
-                    table::of(&header, regimes.iter().map(row))
-                ))?;
+                print(&regimes.iter().map(told).collect::<String>())?;
             }
             return Ok(ExitCode::SUCCESS);
         }
@@ -192,7 +187,7 @@ pub fn watched(
     kept: Kept,
     threads: usize,
 ) -> Result<Report, Failure> {
-    let live = Live::new(manifest, plan.theorems.len());
+    let live = Live::new(manifest, threads);
     let report = plan.run(record, kept, threads, &|event| live.show(&event))?;
     live.bar.finish_and_clear();
     Ok(report)
@@ -259,16 +254,21 @@ fn in_words(f: &Finding) -> String {
     )
 }
 
+/// Worlds after which a cell can settle, by a mean as by most shares.
+const MINIMUM_WORLDS: u64 = multiview::statistics::asymptotic::MINIMUM_WORLDS;
+
 /// Lists the cells with an estimate of their time from a few steps in each.
 fn dry_run(manifest: &Manifest, plan: &Plan, threads: usize) -> Result<(), Failure> {
     let cells = manifest.cells()?;
     let mine = cells.iter().filter(|cell| manifest.shard.has(cell.index));
     let mut total = 0.0;
+    let mut least = 0.0;
     let mut rows = Vec::new();
     for cell in mine {
         let cost = cost(&cell.theorem.setting(), plan.seed);
         let all = cost.world * manifest.sweep.worlds as f64;
         total += all;
+        least += cost.world * manifest.sweep.worlds.min(MINIMUM_WORLDS) as f64;
         let values: Vec<String> = (cell.values.iter())
             .map(|(path, value)| format!("{} = {value}", path.rsplit('.').next().unwrap_or(path)))
             .collect();
@@ -276,15 +276,31 @@ fn dry_run(manifest: &Manifest, plan: &Plan, threads: usize) -> Result<(), Failu
             cell.index.to_string(),
             values.join(", "),
             format!("{:.2}", 1e3 * cost.step),
-            duration(all),
+            format!("{}, {}", duration(cost.world), duration(all)),
         ]);
     }
     let count = rows.len();
-    let header = ["cell", "values", "ms per step", "all worlds, on one core"];
+    let header = [
+        "cell",
+        "values",
+        "ms per step",
+        "one world, and all, on one core",
+    ];
+    let threads = threads as f64;
     print(&format!(
-        "{}\n{count} cells of {} worlds at most: about {} on {threads} threads. The number of steps is the predicted one, and settled cells stop early.\n",
+        "{}\n{}",
         table::of(&header, rows.into_iter()),
-        manifest.sweep.worlds,
-        duration(total / threads as f64)
+        table::entry(
+            &format!(
+                "{count} cells of {} worlds at most: {} to {} on {threads} threads.",
+                manifest.sweep.worlds,
+                duration(least / threads),
+                duration(total / threads)
+            ),
+            &[format!(
+                "The shorter time is that of cells which settle after {MINIMUM_WORLDS} worlds, the longer that of the whole budget. Networks \
+                 take as many steps as are predicted."
+            )]
+        )
     ))
 }

@@ -2,7 +2,7 @@
 
 use super::{Failure, table};
 use multiview::procedure::QUANTITIES;
-use multiview::theorem::{EMBEDDED, Theorem};
+use multiview::theorem::{Profile, Theorem};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -13,19 +13,23 @@ pub struct Args {
 
 pub fn run(args: &Args) -> Result<(), Failure> {
     if args.quantities {
-        let rows = QUANTITIES.iter();
-        let rows = rows.map(|(name, meaning)| vec![(*name).into(), (*meaning).into()]);
-        return super::print(&format!("{}\n", table::of(&["quantity", "meaning"], rows)));
+        let entries = QUANTITIES.iter();
+        let entries = entries.map(|(name, meaning)| table::entry(name, &[(*meaning).into()]));
+        return super::print(&entries.collect::<String>());
     }
-    let rows = EMBEDDED
-        .iter()
-        .filter_map(|(name, _)| Theorem::embedded(name))
-        .map(|t| {
-            let controls: Vec<&str> = t.controls.iter().map(|c| c.name.as_str()).collect();
-            vec![t.name, t.title, controls.join("\n")]
-        });
+    let told = |theorem: Theorem| {
+        let controls: Vec<&str> = theorem.controls.iter().map(|c| c.name.as_str()).collect();
+        let tested = |profile: &&Profile| theorem.budget(**profile).is_some();
+        let profiles = Profile::ALL.iter().filter(tested).map(Profile::to_string);
+        let body = [
+            theorem.title.clone(),
+            format!("negative controls: {}", controls.join(", ")),
+            format!("profiles: {}", profiles.collect::<Vec<_>>().join(", ")),
+        ];
+        table::entry(&theorem.name, &body)
+    };
     super::print(&format!(
         "{}\n`multiview show THEOREM` tells more; `multiview verify THEOREM` decides it.\n",
-        table::of(&["theorem", "claim", "negative controls"], rows)
+        Theorem::all_embedded().map(told).collect::<String>()
     ))
 }

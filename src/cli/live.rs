@@ -1,5 +1,7 @@
 //! The display of a running exploration.
 
+use super::estimate::duration;
+use super::pace::Pace;
 use indicatif::{ProgressBar, ProgressStyle};
 use multiview::explore::maps::{glyph, text_map};
 use multiview::explore::{Cells, Manifest};
@@ -15,12 +17,13 @@ use std::time::{Duration, Instant};
 pub struct Live<'a> {
     pub bar: ProgressBar,
     manifest: &'a Manifest,
-    cells: usize,
+    threads: usize,
     state: Mutex<Progress>,
 }
 
 #[derive(Default)]
 struct Progress {
+    pace: Pace,
     settled: BTreeSet<String>,
     /// Worlds in flight, by cell.
     in_flight: BTreeMap<String, usize>,
@@ -31,15 +34,15 @@ struct Progress {
 }
 
 impl<'a> Live<'a> {
-    pub fn new(manifest: &'a Manifest, cells: usize) -> Self {
-        let bar = ProgressBar::new(cells as u64);
+    pub fn new(manifest: &'a Manifest, threads: usize) -> Self {
+        let bar = ProgressBar::new(0);
         let style = ProgressStyle::with_template("{spinner} {bar:20} {elapsed} {msg}");
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
         bar.enable_steady_tick(Duration::from_millis(200));
         Self {
             bar,
             manifest,
-            cells,
+            threads,
             state: Mutex::default(),
         }
     }
@@ -49,9 +52,16 @@ impl<'a> Live<'a> {
             .state
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
-        let (Event::Kept { experiment }
-        | Event::Started { experiment, .. }
-        | Event::Finished { experiment, .. }) = event;
+        state.pace.note(event);
+        let experiment = match event {
+            Event::Begun { experiments } => {
+                self.bar.set_length(experiments.len() as u64);
+                return;
+            }
+            Event::Kept { experiment }
+            | Event::Started { experiment, .. }
+            | Event::Finished { experiment, .. } => experiment,
+        };
         let key = &experiment.title;
         if let Event::Started { .. } = event {
             *state.in_flight.entry(key.clone()).or_default() += 1;
@@ -84,7 +94,10 @@ impl<'a> Live<'a> {
         let in_flight = (state.in_flight.iter())
             .filter(|(key, worlds)| open(key, **worlds))
             .count();
-        let left = self.cells.saturating_sub(settled + in_flight);
+        let (_, cells) = state.pace.settled();
+        let left = cells.saturating_sub(settled + in_flight);
+        let time = state.pace.seconds_left(self.threads);
+        let time = time.map_or(String::new(), |s| format!(", about {}", duration(s)));
         if state
             .drawn
             .is_none_or(|at| at.elapsed() > Duration::from_secs(1))
@@ -101,7 +114,7 @@ impl<'a> Live<'a> {
         }
         let name = &self.manifest.sweep.name;
         format!(
-            "{name}: {settled} cells settled, {in_flight} in flight, {left} left{}",
+            "{name}: {settled} cells settled, {in_flight} in flight, {left} left{time}{}",
             state.map
         )
     }

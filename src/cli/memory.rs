@@ -2,6 +2,7 @@
 
 use super::Failure;
 use multiview::explore::{Manifest, pages};
+use multiview::field::FieldError;
 use multiview::procedure::memory::Part;
 use multiview::verify::Plan;
 use std::fs::read_to_string;
@@ -28,14 +29,14 @@ pub fn require_within(plan: &Plan, threads: usize, size: f64, place: &str) -> Re
         0 => "smaller values of what is named are needed".into(),
         fitting => format!("threads = {} would fit", fitting.min(threads)),
     };
-    Err(format!(
-        "threads = {threads} is out of range: these worlds need about {}, and {place} has {}. One of {} needs {}; {advice}",
+    let allowed = format!(
+        "these worlds need about {}, and {place} has {}. One of {} needs {}; {advice}",
         bytes(need.bytes),
         bytes(size),
         need.title,
         in_words(&need.parts),
-    )
-    .into())
+    );
+    Err(FieldError::out_of_range("threads", &threads, allowed).into())
 }
 
 /// Refuses what needs more than there is.

@@ -18,6 +18,8 @@ mod list;
 mod live;
 mod memory;
 mod output;
+mod pace;
+mod progress;
 mod report;
 mod show;
 mod submit;
@@ -27,6 +29,7 @@ mod train;
 mod verify;
 
 use clap::{Parser, Subcommand};
+use multiview::field::FieldError;
 use multiview::printable::{json, lines};
 use std::process::ExitCode;
 
@@ -122,12 +125,9 @@ fn theorem(name: &str) -> Result<multiview::theorem::Theorem, Failure> {
         return Ok(Theorem::read(file)?);
     }
     Theorem::embedded(name).ok_or_else(|| {
-        let known: Vec<&str> = EMBEDDED.iter().map(|(n, _)| *n).collect();
-        format!(
-            "THEOREM = {name:?} is not known: one of {}, or the path of a .toml file",
-            known.join(", ")
-        )
-        .into()
+        let names = EMBEDDED.iter().map(|(n, _)| *n);
+        let known = "`multiview list` lists the theorems; a file of your own has a path in .toml";
+        FieldError::unknown("THEOREM", name, names, known).into()
     })
 }
 
@@ -138,8 +138,13 @@ fn json_text(value: &impl serde::Serialize) -> Result<String, Failure> {
 
 /// Prints `text`, as far as anyone reads it: `multiview list | head -3` is no error. What a terminal would obey is written out.
 fn print(text: &str) -> Result<(), Failure> {
+    print_styled(&lines(text))
+}
+
+/// Prints `text`, in which nothing stands that a terminal obeys but styles, which go where nothing shows them.
+fn print_styled(text: &str) -> Result<(), Failure> {
     use std::io::{ErrorKind, Write};
-    match std::io::stdout().write_all(lines(text).as_bytes()) {
+    match anstream::stdout().write_all(text.as_bytes()) {
         Err(e) if e.kind() == ErrorKind::BrokenPipe => Ok(()),
         written => Ok(written?),
     }

@@ -1,11 +1,11 @@
 //! `multiview report`.
 
 use super::output::Kept as KeptFiles;
-use super::{Failure, explore, memory, print, verify};
+use super::{Failure, explore, memory, print, progress, verify};
 use multiview::explore::{Cells, Manifest, Shard, Sweep, pages, sweep::EMBEDDED};
 use multiview::printable;
 use multiview::record::{Asked, Kept, Record, Worlds};
-use multiview::report::{Evidence, Files, Map, mechanism::Mechanism, render, text};
+use multiview::report::{Evidence, Files, Map, mechanism::Mechanism, render};
 use multiview::theorem::{Profile, Theorem};
 use multiview::verify::{Plan, Report};
 use std::path::{Path, PathBuf};
@@ -71,7 +71,7 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
         let directory = records.join(name);
         if trains && !directory.join("manifest.json").exists() {
             tell!("{}: no record; training one", directory.display());
-            let plan = Plan::new(Theorem::all_embedded().collect(), profile, seed);
+            let plan = Plan::new(Theorem::all_tested(profile).collect(), profile, seed);
             Record::create(&directory, &plan)?;
         }
         let threads = trains.then_some(threads);
@@ -140,13 +140,13 @@ fn complete(
             "{}: holds seed {} and profile {}, not those of its name",
             directory.display(),
             plan.seed,
-            text::profile(plan.profile)
+            plan.profile
         )
         .into());
     }
     let found = finished(directory, &plan, &plan, threads, |threads| {
         let (record, kept) = Record::resume(directory, &plan)?;
-        verify::watched(&plan, record, kept, threads)?;
+        progress::watched(&plan, record, kept, threads)?;
         Ok(())
     })?;
     Ok(found.map(|(report, worlds)| Evidence {

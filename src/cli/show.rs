@@ -6,7 +6,7 @@ use multiview::objective::Distillation;
 use multiview::prediction::Prediction;
 use multiview::printable::line;
 use multiview::report::text;
-use multiview::theorem::{Claim, Profile, Setting, Theorem};
+use multiview::theorem::{Budget, Claim, Profile, Setting, Theorem};
 use multiview::verify::Plan;
 use serde_json::Value;
 use std::fmt::Write;
@@ -61,7 +61,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         "{} ({})\n\n{}\nSource: {}\n",
         line(&theorem.title),
         theorem.name,
-        theorem.statement.trim(),
+        theorem.statement.trim().replace('\n', " "),
         line(&theorem.source)
     )?;
     writeln!(out, "Claims")?;
@@ -85,24 +85,26 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     }
     for control in &theorem.controls {
         writeln!(out, "  {}: {}", control.name, control.refutes.join(", "))?;
-        writeln!(out, "    {}", control.why.trim())?;
+        writeln!(out, "    {}", control.why.trim().replace('\n', " "))?;
         for (path, value) in &control.set {
             writeln!(out, "    {}", line(&format!("{path} = {value}")))?;
         }
     }
     writeln!(out, "\nCost")?;
-    for profile in [Profile::Quick, Profile::Full] {
-        let budget = theorem.budget(profile);
+    for profile in Profile::ALL {
+        let Some(budget) = theorem.budget(profile) else {
+            continue;
+        };
         writeln!(
             out,
             "  profile {}: at most {} worlds, {} % confidence over all claims of a run{}",
-            text::profile(profile),
+            profile,
             budget.worlds,
             100.0 * budget.confidence,
-            time(&theorem, profile)?
+            time(&theorem, profile, budget)?
         )?;
     }
-    super::print(&out)
+    super::print(&table::fitted(&out))
 }
 
 /// A claim, whose it is, and what would refute it.
@@ -113,7 +115,7 @@ fn in_words(claim: &Claim) -> String {
         format!(", at {} % of its own", 100.0 * c)
     });
     let only = match claim.profile {
-        Some(profile) => format!(" (profile {} only)", text::profile(profile)),
+        Some(profile) => format!(" (profile {} only)", profile),
         None => String::new(),
     };
     format!(
@@ -186,7 +188,7 @@ fn rule(Setting { regime, procedure }: &Setting, path: &str) -> Option<String> {
 
 /// How long all worlds of a profile take here; nothing where none is trained, or none would fit in
 /// this machine.
-fn time(theorem: &Theorem, profile: Profile) -> Result<String, Failure> {
+fn time(theorem: &Theorem, profile: Profile, budget: Budget) -> Result<String, Failure> {
     let plan = Plan::new(vec![theorem.clone()], profile, 1);
     let tested = |claim: &Claim| claim.profile.is_none_or(|only| only == profile);
     let trains = theorem.procedure.members > 0 && theorem.claims.iter().any(tested);
@@ -195,7 +197,7 @@ fn time(theorem: &Theorem, profile: Profile) -> Result<String, Failure> {
     }
     let mut seconds = 0.0;
     for value in theorem.points()? {
-        let worlds = theorem.budget(profile).worlds * value.multiple;
+        let worlds = budget.worlds * value.multiple;
         let setting = theorem.setting().with(&value.set)?;
         seconds += worlds as f64 * cost(&setting, plan.seed).world;
     }

@@ -1,6 +1,7 @@
 //! An array job for a cluster, of a command that can be dealt out to shards.
 
 use super::{Failure, memory, print};
+use multiview::field::FieldError;
 use multiview::printable::{self, line, word};
 use multiview::shard::Shard;
 use multiview::verify::Plan;
@@ -87,10 +88,8 @@ fn require_plain(field: &str, path: &Path) -> Result<(), Failure> {
     if text.is_some_and(|text| line(text) == text && !text.contains(['"', '\\', '%'])) {
         return Ok(());
     }
-    Err(format!(
-        "{field} = {path:?} is out of range: a path in UTF-8 without line ends, control characters, double quotes, backslashes and percent signs, which a job script cannot carry"
-    )
-    .into())
+    let allowed = "a path in UTF-8 without line ends, control characters, double quotes, backslashes and percent signs, which a job script cannot carry";
+    Err(FieldError::out_of_range(field, &path.to_string_lossy(), allowed).into())
 }
 
 /// The command that every task of an array runs, each with its own shard.

@@ -3,6 +3,7 @@
 use super::Failure;
 use multiview::explore::sweep::{EMBEDDED, Values};
 use multiview::explore::{Axis, Design, Sweep};
+use multiview::field::FieldError;
 use std::path::PathBuf;
 
 #[derive(Debug, clap::Args)]
@@ -68,10 +69,12 @@ impl SweepArgs {
                 Sweep::parse(name, &text)?
             }
             Some(name) => Sweep::embedded(name).ok_or_else(|| {
-                format!(
-                    "SWEEP = {name:?} is not known: one of {}, or the path of a .toml file",
+                let known = format!(
+                    "shipped are {}; a file of your own ends in .toml",
                     shipped()
-                )
+                );
+                let names = EMBEDDED.iter().map(|(name, _)| *name);
+                FieldError::unknown("SWEEP", name, names, known)
             })?,
             None => Sweep {
                 name: "axes".into(),
@@ -94,7 +97,8 @@ impl SweepArgs {
         super::theorem(&sweep.theorem)?;
         for axis in &self.axis {
             let (parameter, values) = axis.split_once('=').ok_or_else(|| {
-                format!("axis = {axis:?} is out of range: PARAMETER=a,b,c or PARAMETER=a..b:log:n")
+                let allowed = "PARAMETER=a,b,c or PARAMETER=a..b:log:n";
+                FieldError::out_of_range("axis", axis, allowed)
             })?;
             sweep.axes.push(Axis {
                 parameter: parameter.trim().into(),

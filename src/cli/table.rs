@@ -1,18 +1,32 @@
-//! Tables for people.
+//! Tables and entries for people, as wide as the terminal.
 
+use anstyle::{AnsiColor, Style};
 use comfy_table::{ContentArrangement, Table, presets::UTF8_FULL_CONDENSED};
 use multiview::printable::lines;
 use multiview::report::text;
 use multiview::statistics::Verdict;
-use multiview::theorem::{Claim, Theorem};
 use multiview::verify::{Finding, Report, Untested};
+use std::io::IsTerminal;
+
+/// Columns of text: those of the terminal, or what COLUMNS says, or 80.
+pub fn width() -> usize {
+    let told = std::env::var("COLUMNS")
+        .ok()
+        .and_then(|text| text.parse().ok());
+    let columns = match told {
+        None if std::io::stdout().is_terminal() => textwrap::termwidth(),
+        told => told.unwrap_or(80),
+    };
+    columns.max(40)
+}
 
 /// A table with a header.
 pub fn of(header: &[&str], rows: impl Iterator<Item = Vec<String>>) -> Table {
     let mut table = Table::new();
     table
         .load_style(UTF8_FULL_CONDENSED)
-        .set_content_arrangement(ContentArrangement::Dynamic);
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .set_width(u16::try_from(width()).unwrap_or(u16::MAX));
     let shown = |row: Vec<String>| row.iter().map(|cell| lines(cell)).collect::<Vec<_>>();
     table
         .set_header(header.iter().copied())
@@ -20,47 +34,62 @@ pub fn of(header: &[&str], rows: impl Iterator<Item = Vec<String>>) -> Table {
     table
 }
 
-/// The table of verdicts of a run.
-pub fn verdicts(report: &Report) -> Table {
-    let header = [
-        "theorem", "claim", "claimed", "origin", "measured", "evidence", "worlds", "verdict",
-    ];
-    let rows = report.plan.theorems.iter().flat_map(|theorem| {
-        let findings = report.findings.iter();
-        let untested = report.untested.iter();
-        let tested = findings.filter(|f| f.theorem == theorem.name).map(row);
-        let untested = untested.filter(|u| u.theorem == theorem.name);
-        tested.chain(untested.map(|u| not_run(theorem, u)))
-    });
-    of(&header, rows)
+/// The same text on lines that fit the terminal; what is wrapped hangs below the indent of its line.
+pub fn fitted(text: &str) -> String {
+    let fit = |line: &str| {
+        let indent = line.len() - line.trim_start_matches(' ').len();
+        let hanging = " ".repeat(indent + 2);
+        let options = textwrap::Options::new(width()).subsequent_indent(&hanging);
+        textwrap::fill(line, options) + "\n"
+    };
+    text.lines().map(fit).collect()
 }
 
-/// The theorem, or its control, as the table names it.
-fn who(theorem: &str, control: Option<&String>) -> String {
+/// A heading and what belongs to it, each on lines of its own that fit the terminal.
+pub fn entry(heading: &str, body: &[String]) -> String {
+    let paragraph = |text: &str, indent: &'static str, hanging: &'static str| {
+        let options = textwrap::Options::new(width())
+            .initial_indent(indent)
+            .subsequent_indent(hanging);
+        textwrap::fill(text.trim(), options) + "\n"
+    };
+    let body = body.iter().map(|text| paragraph(text, "    ", "      "));
+    paragraph(heading, "", "  ") + &body.collect::<String>()
+}
+
+/// The verdicts of a run, theorem by theorem: a claim is a heading, and its evidence stands below.
+pub fn verdicts(report: &Report) -> String {
+    let mut out = String::new();
+    for theorem in &report.plan.theorems {
+        let findings = report.findings.iter();
+        let of_theorem = findings.filter(|f| f.theorem == theorem.name);
+        let untested = report.untested.iter();
+        let left = untested.filter(|u| u.theorem == theorem.name);
+        out += &entry(&format!("{}: {}", theorem.name, theorem.title), &[]);
+        let told = of_theorem.map(told).chain(left.map(not_run));
+        out += &told.collect::<String>();
+        out += "\n";
+    }
+    out
+}
+
+/// The claim, or the claim in a control, as an entry names it.
+fn who(claim: &str, control: Option<&String>) -> String {
     control.map_or_else(
-        || theorem.to_owned(),
-        |control| format!("  control: {control}"),
+        || claim.to_owned(),
+        |control| format!("{claim}, negative control {control}"),
     )
 }
 
-fn not_run(theorem: &Theorem, claim: &Untested) -> Vec<String> {
-    let nothing = || "—".to_owned();
-    let asked = theorem.claims.iter().find(|c| c.name == claim.claim);
-    let of = |words: fn(&Claim) -> String| asked.map_or_else(nothing, words);
-    let profile = text::profile(claim.profile);
-    vec![
-        who(&claim.theorem, claim.control.as_ref()),
-        claim.claim.clone(),
-        of(|c| text::band(c.band)),
-        of(|c| text::origin(&c.origins())),
-        nothing(),
-        nothing(),
-        "0".into(),
-        format!("not run: for --profile {profile}"),
-    ]
+fn not_run(claim: &Untested) -> String {
+    let who = who(&claim.claim, claim.control.as_ref());
+    entry(
+        &format!("– not run: for --profile {}: {who}", claim.profile),
+        &[],
+    )
 }
 
-fn row(finding: &Finding) -> Vec<String> {
+fn told(finding: &Finding) -> String {
     let estimate = &finding.estimate;
     let verdict = match (
         estimate.verdict,
@@ -68,30 +97,49 @@ fn row(finding: &Finding) -> Vec<String> {
         finding.control.is_some(),
     ) {
         (Verdict::Undecided, ..) => match estimate.worlds_needed {
-            Some(worlds) => format!("undecided (about {worlds} worlds)"),
-            None => "undecided".into(),
+            Some(worlds) => format!("… undecided (about {worlds} worlds)"),
+            None => "… undecided".into(),
         },
-        (verdict, true, true) => format!("{verdict}, as it must be"),
-        (verdict, true, false) => verdict.to_string(),
-        (verdict, false, _) => format!("{verdict} (!)"),
+        (verdict, true, true) => format!("✓ {verdict}, as it must be"),
+        (verdict, true, false) => format!("✓ {verdict}"),
+        (verdict, false, _) => format!("✗ {verdict} (!)"),
     };
-    vec![
-        who(&finding.theorem, finding.control.as_ref()),
-        text::plain(&format!(
-            "{}: {}",
-            finding.claim,
-            text::subject(
-                finding.statistic,
-                &finding.quantity,
-                finding.event,
-                &finding.with
-            )
-        )),
+    let who = who(&finding.claim, finding.control.as_ref());
+    let subject = text::subject(
+        finding.statistic,
+        &finding.quantity,
+        finding.event,
+        &finding.with,
+    );
+    let claimed = format!(
+        "claimed: {} {}; origin: {}",
+        text::plain(&subject),
         text::band(finding.band),
-        text::origin(&finding.origins()),
+        text::origin(&finding.origins())
+    );
+    let found = format!(
+        "measured: {}, evidence {}, worlds {}",
         text::measured(finding),
         text::evidence(finding),
-        estimate.worlds.to_string(),
-        verdict,
-    ]
+        estimate.worlds
+    );
+    entry(&format!("{verdict}: {who}"), &[claimed, found])
+}
+
+/// The same text with its verdicts, which begin their lines, in colour.
+pub fn painted(text: &str) -> String {
+    let style = |line: &str| {
+        let color = match line.chars().next()? {
+            '✓' => AnsiColor::Green,
+            '✗' => AnsiColor::Red,
+            '…' => AnsiColor::Yellow,
+            _ => return None,
+        };
+        Some(Style::new().bold().fg_color(Some(color.into())))
+    };
+    let paint = |line: &str| match (style(line), line.split_once(':')) {
+        (Some(style), Some((verdict, rest))) => format!("{style}{verdict}{style:#}:{rest}"),
+        _ => line.to_owned(),
+    };
+    text.split_inclusive('\n').map(paint).collect()
 }

@@ -30,10 +30,11 @@ use super::is_correct;
 use super::noise::Noise;
 use super::state::{LANES, Layout, Overlaps, Trained};
 use crate::data::DataSet;
+use crate::field::{FieldError, require};
 use crate::network::SmoothedRelu;
 use crate::objective::Objective;
 use crate::real::{Real, each};
-use crate::regime::{DataRegime, Regime, RegimeError, require};
+use crate::regime::{DataRegime, Regime};
 use crate::rows::ClassRows;
 use crate::seed::{Purpose, WorldSeed};
 use faer::linalg::matmul::matmul;
@@ -54,7 +55,7 @@ pub const TILE: usize = 48;
 ///
 /// # Errors
 /// `dimension` outside `[M k, 2^20]`.
-pub fn check_dimension(regime: &DataRegime, dimension: usize) -> Result<(), RegimeError> {
+pub fn check_dimension(regime: &DataRegime, dimension: usize) -> Result<(), FieldError> {
     let least = regime.features();
     require(
         (least..=LARGEST_DIMENSION).contains(&dimension),
@@ -112,7 +113,7 @@ where
         data: &'a DataSet,
         dimension: usize,
         seed: WorldSeed,
-    ) -> Result<Self, RegimeError> {
+    ) -> Result<Self, FieldError> {
         check_dimension(&regime.data, dimension)?;
         let variance = regime.data.noise_variance / dimension as f64;
         let mut rng = seed.rng(Purpose::Noise, 0);

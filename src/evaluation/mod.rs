@@ -17,12 +17,13 @@ mod sampled;
 mod score;
 mod weights;
 
+use crate::field::{FieldError, require};
 pub use plain::TestSet;
 pub use portrait::Portrait;
 pub use score::{Cell, Evaluation};
 
 use crate::data::Kind;
-use crate::regime::{Regime, RegimeError, require};
+use crate::regime::Regime;
 use product::{Extent, Part};
 use rand::Rng;
 use sampled::{Sampler, Seen};
@@ -56,7 +57,7 @@ impl Draws {
     ///
     /// # Errors
     /// The first field outside its range.
-    pub fn validate(&self, path: &str) -> Result<(), RegimeError> {
+    pub fn validate(&self, path: &str) -> Result<(), FieldError> {
         for (field, draws) in [
             ("single_view", self.single_view),
             ("multi_view", self.multi_view),

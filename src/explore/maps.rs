@@ -108,10 +108,7 @@ impl<'a> Picture<'a> {
                 self.beginnings()
             );
         }
-        let hidden: Vec<String> = (0..self.cells.axes.len())
-            .filter(|axis| *axis != self.axes.0 && Some(*axis) != self.axes.1)
-            .map(|axis| format!("{} = {}", self.cells.axes[axis], self.cells.values[axis][0]))
-            .collect();
+        let hidden = cuts(self.cells, [Some(self.axes.0), self.axes.1]);
         let at = if hidden.is_empty() {
             String::new()
         } else {
@@ -414,7 +411,16 @@ fn short(x: f64) -> String {
     }
 }
 
-/// The first two axes as text, one mark for each cell; `·` where nothing is known. Below it, worlds without a number.
+/// The axes beyond `shown`, which a picture or a map cuts through, each with the value at which it does.
+fn cuts(cells: &Cells, shown: [Option<usize>; 2]) -> Vec<String> {
+    (0..cells.axes.len())
+        .filter(|axis| !shown.contains(&Some(*axis)))
+        .map(|axis| format!("{} = {}", cells.axes[axis], cells.values[axis][0]))
+        .collect()
+}
+
+/// The first two axes as text: the mark and the value of each cell, and `·` where nothing is known. Below it, the values at which it
+/// cuts through other axes, and worlds without a number.
 pub fn text_map(cells: &Cells, claim: &str) -> String {
     let mut out = String::new();
     let columns = &cells.values[0];
@@ -429,16 +435,23 @@ pub fn text_map(cells: &Cells, claim: &str) -> String {
                     && s.at.get(1).is_none_or(|y| *y == row)
                     && s.at.iter().skip(2).all(|rest| *rest == 0)
             });
-            let mark = standing.map_or("·", |s| glyph(s.finding.estimate.verdict));
-            let _ = write!(out, " {mark:^8}");
+            let known = standing.map(|s| &s.finding.estimate);
+            let told = known.map_or("·".into(), |e| {
+                format!("{} {}", glyph(e.verdict), short(e.mean))
+            });
+            let _ = write!(out, " {told:<8}");
         }
         out.push('\n');
     }
     let _ = write!(out, "{:>12} ", cells.axes.get(1).map_or("", String::as_str));
     for column in columns {
-        let _ = write!(out, " {column:^8}");
+        let _ = write!(out, " {column:<8}");
     }
     let _ = writeln!(out, "  {}", cells.axes[0]);
+    let cuts = cuts(cells, [Some(0), Some(1)]);
+    if !cuts.is_empty() {
+        let _ = writeln!(out, "at {}", cuts.join(", "));
+    }
     for standing in cells.standings.iter().filter(|s| s.finding.claim == claim) {
         let lacking = text::without_a_number(&standing.finding);
         if let Some(lacking) = lacking.strip_prefix("; ") {

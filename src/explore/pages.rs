@@ -9,7 +9,13 @@ use crate::verify::Report;
 use std::error::Error;
 use std::fmt::Write;
 
-const TABLES: [&str; 3] = ["cells.csv", "cells.json", "cells.parquet"];
+/// The tables of the same rows. Parquet is written with the feature of that name.
+const TABLES: &[&str] = &[
+    "cells.csv",
+    "cells.json",
+    #[cfg(feature = "parquet")]
+    "cells.parquet",
+];
 const PAGE: &str = "README.md";
 
 /// The names of the files that [`render`] makes.
@@ -22,7 +28,7 @@ pub fn names(manifest: &Manifest) -> Result<Vec<String>, SweepError> {
         let name = picture.name();
         ["svg", "png"].map(|kind| format!("{name}.{kind}"))
     });
-    let others = TABLES.into_iter().chain([PAGE]).map(str::to_owned);
+    let others = TABLES.iter().chain([&PAGE]).map(|name| (*name).to_owned());
     Ok(others.chain(pictures).collect())
 }
 
@@ -51,9 +57,11 @@ pub fn render(
     let tables = [
         table.csv().into_bytes(),
         json.into_bytes(),
+        #[cfg(feature = "parquet")]
         table.parquet()?,
     ];
-    files.extend(TABLES.map(str::to_owned).into_iter().zip(tables));
+    let names = TABLES.iter().map(|name| (*name).to_owned());
+    files.extend(names.zip(tables));
     let mut page = format!("# {}\n", markdown(&manifest.sweep.title));
     for picture in Picture::all(cells) {
         let name = picture.name();
@@ -72,7 +80,7 @@ pub fn render(
     }
     let _ = writeln!(
         page,
-        "\n{} Every number: [CSV](cells.csv), [JSON](cells.json), [Parquet](cells.parquet).",
+        "\n{} Every number: [CSV](cells.csv), [JSON](cells.json).",
         summary(manifest, cells, report)
     );
     files.insert(PAGE.into(), page.into_bytes());

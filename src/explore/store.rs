@@ -1,8 +1,8 @@
 //! Where an exploration is kept: a record whose manifest is the sweep and the shard.
 
 use super::sweep::{Cell, Sweep, SweepError};
+use crate::field::require;
 use crate::record::Asked;
-use crate::regime::require;
 use crate::shard::Shard;
 use crate::theorem::{Setting, Theorem};
 use crate::verify::{Dealt, Plan};
@@ -50,12 +50,11 @@ impl Manifest {
     /// # Errors
     /// A sweep out of range, or one in shards with a total of worlds.
     pub fn plan(&self) -> Result<Plan, SweepError> {
-        require(
-            self.sweep.total_worlds.is_none() || self.shard == Shard::WHOLE,
-            "total_worlds",
-            self.sweep.total_worlds.unwrap_or_default(),
-            "none when the cells are dealt out to shards, since a total couples them",
-        )?;
+        if let Some(total) = self.sweep.total_worlds {
+            let allowed = "none when the cells are dealt out to shards, since a total couples them";
+            let whole = self.shard == Shard::WHOLE;
+            require(whole, "total_worlds", total, allowed)?;
+        }
         self.shard.validate()?;
         let cells = self.cells()?.into_iter();
         let mine = cells.filter(|cell| self.shard.has(cell.index));

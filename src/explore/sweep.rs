@@ -1,8 +1,11 @@
 //! A sweep: a theorem, axes, and a budget.
 
-use crate::regime::{RegimeError, require, require_confidence, require_words};
+use crate::field::{FieldError, require};
+use crate::regime::{require_confidence, require_words};
 use crate::seed::{Purpose, WorldSeed};
-use crate::theorem::{Budget, Profile, Profiles, Theorem, TheoremError, line_of};
+use crate::theorem::{
+    Budget, Profile, Profiles, Theorem, TheoremError, leaves, line_of, unknown_claim,
+};
 use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -54,7 +57,7 @@ pub const SYMBOLS: [(&str, &str); 17] = [
 pub enum SweepError {
     /// A field out of range.
     #[error(transparent)]
-    Field(#[from] RegimeError),
+    Field(#[from] FieldError),
     /// The base theorem cannot be read.
     #[error(transparent)]
     Theorem(#[from] TheoremError),
@@ -114,7 +117,7 @@ pub struct Axis {
 
 /// The values of an axis.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "a list, or \"a..b:lin:n\" or \"a..b:log:n\"")]
 pub enum Values {
     /// One by one.
     List(Vec<toml::Value>),
@@ -153,7 +156,7 @@ impl Sweep {
         toml::from_str(text).map_err(|e| SweepError::Toml {
             file: file.into(),
             line: e.span().map_or(1, |s| line_of(text, s.start)),
-            message: e.message().into(),
+            message: FieldError::of_toml(text, &e).to_string(),
         })
     }
 
@@ -186,29 +189,31 @@ impl Sweep {
         )?;
         require_confidence("confidence", self.confidence)?;
         require_words("name", &self.name)?;
-        require(
-            !self.axes.is_empty(),
-            "axes",
-            self.axes.len(),
-            "at least one axis",
-        )?;
+        if self.axes.is_empty() {
+            let needed =
+                "an exploration has at least one, such as --axis k=20,40,80 (in a file, [[axes]])";
+            return Err(FieldError::missing("axes", needed).into());
+        }
         let tree = toml::Value::try_from(base.setting()).unwrap_or(toml::Value::Boolean(false));
         let mut axes = Vec::new();
         for axis in &self.axes {
             let path = resolve(&tree, &axis.parameter)?;
             let field = format!("axes.{}", axis.parameter);
-            let once = axes.iter().all(|(other, _)| *other != path);
-            require(once, &field, &path, "a parameter that no other axis has")?;
+            if axes.iter().any(|(other, _)| *other == path) {
+                let rule = "each parameter has one axis";
+                return Err(FieldError::twice(field, &path, rule).into());
+            }
             let mut values = axis.values.list(&axis.parameter)?;
             if let Values::Range(text) = &axis.values
                 && is_whole(at(&tree, &path), text)
             {
                 values = rounded(&values);
             }
-            let earlier = |i: usize| values[..i].iter().any(|before| same(before, &values[i]));
-            let once = !(1..values.len()).any(earlier);
-            let shown = toml::Value::Array(values.clone()).to_string();
-            require(once, &field, format_args!("{shown}"), "each value once")?;
+            let earlier = |i: &usize| values[..*i].iter().any(|before| same(before, &values[*i]));
+            if let Some(twice) = (1..values.len()).find(earlier) {
+                let rule = "values must differ";
+                return Err(FieldError::twice(field, &values[twice], rule).into());
+            }
             axes.push((path, values));
         }
         let mut lengths = axes.iter().map(|(_, values)| values.len());
@@ -217,17 +222,13 @@ impl Sweep {
             Design::LatinHypercube => lengths.max(),
         };
         let count = count.filter(|count| (1..=100_000).contains(count));
-        let count = count.ok_or_else(|| RegimeError {
-            field: "axes".into(),
-            value: cells_in_words(&axes),
-            allowed: "1 to 100000 cells".into(),
+        let count = count.ok_or_else(|| {
+            FieldError::out_of_range("axes", &cells_in_words(&axes), "1 to 100000 cells")
         })?;
-        require(
-            self.total_worlds.is_none_or(|total| total >= count as u64),
-            "total_worlds",
-            self.total_worlds.unwrap_or_default(),
-            format!("at least one for each of the {count} cells"),
-        )?;
+        if let Some(total) = self.total_worlds {
+            let allowed = format!("at least one for each of the {count} cells");
+            require(total >= count as u64, "total_worlds", total, allowed)?;
+        }
         let picks = self.picks(&axes, count);
         let mut cells = Vec::new();
         for (index, pick) in picks.into_iter().enumerate() {
@@ -237,9 +238,9 @@ impl Sweep {
                 .map(|((path, values), i)| (path.clone(), values[i].clone()))
                 .collect();
             let pairs = values.iter().map(|(path, value)| (path, value));
-            let setting = base.setting().with(pairs).map_err(|e| RegimeError {
+            let setting = base.setting().with(pairs).map_err(|e| FieldError {
                 field: format!("cell {index}: {}", e.field),
-                ..e
+                fault: e.fault,
             })?;
             cells.push(Cell {
                 index,
@@ -271,9 +272,10 @@ impl Sweep {
         let setting = base.setting().with(&self.set).map_err(|e| e.of("set"))?;
         (base.regime, base.procedure) = (setting.regime, setting.procedure);
         for name in &self.claims {
-            let known = base.claims.iter().any(|c| c.name == *name);
             let all: Vec<&str> = base.claims.iter().map(|c| c.name.as_str()).collect();
-            require(known, "claims", name, format!("one of {}", all.join(", ")))?;
+            if !all.contains(&name.as_str()) {
+                return Err(unknown_claim("claims", name, &all).into());
+            }
         }
         base.claims
             .retain(|c| self.claims.is_empty() || self.claims.contains(&c.name));
@@ -287,8 +289,9 @@ impl Sweep {
             worlds: self.worlds,
         };
         base.profiles = Profiles {
-            quick: budget,
-            full: budget,
+            glance: None,
+            quick: Some(budget),
+            full: Some(budget),
         };
         Ok(base)
     }
@@ -342,11 +345,13 @@ impl Values {
     ///
     /// # Errors
     /// An empty list, or a range that is none.
-    pub fn list(&self, parameter: &str) -> Result<Vec<toml::Value>, RegimeError> {
+    pub fn list(&self, parameter: &str) -> Result<Vec<toml::Value>, FieldError> {
         let field = format!("axes.{parameter}");
         match self {
             Self::List(values) => {
-                require(!values.is_empty(), &field, values, "at least one value")?;
+                if values.is_empty() {
+                    return Err(FieldError::missing(field, "an axis has at least one value"));
+                }
                 Ok(values.clone())
             }
             Self::Range(text) => {
@@ -354,8 +359,8 @@ impl Values {
                 let parsed = range(text).filter(|(a, b, log, n)| {
                     a < b && b.is_finite() && (2..=1000).contains(n) && (!log || *a > 0.0)
                 });
-                require(parsed.is_some(), &field, text, allowed)?;
-                let (a, b, log, n) = parsed.unwrap_or((0.0, 1.0, false, 2));
+                let refused = || FieldError::out_of_range(field, text, allowed);
+                let (a, b, log, n) = parsed.ok_or_else(refused)?;
                 let at = |i: usize| {
                     let t = i as f64 / (n - 1) as f64;
                     if log {
@@ -444,7 +449,7 @@ fn cells_in_words(axes: &[(String, Vec<toml::Value>)]) -> String {
 }
 
 /// The dotted path of a parameter given by path, last word or symbol.
-fn resolve(tree: &toml::Value, name: &str) -> Result<String, RegimeError> {
+fn resolve(tree: &toml::Value, name: &str) -> Result<String, FieldError> {
     if let Some((_, path)) = SYMBOLS.iter().find(|(symbol, _)| *symbol == name) {
         return Ok((*path).into());
     }
@@ -453,37 +458,21 @@ fn resolve(tree: &toml::Value, name: &str) -> Result<String, RegimeError> {
     }
     let mut found = Vec::new();
     leaves(tree, "", &mut found);
-    found.retain(|path| path.rsplit('.').next() == Some(name));
+    let last = |path: &str| path.rsplit('.').next().unwrap_or(path).to_owned();
+    let words: Vec<String> = found.iter().map(|path| last(path)).collect();
+    found.retain(|path| last(path) == name);
     match found.as_slice() {
         [path] => Ok(path.clone()),
-        [] => require(
-            false,
+        [] => Err(FieldError::unknown(
             "axes.parameter",
             name,
-            "a dotted path into `regime` or `procedure`, the last word of one, or a symbol of the paper (k, N, mu, s, …)",
-        )
-        .map(|()| String::new()),
-        many => require(
-            false,
+            words.iter().map(String::as_str),
+            "a parameter is a path that `multiview show THEOREM` lists, its last word, or its symbol (k, N, mu, s, …)",
+        )),
+        many => Err(FieldError::out_of_range(
             "axes.parameter",
             name,
             format!("one of {}", many.join(", ")),
-        )
-        .map(|()| String::new()),
-    }
-}
-
-fn leaves(tree: &toml::Value, path: &str, found: &mut Vec<String>) {
-    let Some(table) = tree.as_table() else {
-        found.push(path.into());
-        return;
-    };
-    for (key, value) in table {
-        let below = if path.is_empty() {
-            key.clone()
-        } else {
-            format!("{path}.{key}")
-        };
-        leaves(value, &below, found);
+        )),
     }
 }

@@ -1,6 +1,7 @@
 //! How a student is taught: parameters and their ranges.
 
-use crate::regime::{LEAST_RATE, MOST_CLASSES, RegimeError, Relation, StepCount, require, within};
+use crate::field::{FieldError, require};
+use crate::regime::{LEAST_RATE, MOST_CLASSES, Relation, StepCount, within};
 use serde::{Deserialize, Serialize};
 
 /// How a student follows its teacher (section 2 of the paper; equation of `logit^τ`).
@@ -88,7 +89,7 @@ impl Distillation {
     ///
     /// # Errors
     /// The first field outside its range.
-    pub fn validate(&self, path: &str) -> Result<(), RegimeError> {
+    pub fn validate(&self, path: &str) -> Result<(), FieldError> {
         let temperature = self.temperature.or(PAPER_TEMPERATURE);
         within(
             &format!("{path}.temperature"),

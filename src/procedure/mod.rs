@@ -13,14 +13,15 @@ mod world;
 pub use lesson::{Lesson, Teachers};
 pub use lottery::{largest_overlaps, predicted_views, view_strengths};
 pub use models::Models;
-pub use quantities::{ModelRow, QUANTITIES, WorldOutcome, measures};
+pub use quantities::{ModelRow, QUANTITIES, WorldOutcome, measured, measures};
 pub use quantity::Quantity;
 pub use world::{World, network_index};
 
 use crate::evaluation::Draws;
+use crate::field::{FieldError, require};
 use crate::objective::Distillation;
 use crate::random_features::RandomFeatures;
-use crate::regime::{Regime, RegimeError, require};
+use crate::regime::Regime;
 use serde::{Deserialize, Serialize};
 
 /// Which networks a world trains.
@@ -77,7 +78,7 @@ impl Procedure {
     ///
     /// # Errors
     /// The first field outside its range.
-    pub fn validate(&self, regime: &Regime) -> Result<(), RegimeError> {
+    pub fn validate(&self, regime: &Regime) -> Result<(), FieldError> {
         let members = self.members;
         let least = usize::from(self.random_features.is_none());
         require(

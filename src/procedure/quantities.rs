@@ -189,6 +189,16 @@ fn checkpoints(procedure: &Procedure, role: &str) -> usize {
     spec.as_ref().map_or(0, |spec| spec.checkpoints)
 }
 
+/// The names of the quantities that `procedure` measures, without those of random features.
+pub fn measured(procedure: &Procedure) -> Vec<String> {
+    let names = QUANTITIES.iter().flat_map(|(name, _)| {
+        let of_roles = |measure| ROLES.map(|(role, _)| format!("{role}.{measure}")).to_vec();
+        name.strip_prefix("ROLE.")
+            .map_or(vec![(*name).to_owned()], of_roles)
+    });
+    names.filter(|name| measures(procedure, name)).collect()
+}
+
 /// True if a quantity of this name is measured by `procedure`.
 pub fn measures(procedure: &Procedure, quantity: &str) -> bool {
     let Some((subject, measure)) = quantity.split_once('.') else {

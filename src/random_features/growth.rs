@@ -15,7 +15,7 @@ use super::measure::mean;
 use super::regime::{FeatureKind, RandomFeatureRegime, ReadoutKind};
 use super::world::{Inputs, Model, RandomFeatureError, Sets, average};
 use crate::data::Kind;
-use crate::regime::require;
+use crate::field::require;
 use crate::seed::WorldSeed;
 use faer::Mat;
 use serde::{Deserialize, Serialize};

@@ -1,8 +1,9 @@
 //! The parameters of a random-feature world.
 
 use crate::evaluation::Draws;
+use crate::field::{FieldError, require};
 use crate::network::SmoothedRelu;
-use crate::regime::{DataRegime, NetworkRegime, RegimeError, require, within as within_range};
+use crate::regime::{DataRegime, NetworkRegime, within as within_range};
 use serde::{Deserialize, Serialize};
 
 /// Every parameter of a random-feature world.
@@ -98,7 +99,7 @@ impl RandomFeatureRegime {
     ///
     /// # Errors
     /// The first field outside its range, with its value and the range.
-    pub fn validate(&self) -> Result<(), RegimeError> {
+    pub fn validate(&self) -> Result<(), FieldError> {
         self.data.validate()?;
         self.model.validate("model")
     }
@@ -109,7 +110,7 @@ impl RandomFeatures {
     ///
     /// # Errors
     /// The first field outside its range, with its value and the range.
-    pub fn validate(&self, path: &str) -> Result<(), RegimeError> {
+    pub fn validate(&self, path: &str) -> Result<(), FieldError> {
         let field = |name: &str| format!("{path}.{name}");
         let within = |name: &str, value: usize, least: usize, most: usize| {
             require(

@@ -8,7 +8,8 @@ use super::standardise::Standardiser;
 use super::strength::{self, Chosen, Supervised};
 use crate::data::{DataSet, Sample, add_noise_patches};
 use crate::evaluation::{Evaluation, TestSet};
-use crate::regime::{DataRegime, RegimeError, SampleCount};
+use crate::field::FieldError;
+use crate::regime::{DataRegime, SampleCount};
 use crate::seed::{Purpose, WorldSeed};
 use faer::Mat;
 use rayon::prelude::*;
@@ -20,7 +21,7 @@ use thiserror::Error;
 pub enum RandomFeatureError {
     /// A parameter outside its allowed range.
     #[error(transparent)]
-    Regime(#[from] RegimeError),
+    Regime(#[from] FieldError),
     /// A system that could not be solved.
     #[error(transparent)]
     Solve(#[from] SolveError),

@@ -1,6 +1,6 @@
 //! How many patches carry a feature, and how they share its weight.
 
-use super::{RegimeError, require};
+use crate::field::{FieldError, require};
 use rand::{Rng, RngExt};
 use rand_distr::Exp1;
 use serde::{Deserialize, Serialize};
@@ -95,7 +95,7 @@ impl FeaturePatches {
         drawn.iter().map(|share| total * (share / sum)).collect()
     }
 
-    pub(super) fn validate(self) -> Result<(), RegimeError> {
+    pub(super) fn validate(self) -> Result<(), FieldError> {
         let field = "data.patches_per_feature";
         match self {
             Self::Equal(count) => require(

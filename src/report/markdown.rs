@@ -31,7 +31,7 @@ fn verdicts(evidence: &Evidence) -> String {
         count(&controls, Verdict::Refuted),
         evidence.report.worlds,
         plan.seed,
-        text::profile(plan.profile),
+        plan.profile,
         markdown(&plan.version),
         guarantee(evidence),
     );
@@ -112,7 +112,7 @@ pub(super) fn overview(main: &Evidence, replications: &[Evidence], figures: &Fig
                 "| [{0}](records/{0}) | {1} | {2} | {3} | {4} | {5} | {6} | {7} | {8} of {9} |",
                 evidence.name,
                 plan.seed,
-                text::profile(plan.profile),
+                plan.profile,
                 plan.confidence,
                 evidence.report.worlds,
                 count(&own, Verdict::Confirmed),
@@ -390,16 +390,15 @@ pub(super) fn theorem(main: &Evidence, theorem: &Theorem) -> String {
             a.parameter, a.paper, a.here, a.standing
         );
     }
-    let budget = theorem.budget(plan.profile);
+    let worlds = theorem.budget(plan.profile).map_or(0, |b| b.worlds);
     let _ = writeln!(
         out,
-        "\n## Reproduce\n\n```sh\ncargo run --release -- verify {} --profile {} --seed {}\n```\n\nAt most {} worlds. A theorem decided alone \
-         has the whole error budget to itself, and may stop earlier than here.\n\nMade from record [{4}](../records/{4}), by multiview {5}. Hash of the regime and \
-         procedure, under which it holds the worlds of the claims: {6}.",
+        "\n## Reproduce\n\n```sh\ncargo run --release -- verify {} --profile {} --seed {}\n```\n\nAt most {worlds} worlds. A theorem decided alone \
+         has the whole error budget to itself, and may stop earlier than here.\n\nMade from record [{3}](../records/{3}), by multiview {4}. Hash of the regime and \
+         procedure, under which it holds the worlds of the claims: {5}.",
         theorem.name,
-        text::profile(plan.profile),
+        plan.profile,
         plan.seed,
-        budget.worlds,
         main.name,
         markdown(&plan.version),
         own.first()

@@ -1,8 +1,9 @@
 //! Words and numbers of findings and claims, wherever they are shown.
 
+use crate::field::FieldError;
 use crate::printable::line;
-use crate::statistics::{Band, Interval, ShareSequence, Sides, StatisticsError, Verdict};
-use crate::theorem::{Claim, ParameterSweep, Profile, Source, Statistic};
+use crate::statistics::{Band, Interval, ShareSequence, Sides, Verdict};
+use crate::theorem::{Claim, ParameterSweep, Source, Statistic};
 use crate::verify::Finding;
 use std::collections::BTreeMap;
 
@@ -107,20 +108,12 @@ fn of_numbers(finding: &Finding) -> String {
 
 /// The largest share of worlds that may differ, at 95 %, when none of `worlds` did. The bound is
 /// valid although other claims decide when to stop.
-fn share_that_may_differ(worlds: u64) -> Result<f64, StatisticsError> {
+fn share_that_may_differ(worlds: u64) -> Result<f64, FieldError> {
     let mut same = ShareSequence::new(0.05, Sides::One)?;
     for _ in 0..worlds {
         same.observe(1.0)?;
     }
     Ok(1.0 - same.interval().lower)
-}
-
-/// A profile by the name it is asked for.
-pub fn profile(profile: Profile) -> &'static str {
-    match profile {
-        Profile::Quick => "quick",
-        Profile::Full => "full",
-    }
 }
 
 /// Words without the marks of a code host.

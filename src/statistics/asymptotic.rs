@@ -43,10 +43,11 @@
 //! and tens of zeros look like a certain 0. No method without a known range can do better; where such jumps are
 //! conceivable use [`HedgedBetting`](super::HedgedBetting), or claim a share. The test `the_asymptotic_sequence_is_blind_to_rare_jumps` keeps this limit in sight.
 
-use super::error::{StatisticsError, require, require_alpha};
+use super::budget::require_alpha;
 use super::jumps::BoundedJumps;
 use super::verdict::first_decided;
 use super::{Band, Interval, Sides, Summary, Verdict, decide};
+use crate::field::{FieldError, require};
 
 /// How far a world may lie beyond an end, in units of `scale`, for the second witness to be exact. Five covers the counts, clusters of up to 80 % zeros, exponential
 /// and lognormal worlds of the calibration when `scale` is their mean; with four, clusters of 80 % zeros err up to 1.9 times too often.
@@ -80,7 +81,7 @@ impl AsymptoticSequence {
         target_worlds: u64,
         scale: f64,
         minimum_worlds: u64,
-    ) -> Result<Self, StatisticsError> {
+    ) -> Result<Self, FieldError> {
         require_alpha(alpha)?;
         require(
             target_worlds > 0,
@@ -116,7 +117,7 @@ impl AsymptoticSequence {
     ///
     /// # Errors
     /// If `value` is not finite.
-    pub fn observe(&mut self, value: f64) -> Result<(), StatisticsError> {
+    pub fn observe(&mut self, value: f64) -> Result<(), FieldError> {
         self.summary.push(value)?;
         self.jumps.observe(value);
         Ok(())

@@ -5,7 +5,7 @@
 //! stopping time of its own for each claim. Holm's method is uniformly better for p-values, but it raises the level of a claim after the others
 //! have been decided: its intervals would change with the order of decisions, and a confidence sequence must fix its level before the first world.
 
-use super::error::{StatisticsError, require, require_alpha};
+use crate::field::{FieldError, require};
 
 /// The division of one level over the claims of a run.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,7 +18,7 @@ impl ErrorBudget {
     ///
     /// # Errors
     /// If `alpha` is outside `(0, 0.25]` or there is no claim.
-    pub fn equal(alpha: f64, claims: usize) -> Result<Self, StatisticsError> {
+    pub fn equal(alpha: f64, claims: usize) -> Result<Self, FieldError> {
         Self::weighted(alpha, &vec![1.0; claims])
     }
 
@@ -26,7 +26,7 @@ impl ErrorBudget {
     ///
     /// # Errors
     /// If `alpha` is outside `(0, 0.25]`, there is no weight, or one is not positive and finite.
-    pub fn weighted(alpha: f64, weights: &[f64]) -> Result<Self, StatisticsError> {
+    pub fn weighted(alpha: f64, weights: &[f64]) -> Result<Self, FieldError> {
         require_alpha(alpha)?;
         require(!weights.is_empty(), "claims", 0, "at least 1")?;
         for &weight in weights {
@@ -50,6 +50,11 @@ impl ErrorBudget {
     pub fn alphas(&self) -> &[f64] {
         &self.alphas
     }
+}
+
+/// Checks an error level: beyond one quarter the formulas for the tuning of the sequences lose their sense.
+pub(super) fn require_alpha(alpha: f64) -> Result<(), FieldError> {
+    require(alpha > 0.0 && alpha <= 0.25, "alpha", alpha, "in (0, 0.25]")
 }
 
 #[cfg(test)]

@@ -22,10 +22,11 @@
 //! stands the line `ln y = a + b ln x` fitted to all points by least squares with weights `1/u_j²`,
 //! whose `χ²` says how near to a power law they are.
 
+use crate::field::FieldError;
 use serde::{Deserialize, Serialize};
 use statrs::distribution::{ContinuousCDF, FisherSnedecor, Normal, StudentsT};
 
-use super::{Band, Interval, StatisticsError, Summary};
+use super::{Band, Interval, Summary};
 
 /// The moment of the worlds that follows the power law.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -77,7 +78,7 @@ impl Point {
     ///
     /// # Errors
     /// If a value is not finite.
-    pub fn of(moment: Moment, at: f64, values: &[f64]) -> Result<Self, StatisticsError> {
+    pub fn of(moment: Moment, at: f64, values: &[f64]) -> Result<Self, FieldError> {
         let summary = Summary::of(values)?;
         let n = summary.count as f64;
         let (value, standard_error) = match moment {

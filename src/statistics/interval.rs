@@ -2,13 +2,13 @@
 //!
 //! [`clopper_pearson`] and [`student`] are valid at *one* sample size chosen beforehand. They describe; they never decide when to stop.
 
+use crate::field::{FieldError, require};
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use statrs::distribution::{ContinuousCDF, StudentsT};
 use statrs::function::beta::beta_reg;
 
-use super::error::{StatisticsError, require};
 use super::root::last_holding;
 use super::{Band, Summary};
 
@@ -75,7 +75,7 @@ impl From<Band> for Interval {
     }
 }
 
-fn require_confidence(confidence: f64) -> Result<(), StatisticsError> {
+fn require_confidence(confidence: f64) -> Result<(), FieldError> {
     require(
         confidence > 0.0 && confidence < 1.0,
         "confidence",
@@ -95,7 +95,7 @@ pub fn clopper_pearson(
     successes: u64,
     trials: u64,
     confidence: f64,
-) -> Result<Interval, StatisticsError> {
+) -> Result<Interval, FieldError> {
     require(trials > 0, "trials", trials, "at least 1")?;
     require(
         successes <= trials,
@@ -122,7 +122,7 @@ pub fn clopper_pearson(
 ///
 /// # Errors
 /// If there are fewer than two observations, or `confidence` is outside `(0, 1)`.
-pub fn student(summary: &Summary, confidence: f64) -> Result<Interval, StatisticsError> {
+pub fn student(summary: &Summary, confidence: f64) -> Result<Interval, FieldError> {
     require(summary.count >= 2, "count", summary.count, "at least 2")?;
     require_confidence(confidence)?;
     let freedom = (summary.count - 1) as f64;

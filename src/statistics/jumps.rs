@@ -18,8 +18,8 @@
 //! with probability `Δ/(Δ + J)` has its mean at the end, and shows `t` equal worlds with probability `(1 + Δ/J)^{−t}`.
 
 use super::Interval;
-use super::error::{StatisticsError, require};
 use super::root::last_holding;
+use crate::field::{FieldError, require};
 
 /// `w_j`: how the capital is spread over the bets `1/J`, `1/(2J)`, `1/(4J)`, `1/(8J)`.
 const WEIGHTS: [f64; 4] = [0.5, 0.25, 0.125, 0.125];
@@ -39,7 +39,7 @@ pub(super) struct BoundedJumps {
 
 impl BoundedJumps {
     /// A sequence for worlds that jump by at most `jump` beyond the mean, each end at level `alpha_end`.
-    pub(super) fn new(jump: f64, alpha_end: f64) -> Result<Self, StatisticsError> {
+    pub(super) fn new(jump: f64, alpha_end: f64) -> Result<Self, FieldError> {
         require(
             jump > 0.0 && jump.is_finite(),
             "scale",

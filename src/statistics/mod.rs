@@ -38,13 +38,12 @@
 //! }
 //! assert_eq!(sequence.verdict(), Verdict::Confirmed);
 //! assert!(sequence.estimate().worlds <= 45);
-//! # Ok::<(), multiview::statistics::StatisticsError>(())
+//! # Ok::<(), multiview::field::FieldError>(())
 //! ```
 
 pub mod asymptotic;
 pub mod betting;
 pub mod budget;
-mod error;
 pub mod exponent;
 pub mod interval;
 mod jumps;
@@ -57,7 +56,6 @@ pub mod verdict;
 pub use asymptotic::AsymptoticSequence;
 pub use betting::HedgedBetting;
 pub use budget::ErrorBudget;
-pub use error::StatisticsError;
 pub use exponent::{Moment, PowerLaw};
 pub use interval::{Interval, clopper_pearson, student};
 pub(crate) use root::last_holding;

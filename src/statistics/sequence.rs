@@ -1,8 +1,8 @@
 //! The facade the rest of the program uses: a claim watched world by world.
 
+use crate::field::{FieldError, require};
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::error::{StatisticsError, require};
 use super::{
     AsymptoticSequence, Band, HedgedBetting, Interval, ShareSequence, Summary, Verdict, asymptotic,
     decide,
@@ -107,8 +107,8 @@ impl Sequence {
         band: Band,
         alpha: f64,
         worlds_budget: u64,
-    ) -> Result<Self, StatisticsError> {
-        band.validate()?;
+    ) -> Result<Self, FieldError> {
+        band.validate("band")?;
         require(
             worlds_budget > 0,
             "worlds_budget",
@@ -166,7 +166,7 @@ impl Sequence {
     ///
     /// # Errors
     /// If `value` is not finite or outside the method's range; the sequence is then unchanged.
-    pub fn observe(&mut self, value: f64) -> Result<(), StatisticsError> {
+    pub fn observe(&mut self, value: f64) -> Result<(), FieldError> {
         match &mut self.process {
             Process::Asymptotic(process) => process.observe(value),
             Process::Betting(process) => process.observe(value),
@@ -189,7 +189,7 @@ impl Sequence {
     ///
     /// # Errors
     /// None that a valid sequence can have; those of [`observe`](Self::observe).
-    pub fn observe_undefined(&mut self) -> Result<(), StatisticsError> {
+    pub fn observe_undefined(&mut self) -> Result<(), FieldError> {
         if let Some(value) = self.against {
             return self.observe(value);
         }

@@ -13,9 +13,10 @@
 //! Every integrand falls with `m`, so `K(m) ≥ 1/α_end` excludes an interval from the left: a lower bound. The upper one is the same on failures. Exact at every
 //! stopping time, and sooner than the hedged bets of [`betting`](super::betting) when nearly all worlds succeed, for no bet is truncated.
 
+use crate::field::{FieldError, require};
 use statrs::function::beta::{beta_reg, ln_beta};
 
-use super::error::{StatisticsError, require, require_alpha};
+use super::budget::require_alpha;
 use super::verdict::first_decided;
 use super::{Band, Interval, Sides};
 
@@ -66,7 +67,7 @@ impl ShareSequence {
     ///
     /// # Errors
     /// If `alpha` is outside `(0, 0.25]`.
-    pub fn new(alpha: f64, sides: Sides) -> Result<Self, StatisticsError> {
+    pub fn new(alpha: f64, sides: Sides) -> Result<Self, FieldError> {
         require_alpha(alpha)?;
         let threshold = -sides.alpha_per_end(alpha).ln();
         Ok(Self {
@@ -81,7 +82,7 @@ impl ShareSequence {
     ///
     /// # Errors
     /// If `value` is neither; the sequence is then unchanged.
-    pub fn observe(&mut self, value: f64) -> Result<(), StatisticsError> {
+    pub fn observe(&mut self, value: f64) -> Result<(), FieldError> {
         require(value == 0.0 || value == 1.0, "observation", value, "0 or 1")?;
         let success = value == 1.0;
         *(if success {
@@ -197,7 +198,8 @@ mod tests {
     #[test]
     fn only_zero_and_one_are_worlds() {
         let mut sequence = ShareSequence::new(0.05, Sides::One).unwrap();
-        assert_eq!(sequence.observe(0.5).unwrap_err().value, "0.5");
+        let refused = sequence.observe(0.5).unwrap_err().to_string();
+        assert_eq!(refused, "observation = 0.5 is out of range: 0 or 1");
         assert!(sequence.observe(f64::NAN).is_err());
     }
 }

@@ -1,8 +1,7 @@
 //! Count, mean and spread in one pass.
 
+use crate::field::{FieldError, require};
 use serde::{Deserialize, Serialize};
-
-use super::error::{StatisticsError, require};
 
 /// Largest magnitude whose square still sums without overflow.
 const LARGEST: f64 = 1e150;
@@ -26,7 +25,7 @@ impl Summary {
     ///
     /// # Errors
     /// If a value is not finite or beyond ±1e150.
-    pub fn of(values: &[f64]) -> Result<Self, StatisticsError> {
+    pub fn of(values: &[f64]) -> Result<Self, FieldError> {
         let mut summary = Self::default();
         values.iter().try_for_each(|&value| summary.push(value))?;
         Ok(summary)
@@ -36,7 +35,7 @@ impl Summary {
     ///
     /// # Errors
     /// If `value` is not finite or beyond ±1e150; the summary is then unchanged.
-    pub fn push(&mut self, value: f64) -> Result<(), StatisticsError> {
+    pub fn push(&mut self, value: f64) -> Result<(), FieldError> {
         require(
             value.abs() <= LARGEST,
             "observation",

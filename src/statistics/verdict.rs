@@ -1,11 +1,11 @@
 //! From an interval and a claimed band to a verdict.
 
+use crate::field::{FieldError, require};
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 use super::Interval;
-use super::error::{StatisticsError, require};
 
 /// The claimed range of a mean, ends included; an absent end is unbounded: `{ upper = 0.01 }` claims "at most 0.01".
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -20,25 +20,18 @@ pub struct Band {
 }
 
 impl Band {
-    /// Checks that the band claims something.
+    /// Checks that the band, the value of `field`, claims something.
     ///
     /// # Errors
     /// If both ends are absent, one is not finite, or they are in the wrong order.
-    pub fn validate(&self) -> Result<(), StatisticsError> {
-        require(
-            self.ends().count() > 0,
-            "band",
-            self,
-            "bounded on at least one side",
-        )?;
-        require(
-            self.ends().all(f64::is_finite),
-            "band",
-            self,
-            "made of finite ends",
-        )?;
+    pub fn validate(&self, field: &str) -> Result<(), FieldError> {
+        if self.ends().count() == 0 {
+            let needed = "a band has a lower end, an upper end, or both";
+            return Err(FieldError::missing(format!("{field}.upper"), needed));
+        }
         let Interval { lower, upper } = (*self).into();
-        require(lower <= upper, "band", self, "ordered: lower ≤ upper")
+        let ordered = self.ends().all(f64::is_finite) && lower <= upper;
+        require(ordered, field, self, "finite ends, with lower ≤ upper")
     }
 
     /// The ends that are present.
@@ -194,7 +187,8 @@ mod tests {
     #[test]
     fn bands_that_claim_nothing_are_refused() {
         for (lower, upper) in [(None, None), (Some(1.0), Some(0.0)), (Some(f64::NAN), None)] {
-            assert_eq!(Band { lower, upper }.validate().unwrap_err().field, "band");
+            let refused = Band { lower, upper }.validate("band").unwrap_err();
+            assert!(refused.field.starts_with("band"), "{refused}");
         }
     }
 

@@ -4,7 +4,10 @@ use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 
 /// The shared regimes of this repository, by name, embedded in the program.
-const EMBEDDED: &[(&str, &str)] = &[("stated", include_str!("../../theorems/regimes/stated.toml"))];
+const EMBEDDED: &[(&str, &str)] = &[
+    ("stated", include_str!("../../theorems/regimes/stated.toml")),
+    ("glance", include_str!("../../theorems/regimes/glance.toml")),
+];
 
 /// The text of the shared regime `name`: one of this repository's, or a file beside the theorem file `file`.
 ///

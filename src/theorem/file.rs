@@ -1,8 +1,9 @@
 //! Reading a theorem file: what is refused, and at which line.
 
-use super::{Budget, Claim, Control, Statistic, SweptValue, Theorem, base};
-use crate::procedure::measures;
-use crate::regime::{RegimeError, require, require_confidence, require_words, within};
+use super::{Budget, Claim, Control, Profile, Statistic, SweptValue, Theorem, base};
+use crate::field::{FieldError, require};
+use crate::procedure::{measured, measures};
+use crate::regime::{require_confidence, require_words, within};
 use std::collections::BTreeSet;
 use std::path::Path;
 use thiserror::Error;
@@ -33,7 +34,7 @@ impl Theorem {
         };
         let of_text = |e: toml::de::Error| {
             let line = e.span().map_or(1, |s| line_of(text, s.start));
-            at(line, e.message().into())
+            at(line, FieldError::of_toml(text, &e).to_string())
         };
         let document = DeTable::parse(text).ok();
         let base: Option<String> =
@@ -49,10 +50,13 @@ impl Theorem {
                 let own = own.filter(|e| !e.message().starts_with("missing field"));
                 own.map_or(Ok(()), |e| Err(of_text(e)))?;
                 let filled: Result<Self, _> = table.try_into();
-                filled.map_err(|e| at(line, format!("with base {name:?}: {}", e.message())))?
+                filled.map_err(|e| {
+                    let refused = FieldError::of_toml("", &e);
+                    at(line, format!("with base = {name:?}: {refused}"))
+                })?
             }
         };
-        let located = |e: RegimeError| TheoremError {
+        let located = |e: FieldError| TheoremError {
             file: file.into(),
             line: line_of_field(text, &e.field),
             message: e.to_string(),
@@ -63,7 +67,7 @@ impl Theorem {
     }
 
     /// Checks that the engines can train the networks of the theorem and of its controls.
-    fn check_engines(&self) -> Result<(), RegimeError> {
+    fn check_engines(&self) -> Result<(), FieldError> {
         if self.procedure.members > 0 {
             self.regime.check_engine().map_err(|e| e.of("regime"))?;
         }
@@ -95,24 +99,21 @@ impl Theorem {
     ///
     /// # Errors
     /// The first field out of range.
-    pub fn validate(&self) -> Result<(), RegimeError> {
+    pub fn validate(&self) -> Result<(), FieldError> {
         require_words("name", &self.name)?;
         self.regime.validate().map_err(|e| e.of("regime"))?;
         self.procedure.validate(&self.regime)?;
         let points = self.points()?;
-        require(
-            !self.claims.is_empty(),
-            "claims",
-            self.claims.len(),
-            "at least one claim",
-        )?;
+        if self.claims.is_empty() {
+            let needed = "a theorem claims at least one bound, in [[claims]]";
+            return Err(FieldError::missing("claims", needed));
+        }
         let claims = self.claims.iter().map(|c| c.name.as_str());
         require_names("claims.name", claims)?;
         for claim in &self.claims {
             (self.validate_claim(claim)).map_err(|e| e.of(&format!("claims.{}", claim.name)))?;
         }
-        self.profiles.quick.validate("profiles.quick")?;
-        self.profiles.full.validate("profiles.full")?;
+        self.validate_profiles()?;
         let controls = self.controls.iter().map(|c| c.name.as_str());
         require_names("controls.name", controls)?;
         for control in &self.controls {
@@ -123,42 +124,20 @@ impl Theorem {
         Ok(())
     }
 
-    fn validate_claim(&self, claim: &Claim) -> Result<(), RegimeError> {
-        require(
-            measures(&self.procedure, &claim.quantity),
-            "quantity",
-            &claim.quantity,
-            "a quantity that the procedure measures; see `multiview list --quantities`",
-        )?;
-        for (field, band) in [("band", Some(claim.band)), ("event", claim.event)] {
-            let Some(band) = band else { continue };
-            require(
-                band.validate().is_ok(),
-                field,
-                band,
-                "finite, with a lower end, an upper end or both in order",
-            )?;
+    fn validate_claim(&self, claim: &Claim) -> Result<(), FieldError> {
+        self.require_measured("quantity", &claim.quantity)?;
+        claim.band.validate("band")?;
+        if let Some(event) = claim.event {
+            event.validate("event")?;
         }
         for (quantity, band) in &claim.with {
-            require(
-                measures(&self.procedure, quantity),
-                "with",
-                quantity,
-                "quantities that the procedure measures; see `multiview list --quantities`",
-            )?;
-            require(
-                band.validate().is_ok(),
-                &format!("with.{quantity}"),
-                band,
-                "finite, with a lower end, an upper end or both in order",
-            )?;
+            self.require_measured("with", quantity)?;
+            band.validate(&format!("with.{quantity}"))?;
         }
-        require(
-            claim.with.is_empty() || claim.statistic == Statistic::Share,
-            "with",
-            claim.with.keys().collect::<Vec<_>>(),
-            "given for statistic = \"share\" only",
-        )?;
+        let of_share = claim.statistic == Statistic::Share;
+        let only_a_share = "none but for statistic = \"share\"";
+        let others: Vec<&String> = claim.with.keys().collect();
+        require(others.is_empty() || of_share, "with", others, only_a_share)?;
         if let Some(weight) = claim.weight {
             within("weight", weight, 1e-3, 1e3)?;
         }
@@ -171,45 +150,81 @@ impl Theorem {
             claim.band,
             "narrower than [0, 1], within which every share lies",
         )?;
-        let scale = claim.scale;
-        require(
-            scale.is_none_or(|scale| scale > 0.0 && scale <= 1e150),
-            "scale",
-            scale.unwrap_or_default(),
-            "above 0 and at most 1e150, beyond which squares have no number",
-        )?;
+        if let Some(scale) = claim.scale {
+            let allowed = "above 0 and at most 1e150, beyond which squares have no number";
+            require(scale > 0.0 && scale <= 1e150, "scale", scale, allowed)?;
+        }
         let spread = claim.expected_spread();
-        let inferred = claim.statistic == Statistic::Mean;
-        require(
-            !inferred || (spread > 0.0 && spread.is_finite()),
-            "scale",
-            spread,
-            "above 0 (needed where the band's one end is 0)",
-        )?;
+        if claim.statistic == Statistic::Mean && !(spread > 0.0 && spread.is_finite()) {
+            let needed = "the band's ends are equal, or its one end is 0, and say nothing of the spread over worlds";
+            return Err(FieldError::missing("scale", needed));
+        }
         if let Some(own) = claim.confidence {
             require_confidence("confidence", own)?;
         }
+        let needs_event = claim.statistic == Statistic::Share;
         require(
             claim.statistic.moment().is_some() == self.sweep.is_some(),
             "statistic",
             claim.statistic,
-            "mean-exponent or spread-exponent where the theorem has a sweep, and only there",
+            match self.sweep {
+                Some(_) => {
+                    "\"mean-exponent\" or \"spread-exponent\", since the theorem has a [sweep]"
+                }
+                None => "no exponent, since the theorem has no [sweep]",
+            },
         )?;
-        let needs_event = claim.statistic == Statistic::Share;
-        require(
-            needs_event == claim.event.is_some(),
-            "event",
-            claim.event,
-            "given for statistic = \"share\" and only there",
-        )
+        match claim.event {
+            None if needs_event => {
+                let needed = "statistic = \"share\" needs the band in which a world counts";
+                Err(FieldError::missing("event", needed))
+            }
+            Some(event) => require(needs_event, "event", event, only_a_share),
+            None => Ok(()),
+        }
+    }
+
+    /// Refuses a quantity that is not measured in the theorem's worlds.
+    fn require_measured(&self, field: &str, quantity: &str) -> Result<(), FieldError> {
+        if measures(&self.procedure, quantity) {
+            return Ok(());
+        }
+        let measured = measured(&self.procedure);
+        Err(FieldError::unknown(
+            field,
+            quantity,
+            measured.iter().map(String::as_str),
+            "this procedure does not measure it. `multiview list --quantities` lists what may be measured",
+        ))
+    }
+
+    fn validate_profiles(&self) -> Result<(), FieldError> {
+        for profile in Profile::ALL {
+            if let Some(budget) = self.budget(profile) {
+                budget.validate(&format!("profiles.{}", profile))?;
+            }
+        }
+        let untested = |profile: &Profile| self.budget(*profile).is_none();
+        if Profile::ALL.iter().all(untested) {
+            let needed = "a theorem is tested in one profile at least: glance, quick or full";
+            return Err(FieldError::missing("profiles", needed));
+        }
+        let asked = |claim: &&Claim| claim.profile.as_ref().is_some_and(untested);
+        match self.claims.iter().find(asked) {
+            Some(Claim {
+                name: claim,
+                profile: Some(profile),
+                ..
+            }) => Err(FieldError::missing(
+                format!("profiles.{}", profile),
+                format!("claim {claim} is tested in this profile alone"),
+            )),
+            _ => Ok(()),
+        }
     }
 
     /// Checks the regime of a control, with each swept value, and that it measures what it must refute.
-    fn validate_setting(
-        &self,
-        control: &Control,
-        points: &[SweptValue],
-    ) -> Result<(), RegimeError> {
+    fn validate_setting(&self, control: &Control, points: &[SweptValue]) -> Result<(), FieldError> {
         let setting = self.under(control)?;
         for value in points {
             (setting.with(&value.set))
@@ -228,13 +243,11 @@ impl Theorem {
         Ok(())
     }
 
-    fn validate_control(&self, control: &Control) -> Result<(), RegimeError> {
-        require(
-            !control.refutes.is_empty(),
-            "refutes",
-            &control.refutes,
-            "at least one claim",
-        )?;
+    fn validate_control(&self, control: &Control) -> Result<(), FieldError> {
+        if control.refutes.is_empty() {
+            let needed = "a control names the claims that must be refuted in it";
+            return Err(FieldError::missing("refutes", needed));
+        }
         control.worlds.map_or(Ok(()), require_worlds)?;
         for path in control.set.keys() {
             require(
@@ -244,36 +257,38 @@ impl Theorem {
                 "another parameter than the swept one",
             )?;
         }
-        for claim in &control.refutes {
-            require(
-                self.claims.iter().any(|c| c.name == *claim),
-                "refutes",
-                claim,
-                "the name of a claim of this theorem",
-            )?;
-        }
-        Ok(())
+        let claims: Vec<&str> = self.claims.iter().map(|c| c.name.as_str()).collect();
+        let unknown = (control.refutes.iter()).find(|name| !claims.contains(&name.as_str()));
+        unknown.map_or(Ok(()), |name| Err(unknown_claim("refutes", name, &claims)))
     }
 }
 
 impl Budget {
-    fn validate(self, path: &str) -> Result<(), RegimeError> {
+    fn validate(self, path: &str) -> Result<(), FieldError> {
         require_confidence(&format!("{path}.confidence"), self.confidence)?;
         require_worlds(self.worlds).map_err(|e| e.of(path))
     }
 }
 
-fn require_worlds(worlds: u64) -> Result<(), RegimeError> {
+/// The refusal of a name that no claim of a theorem has.
+pub(crate) fn unknown_claim(field: &str, name: &str, claims: &[&str]) -> FieldError {
+    let known = format!("the theorem claims {}", claims.join(", "));
+    FieldError::unknown(field, name, claims.iter().copied(), known)
+}
+
+fn require_worlds(worlds: u64) -> Result<(), FieldError> {
     let allowed = (1..=1_000_000).contains(&worlds);
     require(allowed, "worlds", worlds, "1 to 1000000")
 }
 
 /// Words, no two of them the same.
-fn require_names<'a>(field: &str, names: impl Iterator<Item = &'a str>) -> Result<(), RegimeError> {
+fn require_names<'a>(field: &str, names: impl Iterator<Item = &'a str>) -> Result<(), FieldError> {
     let mut known = BTreeSet::new();
     for name in names {
         require_words(field, name)?;
-        require(known.insert(name), field, name, "a name not used before")?;
+        if !known.insert(name) {
+            return Err(FieldError::twice(field, name, "names must differ"));
+        }
     }
     Ok(())
 }

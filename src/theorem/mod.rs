@@ -7,16 +7,19 @@ mod file;
 mod origin;
 mod setting;
 
+use crate::field::{FieldError, require};
 pub use claim::{Claim, Statistic};
 pub use file::TheoremError;
-pub(crate) use file::line_of;
+pub(crate) use file::{line_of, unknown_claim};
 pub use origin::{Origin, Source};
 pub use setting::Setting;
+pub(crate) use setting::leaves;
 
 use crate::procedure::Procedure;
-use crate::regime::{Regime, RegimeError, require};
+use crate::regime::Regime;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::fmt;
 
 macro_rules! embedded {
     ($($name:literal),* $(,)?) => {
@@ -26,6 +29,10 @@ macro_rules! embedded {
     };
 }
 embedded![
+    "glance-1",
+    "glance-2",
+    "glance-3",
+    "glance-4",
     "theorem-1",
     "theorem-2",
     "theorem-3",
@@ -37,6 +44,7 @@ embedded![
     "self-distillation",
     "lottery",
     "concentration",
+    "what-kills-the-lottery",
     "training-the-average",
     "average-of-ten",
     "dark-knowledge",
@@ -96,25 +104,48 @@ pub struct ParameterSweep {
     pub multiples: Option<Vec<u64>>,
 }
 
-/// Budget and confidence of the two profiles.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// Budget and confidence of each profile in which a theorem is tested: one at least.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Profiles {
+    /// For a verdict within about a minute.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub glance: Option<Budget>,
     /// For `cargo test` and a first look.
-    pub quick: Budget,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quick: Option<Budget>,
     /// For the record.
-    pub full: Budget,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub full: Option<Budget>,
 }
 
 /// Which budget and confidence of a theorem file apply.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Profile {
+    /// For a verdict within about a minute.
+    Glance,
     /// For `cargo test` and a first look.
     #[default]
     Quick,
     /// For the record.
     Full,
+}
+
+impl Profile {
+    /// Every profile, the cheapest first.
+    pub const ALL: [Self; 3] = [Self::Glance, Self::Quick, Self::Full];
+}
+
+/// The name by which a profile is asked for.
+impl fmt::Display for Profile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Glance => "glance",
+            Self::Quick => "quick",
+            Self::Full => "full",
+        })
+    }
 }
 
 /// How many worlds a verdict may cost.
@@ -150,6 +181,11 @@ impl Theorem {
         EMBEDDED.iter().filter_map(|(name, _)| Self::embedded(name))
     }
 
+    /// Every embedded theorem that is tested in a profile.
+    pub fn all_tested(profile: Profile) -> impl Iterator<Item = Self> {
+        Self::all_embedded().filter(move |theorem| theorem.budget(profile).is_some())
+    }
+
     /// An embedded theorem.
     pub fn embedded(name: &str) -> Option<Self> {
         let (name, text) = EMBEDDED.iter().find(|(n, _)| *n == name)?;
@@ -164,7 +200,7 @@ impl Theorem {
     ///
     /// # Errors
     /// A path that does not exist or a value out of range.
-    pub fn under(&self, control: &Control) -> Result<Setting, RegimeError> {
+    pub fn under(&self, control: &Control) -> Result<Setting, FieldError> {
         self.setting()
             .with(&control.set)
             .map_err(|e| e.of(&format!("controls.{}.set", control.name)))
@@ -178,9 +214,10 @@ impl Theorem {
         }
     }
 
-    /// The budget of a profile.
-    pub fn budget(&self, profile: Profile) -> Budget {
+    /// The budget of a profile, if the theorem is tested in it.
+    pub fn budget(&self, profile: Profile) -> Option<Budget> {
         match profile {
+            Profile::Glance => self.profiles.glance,
             Profile::Quick => self.profiles.quick,
             Profile::Full => self.profiles.full,
         }
@@ -190,7 +227,7 @@ impl Theorem {
     ///
     /// # Errors
     /// A value that is not a number above 0, or not one for this parameter.
-    pub fn points(&self) -> Result<Vec<SweptValue>, RegimeError> {
+    pub fn points(&self) -> Result<Vec<SweptValue>, FieldError> {
         let Some(sweep) = &self.sweep else {
             return Ok(vec![SweptValue {
                 at: None,
@@ -214,16 +251,18 @@ impl Theorem {
             )?;
         }
         let twice = (sweep.values.iter().enumerate()).find(|(i, v)| sweep.values[..*i].contains(v));
-        require(
-            twice.is_none(),
-            "sweep.values",
-            &sweep.values,
-            "each value once",
-        )?;
+        if let Some((_, value)) = twice {
+            return Err(FieldError::twice(
+                "sweep.values",
+                value,
+                "values must differ",
+            ));
+        }
         let point = |(index, value): (usize, &toml::Value)| {
             let number = value.as_float().or(value.as_integer().map(|i| i as f64));
             let at = number.filter(|x| *x > 0.0 && x.is_finite());
-            require(at.is_some(), "sweep.values", value, "numbers above 0")?;
+            let number = || FieldError::out_of_range("sweep.values", value, "numbers above 0");
+            let at = Some(at.ok_or_else(number)?);
             let set = BTreeMap::from([(sweep.path.clone(), value.clone())]);
             self.setting().with(&set).map_err(|e| e.of("sweep"))?;
             let multiple = sweep.multiples.as_ref().map_or(1, |m| m[index]);

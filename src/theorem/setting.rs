@@ -1,7 +1,8 @@
 //! The regime and procedure of a world, and how a control or a sweep changes them.
 
+use crate::field::{Fault, FieldError};
 use crate::procedure::Procedure;
-use crate::regime::{Regime, RegimeError};
+use crate::regime::Regime;
 use serde::{Deserialize, Serialize};
 
 /// A regime and a procedure: what a world is, and what is trained in it.
@@ -22,19 +23,17 @@ impl Setting {
     pub fn with<'a>(
         &self,
         values: impl IntoIterator<Item = (&'a String, &'a toml::Value)>,
-    ) -> Result<Self, RegimeError> {
+    ) -> Result<Self, FieldError> {
         let values: Vec<_> = values.into_iter().collect();
         let read = |tree: toml::Value| tree.try_into();
         let setting: Self = read(self.tree(&values)?).map_err(|error: toml::de::Error| {
             let alone = |value| self.tree(&[value]).is_ok_and(|tree| read(tree).is_err());
             let culprit = values.iter().find(|value| alone(**value));
             let (path, value) = culprit.map_or(("", String::new()), |(p, v)| (p, v.to_string()));
-            let message = error.message();
-            refuse(
-                path,
-                value,
-                format!("a known name and a value of its type ({message})"),
-            )
+            FieldError {
+                field: path.into(),
+                fault: Fault::of_reader(error.message(), &value),
+            }
         })?;
         setting.regime.validate().map_err(|e| e.of("regime"))?;
         setting.procedure.validate(&setting.regime)?;
@@ -42,28 +41,48 @@ impl Setting {
     }
 
     /// As TOML, with other values, of whatever type.
-    fn tree(&self, values: &[(&String, &toml::Value)]) -> Result<toml::Value, RegimeError> {
+    fn tree(&self, values: &[(&String, &toml::Value)]) -> Result<toml::Value, FieldError> {
         let mut tree = toml::Value::try_from(self)
-            .map_err(|e| refuse("regime", e.to_string(), "representable as TOML"))?;
+            .map_err(|e| FieldError::out_of_range("regime", &e.to_string(), "a form in TOML"))?;
         for (path, value) in values {
             let (parents, leaf) = path.rsplit_once('.').unwrap_or(("", path));
             let mut table = Some(&mut tree);
             for part in parents.split('.') {
                 table = table.and_then(|t| t.get_mut(part));
             }
-            let allowed = "a path into `regime` or `procedure`";
-            let table = table.and_then(toml::Value::as_table_mut);
-            let table = table.ok_or_else(|| refuse(path, value.to_string(), allowed))?;
+            let Some(table) = table.and_then(toml::Value::as_table_mut) else {
+                let paths = self.paths();
+                let known =
+                    "`multiview show THEOREM` lists the paths into `regime` and `procedure`";
+                let paths = paths.iter().map(String::as_str);
+                return Err(FieldError::unknown("path", path, paths, known));
+            };
             table.insert(leaf.into(), (*value).clone());
         }
         Ok(tree)
     }
+
+    /// The dotted path of every value.
+    fn paths(&self) -> Vec<String> {
+        let mut paths = Vec::new();
+        if let Ok(tree) = toml::Value::try_from(self) {
+            leaves(&tree, "", &mut paths);
+        }
+        paths
+    }
 }
 
-fn refuse(field: &str, value: String, allowed: impl Into<String>) -> RegimeError {
-    RegimeError {
-        field: field.into(),
-        value,
-        allowed: allowed.into(),
+/// Adds the dotted path of every value of a tree, below `path`.
+pub(crate) fn leaves(tree: &toml::Value, path: &str, found: &mut Vec<String>) {
+    let Some(table) = tree.as_table() else {
+        found.push(path.into());
+        return;
+    };
+    for (key, value) in table {
+        let below = match path {
+            "" => key.clone(),
+            path => format!("{path}.{key}"),
+        };
+        leaves(value, &below, found);
     }
 }

@@ -148,6 +148,24 @@ impl Experiment {
             .filter(|(world, _)| self.has(**world))
     }
 
+    /// Worlds that are likely to be trained for it still: as many as its claims need to be decided, if
+    /// that can be told, and within its budget.
+    pub fn worlds_left(&self) -> u64 {
+        if self.is_dealt_out() {
+            return self.due() - self.worlds();
+        }
+        let Standing { seen, most, needs } = self.standing();
+        needs.map_or(0, |needs| needs.min(most - seen))
+    }
+
+    /// The regime and procedure of its worlds.
+    pub fn setting(&self) -> Setting {
+        Setting {
+            regime: self.regime.clone(),
+            procedure: self.procedure.clone(),
+        }
+    }
+
     /// Worlds that count so far.
     pub fn worlds(&self) -> u64 {
         self.counted().count() as u64
@@ -223,6 +241,7 @@ pub(super) fn next_world(
 
 #[cfg(test)]
 mod tests {
+    use super::super::watch::Asked;
     use super::*;
     use crate::theorem::Theorem;
 
@@ -230,7 +249,15 @@ mod tests {
     fn experiments(of: &[(usize, u64)]) -> Vec<Experiment> {
         let theorem = Theorem::embedded("ensemble").expect("it is shipped");
         let claim = &theorem.claims[0];
-        let watch = Watch::new(0, &theorem, None, claim, 0.05, None, 6).expect("a valid claim");
+        let asked = Asked {
+            order: 0,
+            theorem: theorem.name.clone(),
+            control: None,
+            claim: claim.clone(),
+            alpha: 0.05,
+            at: None,
+        };
+        let watch = Watch::new(asked, 6).expect("a valid claim");
         let open = |(place, (group, behind)): (usize, &(usize, u64))| Experiment {
             key: place.to_string(),
             allowed: 6,

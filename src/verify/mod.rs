@@ -73,6 +73,11 @@ impl Report {
 /// An event of a run, for a display or a log.
 #[derive(Clone, Debug)]
 pub enum Event<'a> {
+    /// The run begins; some of its worlds may be kept from before.
+    Begun {
+        /// Every experiment.
+        experiments: &'a [Experiment],
+    },
     /// An experiment of which the record holds worlds that count, before any is trained.
     Kept {
         /// The experiment, with all claims as they stand.
@@ -173,6 +178,9 @@ impl Plan {
     ) -> Result<Report, VerifyError> {
         let mut experiments = self.with_worlds(&kept.worlds)?;
         let mut more = self.begin_round(&mut experiments);
+        listen(Event::Begun {
+            experiments: &experiments,
+        });
         for experiment in experiments.iter().filter(|e| e.worlds() > 0) {
             listen(Event::Kept { experiment });
         }
@@ -188,7 +196,7 @@ impl Plan {
         let mut watches: BTreeMap<usize, Vec<(&Watch, &str)>> = BTreeMap::new();
         for experiment in experiments {
             for watch in &experiment.watches {
-                let of_claim = watches.entry(watch.order).or_default();
+                let of_claim = watches.entry(watch.asked.order).or_default();
                 of_claim.push((watch, &experiment.key));
             }
         }

@@ -2,14 +2,15 @@
 
 use super::error::VerifyError;
 use super::experiment::Experiment;
-use super::watch::Watch;
+use super::watch::{self, Watch};
 use crate::digest::digest;
+use crate::field::{FieldError, require};
 use crate::procedure::memory::{self, Part};
 use crate::record::Asked;
-use crate::regime::{RegimeError, require, require_confidence};
+use crate::regime::require_confidence;
 use crate::shard::Shard;
 use crate::statistics::ErrorBudget;
-use crate::theorem::{Claim, Control, Profile, Setting, Statistic, Theorem};
+use crate::theorem::{Budget, Claim, Control, Profile, Setting, Statistic, Theorem};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -76,7 +77,8 @@ pub struct Memory {
 impl Plan {
     /// A run of this version with the strictest confidence that the theorems ask for in the profile.
     pub fn new(theorems: Vec<Theorem>, profile: Profile, seed: u64) -> Self {
-        let confidences = theorems.iter().map(|t| t.budget(profile).confidence);
+        let budgets = theorems.iter().filter_map(|t| t.budget(profile));
+        let confidences = budgets.map(|budget| budget.confidence);
         Self {
             version: env!("CARGO_PKG_VERSION").into(),
             seed,
@@ -92,29 +94,46 @@ impl Plan {
     ///
     /// # Errors
     /// The first field out of range.
-    pub fn validate(&self) -> Result<(), RegimeError> {
-        require_confidence("confidence", self.confidence)?;
-        let total = self.total_worlds;
-        require(total != Some(0), "total_worlds", total, "at least 1")?;
+    pub fn validate(&self) -> Result<(), FieldError> {
         self.shard.validate()?;
-        let coupled = total.is_some() && !self.shard.is_whole();
-        let alone = "none in a shard, since a total couples the experiments";
-        require(!coupled, "total_worlds", total, alone)?;
-        let count = self.theorems.len();
-        require(count > 0, "theorems", count, "at least one theorem")?;
+        if let Some(total) = self.total_worlds {
+            require(total > 0, "total_worlds", total, "at least 1")?;
+            let alone = "none in a shard, since a total couples the experiments";
+            require(self.shard.is_whole(), "total_worlds", total, alone)?;
+        }
+        if self.theorems.is_empty() {
+            return Err(FieldError::missing(
+                "theorems",
+                "a run decides at least one",
+            ));
+        }
         let mut known = BTreeSet::new();
         for theorem in &self.theorems {
             let path = format!("theorems.{}", theorem.name);
             theorem.validate().map_err(|e| e.of(&path))?;
-            let once = known.insert(&theorem.name);
-            require(
-                once,
-                "theorems.name",
-                &theorem.name,
-                "a name not used before",
-            )?;
+            self.budget(theorem)?;
+            if !known.insert(&theorem.name) {
+                let rule = "names must differ, also that of a copied file";
+                return Err(FieldError::twice("theorems.name", &theorem.name, rule));
+            }
         }
-        Ok(())
+        require_confidence("confidence", self.confidence)
+    }
+
+    /// The budget of a theorem in this run's profile.
+    fn budget(&self, theorem: &Theorem) -> Result<Budget, FieldError> {
+        theorem.budget(self.profile).ok_or_else(|| {
+            let tested = |profile: &Profile| theorem.budget(*profile).is_some();
+            let others = Profile::ALL.iter().filter(|p| tested(p));
+            let others: Vec<String> = others.map(Profile::to_string).collect();
+            FieldError::missing(
+                format!("{}.profiles.{}", theorem.name, self.profile),
+                format!(
+                    "this theorem is tested with --profile {}",
+                    others.join(" or ")
+                ),
+            )
+        })
     }
 
     /// The regime and procedure of each experiment, by key.
@@ -162,7 +181,7 @@ impl Plan {
                 let title = control.map_or(theorem.name.clone(), |c| {
                     format!("{} / {}", theorem.name, c.name)
                 });
-                let worlds = theorem.budget(self.profile).worlds;
+                let worlds = self.budget(theorem)?.worlds;
                 let budget = control.and_then(|c| c.worlds).unwrap_or(worlds);
                 let setting = setting(theorem, control)?;
                 let claims = claims_of(theorem, control).filter(|claim| self.tests(claim));
@@ -172,11 +191,15 @@ impl Plan {
                     let budget = budget * value.multiple;
                     let mut watches = Vec::new();
                     for (order, claim) in &claims {
-                        let control = control.map(|c| c.name.clone());
-                        let alpha = levels[*order];
-                        watches.push(Watch::new(
-                            *order, theorem, control, claim, alpha, value.at, budget,
-                        )?);
+                        let asked = watch::Asked {
+                            order: *order,
+                            theorem: theorem.name.clone(),
+                            control: control.map(|c| c.name.clone()),
+                            claim: (*claim).clone(),
+                            alpha: levels[*order],
+                            at: value.at,
+                        };
+                        watches.push(Watch::new(asked, budget)?);
                     }
                     let title = match (&theorem.sweep, value.at) {
                         (Some(sweep), Some(at)) => format!("{title} ({} = {at})", sweep.path),
@@ -214,7 +237,7 @@ impl Plan {
         for experiment in groups.values().flatten() {
             if experiment.procedure.members > 0 {
                 let regime = &experiment.regime;
-                let named = |e: RegimeError| e.of("regime");
+                let named = |e: FieldError| e.of("regime");
                 regime.check_engine().map_err(named)?;
             }
         }
@@ -323,7 +346,7 @@ impl Plan {
 }
 
 /// The regime and procedure of a theorem, or of one of its controls.
-fn setting(theorem: &Theorem, control: Option<&Control>) -> Result<Setting, RegimeError> {
+fn setting(theorem: &Theorem, control: Option<&Control>) -> Result<Setting, FieldError> {
     control.map_or_else(|| Ok(theorem.setting()), |control| theorem.under(control))
 }
 

@@ -1,12 +1,12 @@
 //! One claim, watched world by world, and what is found of it.
 
 use super::error::VerifyError;
+use crate::field::FieldError;
 use crate::procedure::WorldOutcome;
 use crate::statistics::{
-    Band, Estimate, Interval, Method, PowerLaw, Sequence, StatisticsError, Summary, Verdict,
-    decide, exponent,
+    Band, Estimate, Interval, Method, PowerLaw, Sequence, Summary, Verdict, decide, exponent,
 };
-use crate::theorem::{Claim, Origin, Source, Statistic, Theorem};
+use crate::theorem::{Claim, Origin, Source, Statistic};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -78,16 +78,24 @@ pub struct Undefined {
     pub reason: String,
 }
 
+/// A claim of a run, and where it is asked.
+#[derive(Clone, Debug)]
+pub(super) struct Asked {
+    /// Place among the claims of the run.
+    pub(super) order: usize,
+    pub(super) theorem: String,
+    pub(super) control: Option<String>,
+    pub(super) claim: Claim,
+    /// Its share of the error budget.
+    pub(super) alpha: f64,
+    /// The value of the swept parameter, for an exponent.
+    pub(super) at: Option<f64>,
+}
+
 /// A claim watched on the worlds of an experiment.
 #[derive(Clone, Debug)]
 pub(super) struct Watch {
-    pub(super) order: usize,
-    theorem: String,
-    control: Option<String>,
-    claim: Claim,
-    alpha: f64,
-    /// The value of the swept parameter, for an exponent.
-    at: Option<f64>,
+    pub(super) asked: Asked,
     pub(super) process: Process,
     undefined: Option<Undefined>,
 }
@@ -106,15 +114,10 @@ pub(super) enum Process {
 }
 
 impl Watch {
-    pub(super) fn new(
-        order: usize,
-        theorem: &Theorem,
-        control: Option<String>,
-        claim: &Claim,
-        alpha: f64,
-        at: Option<f64>,
-        budget: u64,
-    ) -> Result<Self, VerifyError> {
+    pub(super) fn new(asked: Asked, budget: u64) -> Result<Self, VerifyError> {
+        let Asked {
+            claim, alpha, at, ..
+        } = &asked;
         let minimum_worlds = crate::statistics::asymptotic::MINIMUM_WORLDS;
         let method = match claim.statistic {
             Statistic::Mean => Some(Method::Asymptotic {
@@ -130,7 +133,7 @@ impl Watch {
         };
         let process = match (method, at) {
             (Some(method), _) => {
-                Process::Inference(Sequence::new(method, claim.band, alpha, budget)?)
+                Process::Inference(Sequence::new(method, claim.band, *alpha, budget)?)
             }
             (None, Some(_)) => Process::Point(Vec::new()),
             (None, None) => Process::Every {
@@ -140,12 +143,7 @@ impl Watch {
             },
         };
         Ok(Self {
-            order,
-            theorem: theorem.name.clone(),
-            control,
-            claim: claim.clone(),
-            alpha,
-            at,
+            asked,
             process,
             undefined: None,
         })
@@ -157,11 +155,11 @@ impl Watch {
             Some(quantity) => quantity.get().map_err(String::from),
             None => Err("it is not measured".into()),
         };
-        let others = self.claim.with.iter();
+        let others = self.asked.claim.with.iter();
         let others: Result<Vec<bool>, String> = others
             .map(|(name, band)| Ok(Interval::from(*band).contains(number(name)?)))
             .collect();
-        let taken = number(&self.claim.quantity).and_then(|value| {
+        let taken = number(&self.asked.claim.quantity).and_then(|value| {
             let all = others?.iter().all(|within| *within);
             self.push(value, all).map_err(|e| e.to_string())
         });
@@ -171,8 +169,8 @@ impl Watch {
     }
 
     /// Takes the value of a world; `others` is true if the quantities beside it lie in their bands.
-    fn push(&mut self, value: f64, others: bool) -> Result<(), StatisticsError> {
-        let claim = &self.claim;
+    fn push(&mut self, value: f64, others: bool) -> Result<(), FieldError> {
+        let claim = &self.asked.claim;
         let within = |band: Band| Interval::from(band).contains(value);
         match &mut self.process {
             Process::Point(values) => {
@@ -257,7 +255,8 @@ impl Watch {
     fn point(&self) -> Option<exponent::Point> {
         match &self.process {
             Process::Point(values) => {
-                exponent::Point::of(self.claim.statistic.moment()?, self.at?, values).ok()
+                exponent::Point::of(self.asked.claim.statistic.moment()?, self.asked.at?, values)
+                    .ok()
             }
             _ => None,
         }
@@ -296,12 +295,12 @@ pub(super) fn finding(watches: &[(&Watch, &str)]) -> Finding {
         ..first
     });
     let worlds = watches.iter().map(|(w, _)| w.estimate().worlds).sum();
-    let estimate = match power_law.as_ref().zip(watch.claim.statistic.moment()) {
+    let estimate = match power_law.as_ref().zip(watch.asked.claim.statistic.moment()) {
         None if of_sweep => nothing_said(worlds),
         None => watch.estimate(),
         Some((law, moment)) => {
-            let interval = law.interval(moment, &watch.claim.band, watch.alpha);
-            let verdict = match decide(&interval, &watch.claim.band) {
+            let interval = law.interval(moment, &watch.asked.claim.band, watch.asked.alpha);
+            let verdict = match decide(&interval, &watch.asked.claim.band) {
                 Verdict::Confirmed if undefined.is_some() => Verdict::Undecided,
                 verdict => verdict,
             };
@@ -317,18 +316,18 @@ pub(super) fn finding(watches: &[(&Watch, &str)]) -> Finding {
         }
     };
     Finding {
-        theorem: watch.theorem.clone(),
-        control: watch.control.clone(),
-        claim: watch.claim.name.clone(),
-        quantity: watch.claim.quantity.clone(),
-        statistic: watch.claim.statistic,
-        band: watch.claim.band,
-        event: watch.claim.event,
-        with: watch.claim.with.clone(),
-        origin: watch.claim.origin.clone(),
-        alpha: watch.alpha,
+        theorem: watch.asked.theorem.clone(),
+        control: watch.asked.control.clone(),
+        claim: watch.asked.claim.name.clone(),
+        quantity: watch.asked.claim.quantity.clone(),
+        statistic: watch.asked.claim.statistic,
+        band: watch.asked.claim.band,
+        event: watch.asked.claim.event,
+        with: watch.asked.claim.with.clone(),
+        origin: watch.asked.claim.origin.clone(),
+        alpha: watch.asked.alpha,
         estimate,
-        expected: if watch.control.is_some() {
+        expected: if watch.asked.control.is_some() {
             Verdict::Refuted
         } else {
             Verdict::Confirmed

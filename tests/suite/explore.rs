@@ -7,6 +7,7 @@ use multiview::explore::{Design, Manifest, Shard, Sweep};
 use multiview::record::Record;
 use predicates::str::contains;
 use proptest::prelude::*;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use tempfile::TempDir;
@@ -66,7 +67,7 @@ fn bad_sweeps_name_the_field_the_value_and_the_range() {
         (&["--axis", "k=4", "--confidence", "2"], "confidence = 2.0"),
         (
             &["--axis", "k=4", "--claim", "none"],
-            "one of test-error, training-error",
+            "the theorem claims test-error, training-error",
         ),
         (&["--axis", "k=4", "--shard", "4/4"], "I from 0 to below N"),
         (
@@ -81,8 +82,11 @@ fn bad_sweeps_name_the_field_the_value_and_the_range() {
             &["--axis", "k=6,8", "--total-worlds", "20", "--shard", "0/2"],
             "total_worlds = 20 is out of range: none when the cells are dealt out to shards",
         ),
-        (&[], "at least one axis"),
-        (&["unknown"], "one of where-it-begins, width-and-step, ties"),
+        (&[], "axes is missing"),
+        (
+            &["unknown"],
+            "shipped are where-it-begins, width-and-step, ties",
+        ),
     ] {
         explore()
             .args(axes)
@@ -320,13 +324,61 @@ fn tables_and_maps_are_written_and_stable() {
     run(folder.path(), &[]);
     let read = |name: &str| std::fs::read(folder.path().join(name)).expect(name);
     assert!(read("map-classes-init_scale-test-error.png").starts_with(b"\x89PNG"));
-    assert!(read("cells.parquet").starts_with(b"PAR1"));
+    let parquet = std::fs::read(folder.path().join("cells.parquet"));
+    assert_eq!(parquet.is_ok(), cfg!(feature = "parquet"));
+    assert!(
+        parquet.is_ok_and(|bytes| bytes.starts_with(b"PAR1")) || cfg!(not(feature = "parquet"))
+    );
     let svg = String::from_utf8(read("map-classes-init_scale-test-error.svg")).expect("UTF-8");
     assert!(svg.contains("<title>") && svg.contains('✗'));
     let json: serde_json::Value = serde_json::from_slice(&read("cells.json")).expect("JSON");
     assert_eq!(json["rows"].as_array().map(Vec::len), Some(8));
     assert!(json["columns"]["measured"].is_string());
-    insta::assert_snapshot!(String::from_utf8(read("README.md")).expect("UTF-8"));
+    let page = String::from_utf8(read("README.md")).expect("UTF-8");
+    insta::assert_snapshot!(page.replace(env!("CARGO_PKG_VERSION"), "VERSION"));
+}
+
+/// Of three axes a text map shows two: each cell's mark and value, and the value of the third.
+#[test]
+fn a_text_map_shows_values_and_says_where_it_cuts() {
+    let folder = folder();
+    let mut explore = explore();
+    explore.args([
+        "--theorem",
+        "tests/fixtures/small.toml",
+        "--claim",
+        "fitted",
+    ]);
+    explore.args([
+        "--axis",
+        "k=6,8",
+        "--axis",
+        "m=2,3",
+        "--axis",
+        "sigma0=0.01,0.02",
+    ]);
+    explore.args(["--worlds", "2", "--out"]).arg(folder.path());
+    let shown = explore.assert().success();
+    let map = String::from_utf8_lossy(&shown.get_output().stdout).into_owned();
+    assert!(map.contains("\nat init_scale = 0.01\n"), "{map}");
+    let table = std::fs::read_to_string(folder.path().join("cells.csv")).expect("a table");
+    let cells =
+        csv::Reader::from_reader(table.as_bytes()).into_deserialize::<BTreeMap<String, String>>();
+    let mut shown = 0;
+    for cell in cells
+        .map(|cell| cell.expect("a row"))
+        .filter(|cell| cell["init_scale"] == "0.01")
+    {
+        let measured: f64 = cell["measured"].parse().expect("a number");
+        let value = if measured == 0.0 {
+            "0".into()
+        } else {
+            format!("{measured:.3}")
+        };
+        assert!(map.contains(&format!("… {value}")), "{value} in {map}");
+        shown += 1;
+    }
+    assert_eq!(shown, 4);
 }
 
 #[test]

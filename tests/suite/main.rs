@@ -27,6 +27,7 @@ mod outputs;
 mod procedures;
 mod prose;
 mod random_features;
+mod refusals;
 mod report;
 mod shards;
 mod slurm;
@@ -36,6 +37,7 @@ mod sparse;
 mod statistics;
 mod stopping;
 mod symmetries;
+mod terminal;
 mod views;
 mod witnesses;
 

@@ -493,7 +493,7 @@ fn other_regimes_are_refused() {
     linear.network.relu_exponent = 1;
     let error = linear.check_engine().unwrap_err();
     assert_eq!(error.field, "network.relu_exponent");
-    assert!(error.allowed.contains("overlap-reference"), "{error}");
+    assert!(error.to_string().contains("overlap-reference"), "{error}");
     let mut crowded = regime(100, 8);
     crowded.network.init_scale = 0.05.into();
     crowded.data.patches = PatchCount::Rule(PatchRule::Paper);

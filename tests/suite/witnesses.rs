@@ -219,8 +219,12 @@ fn weights(plan: &Plan) -> Vec<(f64, f64)> {
 
 #[test]
 fn the_levels_of_a_run_sum_to_its_budget() {
-    for (profile, budget) in [(Profile::Quick, 0.05), (Profile::Full, 0.01)] {
-        let plan = Plan::new(Theorem::all_embedded().collect(), profile, 1);
+    for (profile, budget) in [
+        (Profile::Glance, 0.1),
+        (Profile::Quick, 0.05),
+        (Profile::Full, 0.01),
+    ] {
+        let plan = Plan::new(Theorem::all_tested(profile).collect(), profile, 1);
         let weights = weights(&plan);
         let total: f64 = weights.iter().map(|(weight, _)| weight).sum();
         let levels = plan.levels().unwrap();

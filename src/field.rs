@@ -1,0 +1,363 @@
+//! A refusal: the field that is at fault, its value as a file writes it, and what would do.
+
+use serde::Serialize;
+use std::fmt;
+use thiserror::Error;
+use toml::Value;
+use toml::de::{DeTable, DeValue};
+
+/// A field that cannot be used.
+#[derive(Clone, Debug, PartialEq, Error)]
+#[error("{field}{fault}")]
+pub struct FieldError {
+    /// Path of the field, as written in a theorem file.
+    pub field: String,
+    /// The fault.
+    pub fault: Fault,
+}
+
+/// A fault of a field. Values stand as TOML writes them.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Fault {
+    /// It is needed, and not given.
+    Missing {
+        /// Why it is needed, or what would do.
+        needed: String,
+    },
+    /// It, or its value, names something that is not there.
+    Unknown {
+        /// The value; none where the field itself is not there.
+        value: Option<String>,
+        /// The name that was probably meant.
+        nearest: Option<String>,
+        /// The names that are there, or the command that lists them.
+        known: String,
+    },
+    /// Its value cannot be used.
+    OutOfRange {
+        /// The value.
+        value: String,
+        /// The values that can be.
+        allowed: String,
+    },
+    /// It gives something that is given already.
+    Twice {
+        /// The value; none where the field itself stands twice.
+        value: Option<String>,
+        /// Where each must differ.
+        rule: String,
+    },
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing { needed } => write!(f, " is missing: {needed}"),
+            Self::Unknown {
+                value,
+                nearest,
+                known,
+            } => {
+                if let Some(value) = value {
+                    write!(f, " = {value}")?;
+                }
+                write!(f, " is unknown")?;
+                if let Some(nearest) = nearest {
+                    write!(f, "; the nearest name is {nearest}")?;
+                }
+                write!(f, "; {known}")
+            }
+            Self::OutOfRange { value, allowed } => {
+                write!(f, " = {value} is out of range: {allowed}")
+            }
+            Self::Twice { value, rule } => {
+                if let Some(value) = value {
+                    write!(f, " = {value}")?;
+                }
+                write!(f, " is given twice: {rule}")
+            }
+        }
+    }
+}
+
+impl FieldError {
+    /// A field that is needed, and why.
+    pub fn missing(field: impl Into<String>, needed: impl Into<String>) -> Self {
+        Self {
+            field: field.into(),
+            fault: Fault::Missing {
+                needed: needed.into(),
+            },
+        }
+    }
+
+    /// A name that is none of those known; `known` says where they are.
+    pub fn unknown<'a>(
+        field: impl Into<String>,
+        name: &str,
+        names: impl IntoIterator<Item = &'a str>,
+        known: impl Into<String>,
+    ) -> Self {
+        Self {
+            field: field.into(),
+            fault: Fault::Unknown {
+                value: Some(written(name)),
+                nearest: nearest(name, names),
+                known: known.into(),
+            },
+        }
+    }
+
+    /// A value that is none of those allowed.
+    pub fn out_of_range(
+        field: impl Into<String>,
+        value: &(impl Serialize + ?Sized),
+        allowed: impl fmt::Display,
+    ) -> Self {
+        Self {
+            field: field.into(),
+            fault: Fault::OutOfRange {
+                value: written(value),
+                allowed: allowed.to_string(),
+            },
+        }
+    }
+
+    /// A value that is given already, and the rule that this breaks.
+    pub fn twice(
+        field: impl Into<String>,
+        value: &(impl Serialize + ?Sized),
+        rule: impl Into<String>,
+    ) -> Self {
+        Self {
+            field: field.into(),
+            fault: Fault::Twice {
+                value: Some(written(value)),
+                rule: rule.into(),
+            },
+        }
+    }
+
+    /// The same error, of a field within `parent`.
+    pub(crate) fn of(self, parent: &str) -> Self {
+        let field = match self.field.as_str() {
+            "" => parent.into(),
+            field => format!("{parent}.{field}"),
+        };
+        Self {
+            field,
+            fault: self.fault,
+        }
+    }
+}
+
+impl Fault {
+    /// The fault that a reader of TOML or JSON tells of in its own words, which speak of Rust's types.
+    /// `value` is the text of the value, or of the name, at fault.
+    pub(crate) fn of_reader(message: &str, value: &str) -> Self {
+        let value = value.to_owned();
+        let mut names = message.split('`').skip(1).step_by(2);
+        let first =
+            |names: &mut dyn Iterator<Item = &str>| names.next().unwrap_or_default().to_owned();
+        if message.starts_with("unknown field") || message.starts_with("unknown variant") {
+            let name = first(&mut names);
+            let known: Vec<&str> = names.collect();
+            return Self::Unknown {
+                value: message.starts_with("unknown variant").then_some(value),
+                nearest: nearest(&name, known.iter().copied()),
+                known: format!("known are {}", known.join(", ")),
+            };
+        }
+        let kind = message.rsplit_once(", expected ").map(|(_, kind)| kind);
+        let allowed = match kind {
+            _ if !message.starts_with("invalid") => message.trim_start_matches("expected "),
+            Some("usize" | "u64" | "u32" | "u16" | "u8") => "a whole number, 0 or more",
+            Some("i64" | "i32") => "a whole number",
+            Some("f64" | "f32") => "a number",
+            Some("a boolean") => "true or false",
+            Some("a string" | "string") => "words in quotes",
+            Some("a sequence") => "a list, in brackets",
+            Some("a map") => "a table",
+            Some(kind) => kind.strip_prefix("struct ").map_or(kind, |_| "a table"),
+            None => message,
+        };
+        Self::OutOfRange {
+            value,
+            allowed: allowed.to_owned(),
+        }
+    }
+}
+
+impl FieldError {
+    /// What a reader of TOML says of the text `text`, of the field that stands there.
+    pub(crate) fn of_toml(text: &str, error: &toml::de::Error) -> Self {
+        let (message, span) = (error.message(), error.span().unwrap_or_default());
+        let field = DeTable::parse(text).ok();
+        let field = field.and_then(|table| path_at(table.get_ref(), span.start));
+        let field = field.unwrap_or_default();
+        if let Some(rest) = message.strip_prefix("missing field `") {
+            let name = rest.split('`').next().unwrap_or_default();
+            return Self::missing(name, "the file must give it").of(&field);
+        }
+        if message.starts_with("duplicate") {
+            let fault = Fault::Twice {
+                value: None,
+                rule: "a key stands once in its table".into(),
+            };
+            let field = text.get(span).unwrap_or_default().into();
+            return Self { field, fault };
+        }
+        if field.is_empty() {
+            // The text is not TOML, and the fault is the reader's to name.
+            return Self {
+                field: "the text".into(),
+                fault: Fault::of_reader(message, text.get(span).unwrap_or_default()),
+            };
+        }
+        Self {
+            field,
+            fault: Fault::of_reader(message, text.get(span).unwrap_or_default()),
+        }
+    }
+}
+
+/// The dotted path of the key or value that stands at a byte of a text. Entries of a list go by their `name`.
+fn path_at(table: &DeTable, byte: usize) -> Option<String> {
+    let below = |key: &str, inner: &DeTable| match path_at(inner, byte)? {
+        path if path.is_empty() => Some(key.to_owned()),
+        path => Some(format!("{key}.{path}")),
+    };
+    for (key, value) in table {
+        let name = key.get_ref().as_ref();
+        let found = match value.get_ref() {
+            DeValue::Table(inner) => below(name, inner),
+            DeValue::Array(list) => list.iter().find_map(|entry| match entry.get_ref() {
+                DeValue::Table(inner) => {
+                    let own = inner.get("name").and_then(|name| name.get_ref().as_str());
+                    let place = own.map_or_else(|| name.to_owned(), |own| format!("{name}.{own}"));
+                    let here = entry.span().contains(&byte).then(|| place.clone());
+                    below(&place, inner).or(here)
+                }
+                _ => None,
+            }),
+            _ => None,
+        };
+        let here = || key.span().contains(&byte) || value.span().contains(&byte);
+        if let Some(path) = found.or_else(|| here().then(|| name.to_owned())) {
+            return Some(path);
+        }
+    }
+    None
+}
+
+/// Refuses `value` for `field` as out of range unless `ok`.
+///
+/// # Errors
+/// Unless `ok`.
+pub(crate) fn require(
+    ok: bool,
+    field: &str,
+    value: impl Serialize,
+    allowed: impl fmt::Display,
+) -> Result<(), FieldError> {
+    if ok {
+        return Ok(());
+    }
+    Err(FieldError::out_of_range(field, &value, allowed))
+}
+
+/// A value as TOML writes it; one that TOML has no form for, such as a number beyond 64 bits, as JSON does.
+pub fn written(value: &(impl Serialize + ?Sized)) -> String {
+    match toml::Value::try_from(value) {
+        Ok(value) => in_toml(&value),
+        Err(_) => serde_json::to_string(value).unwrap_or_default(),
+    }
+}
+
+/// TOML on one line. The `toml` crate writes 1e-30 with thirty zeros.
+fn in_toml(value: &Value) -> String {
+    match value {
+        Value::Float(number) => format!("{number:?}").to_lowercase(),
+        Value::Array(list) => {
+            let list: Vec<String> = list.iter().map(in_toml).collect();
+            format!("[{}]", list.join(", "))
+        }
+        Value::Table(table) => {
+            let fields = table.iter();
+            let fields = fields.map(|(key, value)| format!("{key} = {}", in_toml(value)));
+            format!("{{ {} }}", fields.collect::<Vec<_>>().join(", "))
+        }
+        other => other.to_string(),
+    }
+}
+
+/// The name that is most like a misspelt one, if one is like it at all.
+pub fn nearest<'a>(name: &str, names: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    /// The measure by which command-line parsers suggest an option.
+    const ALIKE: f64 = 0.7;
+    let likeness = |known: &str| strsim::jaro(&known.to_lowercase(), &name.to_lowercase());
+    names
+        .into_iter()
+        .map(|known| (likeness(known), known))
+        .filter(|(likeness, _)| *likeness > ALIKE)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, known)| known.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn values_stand_as_toml_writes_them() {
+        assert_eq!(written(&f64::NAN), "nan");
+        assert_eq!(written(&1e-160), "1e-160");
+        assert_eq!(written(&[1, 2]), "[1, 2]");
+        assert_eq!(written("a \"b\""), "'a \"b\"'");
+        let band = crate::statistics::Band {
+            lower: Some(0.5),
+            upper: None,
+        };
+        assert_eq!(written(&band), "{ lower = 0.5 }");
+    }
+
+    #[test]
+    fn each_fault_has_words_of_its_own() {
+        let missing = FieldError::missing("data.dimension", "the dense engine needs it");
+        assert_eq!(
+            missing.of("regime").to_string(),
+            "regime.data.dimension is missing: the dense engine needs it"
+        );
+        let unknown =
+            FieldError::unknown("theorem", "ensembel", ["lottery", "ensemble"], "see list");
+        assert_eq!(
+            unknown.to_string(),
+            "theorem = \"ensembel\" is unknown; the nearest name is ensemble; see list"
+        );
+        let twice = FieldError::twice("values", &2, "each value once");
+        assert_eq!(
+            twice.to_string(),
+            "values = 2 is given twice: each value once"
+        );
+    }
+
+    proptest! {
+        /// What is shown can be pasted into a file, and is then the value that was refused.
+        #[test]
+        fn what_is_shown_reads_back(number in any::<f64>(), text in ".*") {
+            let value = toml::Value::Array(vec![number.into(), text.into()]);
+            let table = format!("value = {}", written(&value));
+            let read: toml::Table = table.parse().unwrap();
+            prop_assert_eq!(read["value"].to_string(), value.to_string());
+        }
+
+        /// One letter left out, and the name is found.
+        #[test]
+        fn a_slip_is_recognised(name in "[a-z]{5,12}", at in 0..5usize) {
+            let mut slip = name.clone();
+            slip.remove(at);
+            prop_assert_eq!(nearest(&slip, ["0123", name.as_str(), ""]), Some(name.clone()));
+        }
+    }
+}
