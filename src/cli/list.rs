@@ -28,8 +28,8 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         ];
         table::entry(&theorem.name, &body)
     };
-    super::print(&format!(
+    super::print(&table::fitted(&format!(
         "{}\n`multiview show THEOREM` tells more; `multiview verify THEOREM` decides it.\n",
         Theorem::all_embedded().map(told).collect::<String>()
-    ))
+    )))
 }

@@ -365,7 +365,7 @@ fn print_verdicts(report: &Report) -> Result<(), Failure> {
         100.0 * plan.confidence,
         line(&plan.version)
     );
-    print_styled(&table::painted(&lines(&text)))
+    print_styled(&table::painted(&table::fitted(&lines(&text))))
 }
 
 /// The summary of a run as a whole, with the claims that it leaves open.
@@ -406,7 +406,5 @@ fn summary(report: &Report) -> String {
             "At a glance: few classes, and more than half of the draws. `multiview verify` decides more claims on means, at 95 %, and `multiview verify theorem-1 theorem-2 theorem-3 theorem-4 all-four --profile full` the theorems as stated, draw by draw, at 99 %; `multiview show THEOREM` estimates the time.".to_owned(),
         );
     }
-    let wrapped = |words: String| textwrap::fill(&words, table::width());
-    let words: Vec<String> = words.into_iter().map(wrapped).collect();
     words.join("\n")
 }

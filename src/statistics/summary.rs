@@ -91,7 +91,7 @@ mod tests {
                 .push(f64::NAN)
                 .unwrap_err()
                 .to_string()
-                .contains("NaN")
+                .contains("nan")
         );
         assert!(summary.push(f64::INFINITY).is_err());
         assert_eq!(summary, before);
