@@ -233,7 +233,7 @@ fn regimes(main: &Evidence) -> String {
     );
     let theorems = main.report.plan.theorems.iter();
     let mut rest: Vec<&Theorem> = theorems
-        .filter(|t| t.procedure.members > 0 && t.sweep.is_none())
+        .filter(|t| t.procedure.members > 0 && t.sweep.is_none() && tests(main, &t.name))
         .collect();
     while let Some(first) = rest.first().copied() {
         let same = |t: &&Theorem| {

@@ -339,7 +339,8 @@ fn what_is_larger_than_memory_is_refused() {
     }
     // More threads than fit, of worlds that fit one by one: the refusal says how many do.
     multiview()
-        .args(["verify", "--threads", "1024", "self-distillation"])
+        .args(["verify", "--threads", "1024", "--profile", "full"])
+        .arg("self-distillation")
         .assert()
         .code(2)
         .stderr(predicate::str::contains("threads = 1024 is out of range"))

@@ -46,6 +46,7 @@ fn tame() -> impl Predicate<[u8]> {
 
 /// Runs a command, whose output must be tame and have these words on one line; returns standard output.
 fn shown(command: &mut Command, code: i32, words: &str) -> String {
+    command.env("COLUMNS", "2000");
     let output = command.assert().code(code).stdout(tame()).stderr(tame());
     let output = output.get_output();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
@@ -212,9 +213,13 @@ fn reports_show_what_a_manifest_says_and_obey_nothing() {
     let manifest = folder.path().join("records/quick-64/manifest.json");
     let text = fs::read_to_string(&manifest).expect("a manifest");
     let mut plan: serde_json::Value = serde_json::from_str(&text).expect("JSON");
-    let spoof = format!("{HOSTILE}\n## Verdicts\n\n| claim |\n|---|\n| all |");
+    let spoof = format!("{HOSTILE}\n## Verdict\n\n| claim |\n|---|\n| all |");
+    let name = "single-model"; // which the main record tests
+    let theorems = plan["theorems"].as_array_mut().expect("theorems");
+    let mut of_name = theorems.iter_mut().filter(|t| t["name"] == name);
+    let theorem = of_name.next().expect("a theorem");
     for field in ["title", "statement", "source"] {
-        plan["theorems"][0][field] = spoof.as_str().into();
+        theorem[field] = spoof.as_str().into();
     }
     // Whoever makes a record can put digests on whatever it says.
     let directory = manifest.parent().expect("a folder");
@@ -229,16 +234,19 @@ fn reports_show_what_a_manifest_says_and_obey_nothing() {
         .args(["report", "--recorded", "--dir"])
         .arg(folder.path());
     report.assert().success();
-    let name = plan["theorems"][0]["name"].as_str().expect("a name");
     let read = |path: &str| fs::read_to_string(folder.path().join(path)).expect("a page");
     let page = read("index.html");
-    assert!(!page.contains("<script") && !page.contains("href=\"javascript"));
+    // The page's own scripts, and no other.
+    let committed = fs::read_to_string(reports.join("index.html")).expect("committed");
+    let scripts = |page: &str| page.matches("<script").count();
+    assert_eq!(scripts(&page), scripts(&committed));
+    assert!(!page.contains("href=\"javascript"));
     assert!(page.contains("Every claim is confirmed"));
     assert!(!page.contains(obeyed));
     let own = read(&format!("theorems/{name}.md"));
     assert_plain_page(&own);
     assert!(!own.contains(obeyed));
-    let headings = own.lines().filter(|l| *l == "## Verdicts");
+    let headings = own.lines().filter(|l| *l == "## Verdict");
     assert_eq!(headings.count(), 1, "a heading of the statement's own");
 }
 

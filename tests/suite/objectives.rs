@@ -294,7 +294,8 @@ fn the_share_of_label_smoothing_is_within_its_range() {
         assert_eq!(error.field, "procedure.distillation.soft_labels.smoothed");
         let message = error.to_string();
         assert!(
-            message.contains(&format!("{share:?}")) && message.contains("0 to below 1"),
+            message.contains(&format!("{share:?}").to_lowercase())
+                && message.contains("0 to below 1"),
             "{message}"
         );
     }

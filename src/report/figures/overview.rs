@@ -160,7 +160,11 @@ fn draw(area: &Area, top: i32, claim: &Answered) -> Drawn {
     let (low, high, middle) = (top + 3, top + ROW as i32 - 3, top + ROW as i32 / 2);
     let name = format!("{}: {}", f.theorem, f.claim);
     area.draw(&Text::new(name, (10, top + 3), font(11)))?;
-    let subject = format!("{} {}", f.quantity, text::band(f.band));
+    let subject = match f.event {
+        Some(event) => format!("share with {} {}", f.quantity, text::band(event)),
+        None => f.quantity.clone(),
+    };
+    let subject = format!("{subject}: {}", text::band(f.band));
     area.draw(&Text::new(subject, (10, top + 17), font(9)))?;
     let frame = [(STRIP.0 as i32, low), (STRIP.1 as i32, high)];
     area.draw(&Rectangle::new(frame, GRID.stroke_width(1)))?;
