@@ -95,7 +95,7 @@ struct Submission {
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
 enum ProfileName {
-    /// A verdict on Theorems 1 to 4 within about a minute: few claims, small networks, lower confidence
+    /// A verdict on Theorems 1 to 4 within minutes: few claims, small networks, lower confidence
     Glance,
     /// A first look, as in `cargo test`
     Quick,

@@ -127,7 +127,7 @@ fn race_panel(race: &Race, class: usize, panel: &Area) -> Drawn {
     let shown = race.overlaps.iter().take(SHOWN).flatten().flatten();
     let heights = log_extent(shown.copied().filter(|x| *x > 0.0), 0.05);
     let last = *race.steps.last().unwrap_or(&1) as f64;
-    let leftmost = class % COLUMNS == 0;
+    let leftmost = class.is_multiple_of(COLUMNS);
     let lowest = class / COLUMNS == ROWS - 1;
     let mut chart = ChartBuilder::on(panel)
         .margin(6)
