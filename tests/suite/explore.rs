@@ -285,8 +285,11 @@ fn kills_and_torn_lines_lose_and_repeat_nothing() {
         let _ = child.wait();
     }
     // As a full disk or a crash in the middle of a write leaves it.
+    // Nothing is written before the manifest is there, which on a busy machine a kill may forestall.
     let worlds = stormy.join("worlds.jsonl");
-    if let Ok(mut text) = std::fs::read_to_string(&worlds) {
+    if stormy.join("manifest.json").exists()
+        && let Ok(mut text) = std::fs::read_to_string(&worlds)
+    {
         text.push_str("{\"experiment\":\"torn");
         std::fs::write(&worlds, text).expect("written");
     }
