@@ -184,7 +184,7 @@ fn bad_claims_and_worlds_are_named() {
             0.05,
             60
         ),
-        "band"
+        "band.upper"
     );
     assert_eq!(
         field(
