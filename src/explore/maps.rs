@@ -257,11 +257,7 @@ impl<'a> Picture<'a> {
             .x_label_area_size(38)
             .y_label_area_size(56)
             .build_cartesian_2d(-0.5..last, 0.0..1.0)?;
-        let label = |x: &f64| {
-            let whole = (x - x.round()).abs() < 1e-6;
-            let value = labels.get(x.round().max(0.0) as usize);
-            value.filter(|_| whole).cloned().unwrap_or_default()
-        };
+        let label = |x: &f64| value_at(labels, *x);
         mesh(&mut chart, 11)
             .x_labels(2 * labels.len())
             .x_label_formatter(&label)
@@ -295,12 +291,8 @@ impl<'a> Picture<'a> {
             ))?;
             chart.draw_series(means.iter().map(|at| Circle::new(*at, 3, color.filled())))?;
             let (left, y) = (width as i32 - 176, 44 + 18 * index as i32);
-            let line = [
-                (left as f64, f64::from(y)),
-                (left as f64 + 30.0, f64::from(y)),
-            ];
-            let legend = line.map(|(x, y)| (x as i32, y as i32));
-            area.draw(&PathElement::new(legend.to_vec(), style))?;
+            let line = vec![(left, y), (left + 30, y)];
+            area.draw(&PathElement::new(line, style))?;
             area.draw(&Text::new(claim.to_string(), (left + 36, y - 7), font(12)))?;
         }
         Ok(())
@@ -336,11 +328,7 @@ impl<'a> Picture<'a> {
             ],
             BAND.filled(),
         )])?;
-        let label = |x: &f64| {
-            let whole = (x - x.round()).abs() < 1e-6;
-            let value = labels.get(x.round().max(0.0) as usize);
-            value.filter(|_| whole).cloned().unwrap_or_default()
-        };
+        let label = |x: &f64| value_at(labels, *x);
         mesh(&mut chart, 11)
             .x_labels(2 * labels.len())
             .x_label_formatter(&label)
@@ -380,6 +368,13 @@ impl<'a> Picture<'a> {
         }
         Ok(())
     }
+}
+
+/// The label of a tick: a value of the axis where the tick stands on one, else nothing.
+fn value_at(values: &[String], tick: f64) -> String {
+    let on_one = (tick - tick.round()).abs() < 1e-6;
+    let value = values.get(tick.round().max(0.0) as usize);
+    value.filter(|_| on_one).cloned().unwrap_or_default()
 }
 
 /// Fill and line of a verdict.
