@@ -22,8 +22,9 @@
 //! | `NETWORK/end-logits.npy` | `f4` | `[N][k]` | `F_i(X_n)` at the end; 0 where the engine takes it for 0 |
 //!
 //! (`i8` and `f4` are NumPy's names: integers of 8 bytes, floating-point numbers of 4.) Networks are `member-0` and so on, `joint`,
-//! `distilled`, `label_distilled`, `self_distilled`, and `self_distilled-swapped`, the same student with the views of its start
-//! exchanged. Random features are not written.
+//! `distilled` (and `distilled-2` and so on, further students of the same ensemble), `label_distilled`, `self_distilled`,
+//! `self_distilled-swapped`, the same student with the views of its start exchanged, and `generation_2` and so on, the later students of a
+//! chain. Random features are not written.
 //!
 //! The engines `overlap` and `overlap-adaptive` draw noise overlaps when they need them, and most of them never. What is written is every
 //! one that they could draw, as the reference engine stores them: the two train from one start, and end apart by what
@@ -170,12 +171,12 @@ pub fn of_world(
         arrays.start("joint", &wide, &world.joint_start(&wide));
         arrays.end("joint".into(), alone, None, &world.train_jointly(&wide));
     }
-    let mut students: Vec<(Lesson, String, Trained<f32>)> = Vec::new();
-    for (role, lesson) in procedure.lessons() {
+    let mut students: Vec<(&Lesson, String, Trained<f32>)> = Vec::new();
+    let lessons = procedure.lessons();
+    for (at, (role, lesson)) in lessons.iter().enumerate() {
         let swapped = if lesson.swap_views { "-swapped" } else { "" };
-        let alike = procedure.lessons();
-        let before = (alike.iter().take(students.len()))
-            .filter(|(other, l)| *other == role && l.swap_views == lesson.swap_views);
+        let before = (lessons[..at].iter())
+            .filter(|(other, l)| other == role && l.swap_views == lesson.swap_views);
         // Further students of one ensemble are numbered.
         let number = match before.count() {
             0 => String::new(),
@@ -187,7 +188,7 @@ pub fn of_world(
                 (indices.iter().map(|l| (member(*l), &members[*l]))).unzip()
             }
             Teachers::Student(teacher) => (students.iter())
-                .filter(|(lesson, ..)| lesson == &**teacher)
+                .filter(|(lesson, ..)| **lesson == **teacher)
                 .map(|(_, name, network)| (name.clone(), network))
                 .unzip(),
         };
@@ -203,7 +204,7 @@ pub fn of_world(
             steps: lesson.spec.steps.of(k),
             perfect_steps: 0,
         };
-        let teaching = Teaching::of(k, &lesson, names);
+        let teaching = Teaching::of(k, lesson, names);
         arrays.end(name.clone(), stop, Some(teaching), &student.network);
         students.push((lesson, name, student.network));
     }
