@@ -220,15 +220,16 @@ fn networks_by<'a>(
     members: &'a [(MemberKey, Member)],
     students: &'a [(Lesson, Taught)],
 ) -> Vec<&'a Trained<f32>> {
+    let untrained = || unreachable!("teachers are trained before their students");
     let member = |index: &usize| {
         let known = members.iter().find(|((l, _), _)| l == index);
-        known.map(|(_, member)| &member.known.network)
+        known.map_or_else(untrained, |(_, member)| &member.known.network)
     };
     match &lesson.teachers {
-        Teachers::Members(indices) => indices.iter().filter_map(member).collect(),
+        Teachers::Members(indices) => indices.iter().map(member).collect(),
         Teachers::Student(teacher) => {
-            let known = students.iter().filter(|(lesson, _)| lesson == &**teacher);
-            known.map(|(_, taught)| &taught.known.network).collect()
+            let known = students.iter().find(|(lesson, _)| *lesson == **teacher);
+            vec![known.map_or_else(untrained, |(_, taught)| &taught.known.network)]
         }
     }
 }
