@@ -6,7 +6,7 @@
 //! the reason.
 
 use crate::figure::Table;
-use crate::procedure::{ModelRow, QUANTITIES, Quantity};
+use crate::procedure::{ModelRow, Quantity, meaning};
 use crate::record::Worlds;
 use crate::verify::Asker;
 use serde_json::{Value, json};
@@ -59,7 +59,9 @@ pub fn tables(seed: u64, askers: &[Asker], worlds: &Worlds) -> [Table; 2] {
     }
     let (mut of_worlds, mut of_models) = (labels.clone(), labels);
     for name in &quantities {
-        of_worlds.columns.push(((*name).clone(), meaning(name)));
+        of_worlds
+            .columns
+            .push(((*name).clone(), meaning(name).into()));
     }
     let models = [
         ("model", "index in its world"),
@@ -130,13 +132,4 @@ fn cells<'a>(named: impl Iterator<Item = (&'a str, Option<&'a Quantity>)>) -> Ve
 
 fn owned((name, meaning): (&str, &str)) -> (String, String) {
     (name.into(), meaning.into())
-}
-
-/// The meaning of a quantity, from the list of all.
-fn meaning(quantity: &str) -> String {
-    let (subject, measure) = quantity.split_once('.').unwrap_or((quantity, ""));
-    let of = |wanted: &str| QUANTITIES.iter().find(|(name, _)| *name == wanted);
-    let found = of(quantity).or_else(|| of(&format!("ROLE.{measure}")));
-    let found = found.or_else(|| of(&format!("{subject}.NAME")));
-    found.map_or(String::new(), |(_, meaning)| (*meaning).into())
 }

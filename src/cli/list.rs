@@ -1,7 +1,7 @@
 //! `multiview list`.
 
 use super::{Failure, table};
-use multiview::procedure::QUANTITIES;
+use multiview::procedure::all_quantities;
 use multiview::theorem::{Profile, Theorem};
 
 #[derive(Debug, clap::Args)]
@@ -13,8 +13,8 @@ pub struct Args {
 
 pub fn run(args: &Args) -> Result<(), Failure> {
     if args.quantities {
-        let entries = QUANTITIES.iter();
-        let entries = entries.map(|(name, meaning)| table::entry(name, &[(*meaning).into()]));
+        let entries = all_quantities().into_iter();
+        let entries = entries.map(|(name, meaning)| table::entry(&name, &[meaning.into()]));
         return super::print(&entries.collect::<String>());
     }
     let told = |theorem: Theorem| {

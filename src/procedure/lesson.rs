@@ -1,6 +1,6 @@
 //! Which networks of a world are members, and who teaches its students.
 
-use super::quantities::GENERATIONS;
+use super::role::GENERATIONS;
 use super::{Procedure, network_index};
 use crate::objective::Distillation;
 

@@ -1,5 +1,6 @@
 //! The lottery: which view of each class the initialisation favours, and which one a network has learned.
 
+use super::Procedure;
 use super::quantities::mean;
 use super::quantity::Quantity;
 use crate::data::DataSet;
@@ -93,9 +94,6 @@ impl Predicted {
         }
     }
 }
-
-/// The quantity that needs a [`Race`].
-pub(super) const LOSER_GROWTH: &str = "loser_growth";
 
 /// The races between the views of each class, watched while a network is trained.
 ///
@@ -216,15 +214,53 @@ impl Lottery {
 
     /// The quantities of the lottery: means over models.
     pub fn quantities(&self) -> impl Iterator<Item = (String, Quantity)> {
-        let shares = [
-            ("predicted_share", &self.predicted),
-            ("predicted_share_unweighted", &self.predicted_unweighted),
-            ("some_view_share", &self.some_view),
-            ("both_views_share", &self.several_views),
-        ]
-        .map(|(name, shares)| (name, mean(shares).into()));
-        let growth = Quantity::mean(&self.loser_growth).map(|growth| (LOSER_GROWTH, growth));
-        let all = shares.into_iter().chain(growth);
-        all.map(|(name, value)| (format!("lottery.{name}"), value))
+        MEASURES.iter().filter_map(|measure| {
+            let value = (measure.value)(self)?;
+            Some((format!("lottery.{}", measure.name), value))
+        })
     }
 }
+
+/// A quantity of the lottery.
+pub(super) struct Measure {
+    /// Its name: `lottery.NAME`.
+    pub name: &'static str,
+    pub meaning: &'static str,
+    /// Returns true if a procedure with members measures it.
+    pub asked: fn(&Procedure) -> bool,
+    value: fn(&Lottery) -> Option<Quantity>,
+}
+
+/// The one table of the quantities of the lottery.
+pub(super) const MEASURES: [Measure; 5] = [
+    Measure {
+        name: "predicted_share",
+        meaning: "share of all classes that learned a view, and that view is the one predicted at initialisation by S^{1/(q−2)} Λ",
+        asked: |_| true,
+        value: |lottery| Some(mean(&lottery.predicted).into()),
+    },
+    Measure {
+        name: "predicted_share_unweighted",
+        meaning: "the same by Λ alone, S taken for 1: where the views weigh differently it should be wrong",
+        asked: |_| true,
+        value: |lottery| Some(mean(&lottery.predicted_unweighted).into()),
+    },
+    Measure {
+        name: "some_view_share",
+        meaning: "share of classes that learned at least one view",
+        asked: |_| true,
+        value: |lottery| Some(mean(&lottery.some_view).into()),
+    },
+    Measure {
+        name: "both_views_share",
+        meaning: "share of classes that learned both views, or more than one of several (ties)",
+        asked: |_| true,
+        value: |lottery| Some(mean(&lottery.several_views).into()),
+    },
+    Measure {
+        name: "loser_growth",
+        meaning: "largest overlap over its start, of a view that starts behind by 1 + 1/ln k or more, when its class's first view reaches ϱ",
+        asked: |procedure| procedure.watch_take_off,
+        value: |lottery| Quantity::mean(&lottery.loser_growth),
+    },
+];

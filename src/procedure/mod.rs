@@ -4,8 +4,11 @@ mod lesson;
 mod lottery;
 pub mod memory;
 mod models;
+mod outcome;
 mod quantities;
 mod quantity;
+mod role;
+mod row;
 #[cfg(test)]
 mod streams;
 mod world;
@@ -13,8 +16,10 @@ mod world;
 pub use lesson::{Lesson, Teachers};
 pub use lottery::{largest_overlaps, predicted_views, view_strengths};
 pub use models::Models;
-pub use quantities::{ModelRow, QUANTITIES, WorldOutcome, measured, measures};
+pub use outcome::WorldOutcome;
+pub use quantities::{all_quantities, meaning, measured, measures};
 pub use quantity::Quantity;
+pub use row::ModelRow;
 pub use world::{World, network_index};
 
 use crate::evaluation::Draws;
@@ -105,7 +110,7 @@ impl Procedure {
             (
                 "generations",
                 self.generations,
-                quantities::MOST_GENERATIONS,
+                role::MOST_GENERATIONS,
                 "self_distillation",
                 &self.self_distillation,
             ),

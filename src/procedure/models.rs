@@ -3,8 +3,9 @@
 use super::Procedure;
 use super::lesson::{Lesson, Teachers};
 use super::lottery::{Predicted, Race, largest_overlaps};
-use super::quantities::{ModelRow, Outcome, WorldOutcome};
+use super::outcome::{Outcome, WorldOutcome};
 use super::quantity::Quantity;
+use super::row::ModelRow;
 use super::world::{World, network_index};
 use crate::engine::Observer;
 use crate::engine::state::{StepView, Trained};

@@ -1,6 +1,6 @@
 //! One world: its data, and networks trained on them.
 
-use super::quantities::Checkpoint;
+use super::row::Checkpoint;
 use crate::data::DataSet;
 use crate::engine::state::{StepView, Trained};
 use crate::engine::{Observer, Start, train};

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 pub struct Claim {
     /// Name, unique in the theorem.
     pub name: String,
-    /// A quantity of [`QUANTITIES`](crate::procedure::QUANTITIES).
+    /// A quantity of [`all_quantities`](crate::procedure::all_quantities).
     pub quantity: String,
     /// How the quantity is summarised over worlds.
     #[serde(default)]
