@@ -6,7 +6,7 @@ use super::output::Kept as KeptFiles;
 use super::submit::{Array, Job};
 use super::sweep::SweepArgs;
 use super::{Failure, memory, print, table, verify};
-use multiview::explore::maps::{glyph, text_map};
+use multiview::explore::maps::{glyph, text_maps};
 use multiview::explore::pages;
 use multiview::explore::{Cells, Manifest, Shard};
 use multiview::printable::{line, path, word};
@@ -230,11 +230,8 @@ fn publish(
             print(&format!("{}\n", in_words(&standing.finding)))?;
         }
     } else {
-        for claim in cells.claims() {
-            let map = text_map(&cells, claim);
-            let title = line(&manifest.sweep.title);
-            print(&format!("{claim} ({title})\n{map}\n"))?;
-        }
+        let title = line(&manifest.sweep.title);
+        print(&format!("{title}\n\n{}", text_maps(&cells)))?;
     }
     print(&format!("tables and maps in {}\n", path(directory)))
 }

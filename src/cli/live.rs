@@ -3,7 +3,7 @@
 use super::estimate::duration;
 use super::pace::Pace;
 use indicatif::{ProgressBar, ProgressStyle};
-use multiview::explore::maps::{glyph, text_map};
+use multiview::explore::maps::{glyph, text_maps};
 use multiview::explore::{Cells, Manifest};
 use multiview::printable::lines;
 use multiview::report::text;
@@ -106,9 +106,7 @@ impl<'a> Live<'a> {
             let findings: Vec<Finding> = state.findings.values().flatten().cloned().collect();
             // A sweep that has begun is in range.
             if let Ok(cells) = Cells::of(self.manifest, &findings) {
-                for claim in cells.claims() {
-                    let _ = write!(state.map, "\n{claim}\n{}", text_map(&cells, claim));
-                }
+                let _ = write!(state.map, "\n{}", text_maps(&cells));
             }
             state.drawn = Some(Instant::now());
         }

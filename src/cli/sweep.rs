@@ -1,8 +1,8 @@
 //! The arguments that say which sweep is meant.
 
 use super::Failure;
-use multiview::explore::sweep::{EMBEDDED, Values};
-use multiview::explore::{Axis, Design, Sweep};
+use multiview::explore::sweep::EMBEDDED;
+use multiview::explore::{Axis, Design, Sweep, Values};
 use multiview::field::FieldError;
 use std::path::PathBuf;
 
@@ -82,6 +82,8 @@ impl SweepArgs {
                 theorem: self.theorem.clone(),
                 set: Default::default(),
                 axes: Vec::new(),
+                variants: Vec::new(),
+                controls: false,
                 design: if self.latin_hypercube {
                     Design::LatinHypercube
                 } else {

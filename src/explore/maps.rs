@@ -1,6 +1,7 @@
 //! Maps and curves of an exploration, for the screen and for the terminal.
 
 use super::outcome::{Cells, Standing};
+use super::sweep::VARIANT;
 use crate::figure::{
     Area, BAND, Drawn, FIRST, FigureError, INK, PAPER, REFUTED, SECOND, THIRD, extent, font, mesh,
     png, svg, tick,
@@ -28,13 +29,68 @@ enum Subject<'a> {
     Claim(&'a str),
     /// Every claim on a share of worlds, together.
     Shares,
+    /// Every claim in every variant.
+    Variants,
+}
+
+/// The places of a map's cells, from the labels of its columns and rows.
+struct Layout<'a> {
+    columns: &'a [String],
+    /// From the bottom, as an axis of numbers runs, or from the top, as a list of names is read.
+    rows: &'a [String],
+    from_top: bool,
+}
+
+impl Layout<'_> {
+    const HEIGHT: i32 = 58;
+
+    /// Pixels that the longest of some labels takes, an estimate.
+    fn widest(labels: &[String]) -> i32 {
+        let longest = labels.iter().map(|label| label.chars().count()).max();
+        7 * longest.unwrap_or(0) as i32
+    }
+
+    /// Left edge of the first column.
+    fn left(&self) -> i32 {
+        (80 + Self::widest(self.rows)).max(130)
+    }
+
+    /// Width of a column.
+    fn width(&self) -> i32 {
+        (8 + Self::widest(self.columns)).max(92)
+    }
+
+    /// Left upper corner of a cell.
+    fn corner(&self, column: usize, row: usize) -> (i32, i32) {
+        let down = if self.from_top {
+            row
+        } else {
+            self.rows.len() - 1 - row
+        };
+        let left = self.left() + self.width() * column as i32;
+        (left, 36 + Self::HEIGHT * down as i32)
+    }
+
+    fn size(&self) -> (u32, u32) {
+        let width = self.left() + 20 + self.width() * self.columns.len() as i32;
+        let height = 100 + Self::HEIGHT * self.rows.len() as i32;
+        (width.max(480) as u32, height as u32)
+    }
 }
 
 impl<'a> Picture<'a> {
     /// Every picture of an exploration. Along one axis these are a curve of all shares together, where several claims are on
-    /// shares, and a curve for each claim. Otherwise they are a map of each claim for each pair of axes.
+    /// shares, and a curve for each claim. Of variants alone it is one table of every claim. Otherwise they are a map of each
+    /// claim for each pair of axes.
     pub fn all(cells: &'a Cells) -> Vec<Self> {
         let count = cells.axes.len();
+        if cells.variants_alone() {
+            return vec![Self {
+                cells,
+                subject: Subject::Variants,
+                axes: (0, None),
+            }];
+        }
         let mut pictures = Vec::new();
         if count == 1 && cells.shares().len() > 1 {
             pictures.push(Self {
@@ -67,6 +123,7 @@ impl<'a> Picture<'a> {
             (Subject::Claim(claim), Some(y)) => format!("map-{x}-{}-{claim}", self.cells.axes[y]),
             (Subject::Claim(claim), None) => format!("curve-{x}-{claim}"),
             (Subject::Shares, _) => format!("curve-{x}"),
+            (Subject::Variants, _) => x.clone(),
         }
     }
 
@@ -75,7 +132,7 @@ impl<'a> Picture<'a> {
         let title = line(&self.cells.sweep.title);
         match self.subject {
             Subject::Claim(claim) => format!("{title}: {claim}"),
-            Subject::Shares => title,
+            Subject::Shares | Subject::Variants => title,
         }
     }
 
@@ -96,6 +153,7 @@ impl<'a> Picture<'a> {
         match self.subject {
             Subject::Claim(claim) => standing.finding.claim == claim,
             Subject::Shares => standing.finding.statistic == Statistic::Share,
+            Subject::Variants => true,
         }
     }
 
@@ -114,14 +172,19 @@ impl<'a> Picture<'a> {
         } else {
             format!(" At {}.", hidden.join(", "))
         };
-        let claimed = self.standings().next().map_or(String::new(), |s| {
+        let claims = self.cells.claims();
+        let first = |claim: &&str| self.standings().find(|s| s.finding.claim == *claim);
+        let in_words = |s: &Standing| {
             let f = &s.finding;
-            format!(
-                "{} {}",
-                text::plain(&text::subject(f.statistic, &f.quantity, f.event, &f.with)),
-                text::band(f.band)
-            )
-        });
+            let subject = text::plain(&text::subject(f.statistic, &f.quantity, f.event, &f.with));
+            let band = text::band(f.band);
+            match self.subject {
+                Subject::Variants => format!("{}, {subject} {band}", f.claim),
+                _ => format!("{subject} {band}"),
+            }
+        };
+        let claimed: Vec<String> = claims.iter().filter_map(first).map(in_words).collect();
+        let claimed = claimed.join("; ");
         format!(
             "Claimed: {claimed}. ✓ confirmed, ✗ refuted, … undecided, each verdict at {} % confidence of its own, with the measured \
              value.{at}",
@@ -179,14 +242,25 @@ impl<'a> Picture<'a> {
     }
 
     fn size(&self) -> (u32, u32) {
-        match self.axes.1 {
+        match self.layout(&self.cells.claims_as_labels()) {
             None => (760, 380),
-            Some(y) => {
-                let columns = self.cells.values[self.axes.0].len() as u32;
-                let rows = self.cells.values[y].len() as u32;
-                ((150 + 92 * columns).max(480), 100 + 58 * rows)
-            }
+            Some(layout) => layout.size(),
         }
+    }
+
+    /// The places of the cells, if the picture is a map.
+    fn layout<'b>(&'b self, claims: &'b [String]) -> Option<Layout<'b>> {
+        let values = &self.cells.values;
+        let (columns, rows) = match (self.subject, self.axes) {
+            (Subject::Variants, (variants, _)) => (claims, variants),
+            (_, (x, Some(y))) => (values[x].as_slice(), y),
+            (_, (_, None)) => return None,
+        };
+        Some(Layout {
+            columns,
+            rows: &values[rows],
+            from_top: self.cells.axes[rows] == VARIANT,
+        })
     }
 
     fn draw<B: DrawingBackend>(&self, area: &DrawingArea<B, Shift>) -> Drawn
@@ -194,38 +268,49 @@ impl<'a> Picture<'a> {
         B::ErrorType: 'static,
     {
         area.draw(&Text::new(self.title(), (12, 10), font(14)))?;
-        match (self.subject, self.axes.1) {
-            (Subject::Claim(_), Some(y)) => self.map(area, self.axes.0, y),
-            (Subject::Claim(_), None) => self.curve(area),
-            (Subject::Shares, _) => self.shares(area),
+        let claims = self.cells.claims_as_labels();
+        match (self.layout(&claims), self.subject) {
+            (Some(layout), _) => self.map(area, &layout),
+            (None, Subject::Shares) => self.shares(area),
+            (None, _) => self.curve(area),
         }
     }
 
-    fn map<B: DrawingBackend>(&self, area: &DrawingArea<B, Shift>, x: usize, y: usize) -> Drawn
+    /// Column and row of a claim in a cell.
+    fn place(&self, standing: &Standing, claims: &[String]) -> (usize, usize) {
+        match self.axes.1 {
+            Some(y) => (standing.at[self.axes.0], standing.at[y]),
+            None => {
+                let claim = claims.iter().position(|c| *c == standing.finding.claim);
+                (claim.unwrap_or(0), standing.at[self.axes.0])
+            }
+        }
+    }
+
+    fn map<B: DrawingBackend>(&self, area: &DrawingArea<B, Shift>, layout: &Layout) -> Drawn
     where
         B::ErrorType: 'static,
     {
-        let (columns, rows) = (&self.cells.values[x], &self.cells.values[y]);
-        let corner = |column: usize, row: usize| {
-            let up = rows.len() - 1 - row;
-            (130 + 92 * column as i32, 36 + 58 * up as i32)
-        };
-        for (row, value) in rows.iter().enumerate() {
-            let (_, top) = corner(0, row);
+        for (row, value) in layout.rows.iter().enumerate() {
+            let (_, top) = layout.corner(0, row);
             area.draw(&Text::new(value.clone(), (70, top + 20), font(12)))?;
         }
-        let bottom = 40 + 58 * rows.len() as i32;
-        for (column, value) in columns.iter().enumerate() {
-            let (left, _) = corner(column, 0);
-            area.draw(&Text::new(value.clone(), (left + 20, bottom), font(12)))?;
+        let bottom = 40 + Layout::HEIGHT * layout.rows.len() as i32;
+        for (column, value) in layout.columns.iter().enumerate() {
+            let (left, _) = layout.corner(column, 0);
+            area.draw(&Text::new(value.clone(), (left + 4, bottom), font(12)))?;
         }
-        area.draw(&Text::new(self.cells.axes[y].clone(), (8, 36), font(12)))?;
-        let name = self.cells.axes[x].clone();
-        area.draw(&Text::new(name, (130, bottom + 22), font(12)))?;
+        let [x, y] = match self.axes {
+            (x, Some(y)) => [x, y].map(|axis| self.cells.axes[axis].clone()),
+            (x, None) => ["claim".into(), self.cells.axes[x].clone()],
+        };
+        area.draw(&Text::new(y, (8, 36), font(12)))?;
+        area.draw(&Text::new(x, (layout.left(), bottom + 22), font(12)))?;
         for standing in self.standings() {
             let f = &standing.finding;
-            let (left, top) = corner(standing.at[x], standing.at[y]);
-            let corners = [(left, top), (left + 88, top + 54)];
+            let (column, row) = self.place(standing, layout.columns);
+            let (left, top) = layout.corner(column, row);
+            let corners = [(left, top), (left + layout.width() - 4, top + 54)];
             let (fill, _) = look(f.estimate.verdict);
             area.draw(&Rectangle::new(corners, fill.filled()))?;
             area.draw(&Rectangle::new(corners, INK.stroke_width(1)))?;
@@ -414,9 +499,65 @@ fn cuts(cells: &Cells, shown: [Option<usize>; 2]) -> Vec<String> {
         .collect()
 }
 
+/// Every claim of an exploration as text: a table of the variants where they are all that varies, else a map of each claim.
+pub fn text_maps(cells: &Cells) -> String {
+    if cells.variants_alone() {
+        return text_table(cells);
+    }
+    let claims = cells.claims().into_iter();
+    let of = |claim| format!("{claim}:\n{}", text_map(cells, claim));
+    claims.map(of).collect::<Vec<_>>().join("\n")
+}
+
+/// The mark and the value of every claim in every variant.
+fn text_table(cells: &Cells) -> String {
+    let claims = cells.claims();
+    let widest = |names: &[String]| names.iter().map(|n| n.chars().count()).max().unwrap_or(0);
+    let first = widest(&cells.values[0]).max(VARIANT.len());
+    let width = widest(&cells.claims_as_labels()).max(8);
+    let mut out = format!("{VARIANT:<first$}");
+    for claim in &claims {
+        let _ = write!(out, "  {claim:<width$}");
+    }
+    for (row, variant) in cells.values[0].iter().enumerate() {
+        let _ = write!(out, "\n{variant:<first$}");
+        for claim in &claims {
+            let mut own = cells.standings.iter();
+            let found = own.find(|s| s.finding.claim == *claim && s.at[0] == row);
+            let told = told(found);
+            let _ = write!(out, "  {told:<width$}");
+        }
+    }
+    let lines = out.lines().map(|line| line.trim_end().to_owned() + "\n");
+    let mut out: String = lines.collect();
+    for claim in &claims {
+        out += &lacking(cells, claim);
+    }
+    out
+}
+
+/// The mark and the value of a claim in a cell, or `·` where nothing is known.
+fn told(standing: Option<&Standing>) -> String {
+    let known = standing.map(|s| &s.finding.estimate);
+    known.map_or("·".into(), |e| {
+        format!("{} {}", glyph(e.verdict), short(e.mean))
+    })
+}
+
+/// A line for each cell in which worlds have no number for a claim.
+fn lacking(cells: &Cells, claim: &str) -> String {
+    let own = cells.standings.iter().filter(|s| s.finding.claim == claim);
+    let line = |s: &Standing| {
+        let lacking = text::without_a_number(&s.finding);
+        let lacking = lacking.strip_prefix("; ")?;
+        Some(format!("cell {}: {lacking}\n", s.cell))
+    };
+    own.filter_map(line).collect()
+}
+
 /// The first two axes as text: the mark and the value of each cell, and `·` where nothing is known. Below it, the values at which it
 /// cuts through other axes, and worlds without a number.
-pub fn text_map(cells: &Cells, claim: &str) -> String {
+fn text_map(cells: &Cells, claim: &str) -> String {
     let mut out = String::new();
     let columns = &cells.values[0];
     let one = vec![String::new()];
@@ -430,10 +571,7 @@ pub fn text_map(cells: &Cells, claim: &str) -> String {
                     && s.at.get(1).is_none_or(|y| *y == row)
                     && s.at.iter().skip(2).all(|rest| *rest == 0)
             });
-            let known = standing.map(|s| &s.finding.estimate);
-            let told = known.map_or("·".into(), |e| {
-                format!("{} {}", glyph(e.verdict), short(e.mean))
-            });
+            let told = told(standing);
             let _ = write!(out, " {told:<8}");
         }
         out.push('\n');
@@ -447,11 +585,6 @@ pub fn text_map(cells: &Cells, claim: &str) -> String {
     if !cuts.is_empty() {
         let _ = writeln!(out, "at {}", cuts.join(", "));
     }
-    for standing in cells.standings.iter().filter(|s| s.finding.claim == claim) {
-        let lacking = text::without_a_number(&standing.finding);
-        if let Some(lacking) = lacking.strip_prefix("; ") {
-            let _ = writeln!(out, "cell {}: {lacking}", standing.cell);
-        }
-    }
+    out += &lacking(cells, claim);
     out
 }

@@ -1,6 +1,6 @@
 //! Exploring: which claims hold where in parameter space.
 //!
-//! A [`Sweep`] turns a theorem and some axes into cells, and each cell into a regime of its own whose claims are decided as
+//! A [`Sweep`] turns a theorem and some axes or variants into cells, and each cell into a regime of its own whose claims are decided as
 //! `verify` decides them: world by world with time-uniform sequences, until the cell is settled or its budget spent. A map is
 //! not a family of claims, so its confidence is each cell's own.
 //!
@@ -9,6 +9,7 @@
 //! interruptions change nothing, and [`merge`](crate::verify::merge()) gives the very records that
 //! one process keeps.
 
+pub mod axis;
 pub mod maps;
 pub mod outcome;
 pub mod pages;
@@ -16,6 +17,7 @@ pub mod store;
 pub mod sweep;
 
 pub use crate::shard::Shard;
+pub use axis::{Axis, Values};
 pub use outcome::{Cells, Standing};
 pub use store::Manifest;
-pub use sweep::{Axis, Cell, Design, Sweep, SweepError};
+pub use sweep::{Cell, Design, Sweep, SweepError, Variant};

@@ -1,7 +1,7 @@
 //! The findings of an exploration, cell by cell.
 
 use super::store::Manifest;
-use super::sweep::{Cell, Sweep, SweepError};
+use super::sweep::{Cell, Sweep, SweepError, VARIANT};
 use crate::figure::Table;
 use crate::prediction::Prediction;
 use crate::printable::line;
@@ -83,7 +83,7 @@ impl Cells {
                 .iter()
                 .zip(&mut values)
                 .map(|((_, value), seen)| {
-                    let text = line(&value.to_string());
+                    let text = line(&value.as_str().map_or(value.to_string(), str::to_owned));
                     seen.iter().position(|v| *v == text).unwrap_or_else(|| {
                         seen.push(text);
                         seen.len() - 1
@@ -120,6 +120,16 @@ impl Cells {
         self.claims.iter().map(String::as_str).collect()
     }
 
+    /// The names of the claims, as labels of a picture.
+    pub(super) fn claims_as_labels(&self) -> Vec<String> {
+        self.claims.iter().map(|name| line(name)).collect()
+    }
+
+    /// Returns true if variants are all that varies.
+    pub(super) fn variants_alone(&self) -> bool {
+        self.axes == [VARIANT]
+    }
+
     /// The names of the claims on shares of worlds, in the order of the theorem.
     pub fn shares(&self) -> Vec<&str> {
         self.shares.iter().map(String::as_str).collect()
@@ -128,14 +138,13 @@ impl Cells {
     /// A row for each claim in each cell.
     pub fn table(&self) -> Table {
         let mut columns = vec![("cell".to_owned(), "index of the cell".to_owned())];
-        columns.extend(
-            (self.axes.iter().zip(&self.sweep.axes)).map(|(name, axis)| {
-                (
-                    name.clone(),
-                    format!("value of {} in the cell", axis.parameter),
-                )
-            }),
-        );
+        columns.extend(self.axes.iter().enumerate().map(|(index, name)| {
+            let meaning = match self.sweep.axes.get(index) {
+                Some(axis) => format!("value of {} in the cell", axis.parameter),
+                None => "the named change of the base theorem in the cell".into(),
+            };
+            (name.clone(), meaning)
+        }));
         let rest = [
             ("claim", "name of the claim"),
             (

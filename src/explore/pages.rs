@@ -1,11 +1,12 @@
 //! The files of an exploration: tables, maps and a page that shows them.
 
-use super::maps::{Picture, text_map};
+use super::maps::{Picture, text_maps};
 use super::{Cells, Manifest, SweepError};
 use crate::printable::{json, markdown};
 use crate::report::{Files, Map};
 use crate::statistics::Verdict;
 use crate::verify::Report;
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt::Write;
 
@@ -74,10 +75,11 @@ pub fn render(
             markdown(&picture.description())
         );
     }
-    for claim in cells.claims() {
-        let map = text_map(cells, claim);
-        let _ = writeln!(page, "\n{claim}:\n\n```text\n{map}```");
+    for variant in &manifest.sweep.variants {
+        let (name, why) = (markdown(&variant.name), markdown(&variant.why));
+        let _ = writeln!(page, "\n**{name}.** {why}{}", changes(&variant.set));
     }
+    let _ = writeln!(page, "\n```text\n{}```", text_maps(cells));
     let _ = writeln!(
         page,
         "\n{} Every number: [CSV](cells.csv), [JSON](cells.json).",
@@ -85,6 +87,18 @@ pub fn render(
     );
     files.insert(PAGE.into(), page.into_bytes());
     Ok(files)
+}
+
+/// The values that a variant changes, in brackets; nothing for one that changes none.
+fn changes(set: &BTreeMap<String, toml::Value>) -> String {
+    let changed: Vec<String> = set
+        .iter()
+        .map(|(path, value)| format!("{path} = {value}"))
+        .collect();
+    if changed.is_empty() {
+        return String::new();
+    }
+    format!(" ({})", markdown(&changed.join(", ")))
 }
 
 /// An exploration as the overview of the reports shows it.

@@ -1,11 +1,10 @@
-//! A sweep: a theorem, axes, and a budget.
+//! A sweep: a theorem, axes or variants, and a budget.
 
+use super::axis::Axis;
 use crate::field::{FieldError, require};
 use crate::regime::{require_confidence, require_words};
 use crate::seed::{Purpose, WorldSeed};
-use crate::theorem::{
-    Budget, Profile, Profiles, Theorem, TheoremError, leaves, line_of, unknown_claim,
-};
+use crate::theorem::{Budget, Profile, Profiles, Theorem, TheoremError, line_of, unknown_claim};
 use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -21,6 +20,8 @@ macro_rules! embedded {
 embedded![
     "where-it-begins",
     "width-and-step",
+    "what-kills-the-lottery",
+    "assumptions",
     "ties",
     "wrong-features",
     "ensemble-size",
@@ -29,27 +30,6 @@ embedded![
     "sparsity",
     "stopping",
     "engines",
-];
-
-/// The paper's symbols as short names of parameters.
-pub const SYMBOLS: [(&str, &str); 17] = [
-    ("k", "regime.data.classes"),
-    ("N", "regime.data.samples"),
-    ("mu", "regime.data.single_view_share"),
-    ("s", "regime.data.sparsity"),
-    ("rho", "regime.data.weak_weight"),
-    ("Gamma", "regime.data.single_view_other_weight"),
-    ("gamma", "regime.data.feature_noise"),
-    ("nu2", "regime.data.noise_variance"),
-    ("d", "regime.data.dimension"),
-    ("m", "regime.network.neurons_per_class"),
-    ("q", "regime.network.relu_exponent"),
-    ("varrho", "regime.network.relu_threshold"),
-    ("sigma0", "regime.network.init_scale"),
-    ("T", "regime.training.steps"),
-    ("K", "procedure.members"),
-    ("tau", "procedure.distillation.temperature"),
-    ("S", "procedure.distillation.teacher_scale"),
 ];
 
 /// A sweep that cannot be run.
@@ -87,7 +67,14 @@ pub struct Sweep {
     #[serde(default)]
     pub set: BTreeMap<String, toml::Value>,
     /// The parameters that vary.
+    #[serde(default)]
     pub axes: Vec<Axis>,
+    /// Named changes of the base, one cell each (times the cells of the axes).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub variants: Vec<Variant>,
+    /// In a file: the base theorem's negative controls are variants as well. [`parse`](Self::parse) adds them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub controls: bool,
     /// How the axes make cells.
     #[serde(default)]
     pub design: Design,
@@ -105,25 +92,21 @@ pub struct Sweep {
     pub seed: u64,
 }
 
-/// One parameter and its values.
+/// A named change of the base theorem: an ingredient that is broken, or an assumption that is restored.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Axis {
-    /// A dotted path (`regime.data.classes`), its last word (`classes`) or the paper's symbol (`k`).
-    pub parameter: String,
-    /// A list of values, `"a..b:lin:n"` or `"a..b:log:n"`.
-    pub values: Values,
+pub struct Variant {
+    /// Name, unique in the sweep.
+    pub name: String,
+    /// What is expected of it, and why.
+    pub why: String,
+    /// Values that differ from the base theorem's, by dotted path.
+    #[serde(default)]
+    pub set: BTreeMap<String, toml::Value>,
 }
 
-/// The values of an axis.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(untagged, expecting = "a list, or \"a..b:lin:n\" or \"a..b:log:n\"")]
-pub enum Values {
-    /// One by one.
-    List(Vec<toml::Value>),
-    /// `"a..b:lin:n"` or `"a..b:log:n"`: `n` values from `a` to `b`, evenly or by a constant ratio.
-    Range(String),
-}
+/// The name of the axis that the variants form, in tables and pictures.
+pub const VARIANT: &str = "variant";
 
 /// How the axes make cells.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -151,13 +134,27 @@ impl Sweep {
     /// Reads a sweep from TOML; `file` names it in errors.
     ///
     /// # Errors
-    /// Unknown, missing or mistyped keys.
+    /// Unknown, missing or mistyped keys; a theorem that cannot be read and whose controls are asked for.
     pub fn parse(file: &str, text: &str) -> Result<Self, SweepError> {
-        toml::from_str(text).map_err(|e| SweepError::Toml {
+        let mut sweep: Self = toml::from_str(text).map_err(|e| SweepError::Toml {
             file: file.into(),
             line: e.span().map_or(1, |s| line_of(text, s.start)),
             message: FieldError::of_toml(text, &e).to_string(),
-        })
+        })?;
+        if std::mem::take(&mut sweep.controls) {
+            let controls = sweep.theorem()?.controls.into_iter();
+            sweep.variants.extend(controls.map(|control| Variant {
+                name: control.name,
+                why: control.why,
+                set: control.set,
+            }));
+        }
+        Ok(sweep)
+    }
+
+    /// The theorem that the sweep names.
+    fn theorem(&self) -> Result<Theorem, TheoremError> {
+        Theorem::embedded(&self.theorem).map_or_else(|| Theorem::read(self.theorem.as_ref()), Ok)
     }
 
     /// A shipped sweep.
@@ -189,33 +186,7 @@ impl Sweep {
         )?;
         require_confidence("confidence", self.confidence)?;
         require_words("name", &self.name)?;
-        if self.axes.is_empty() {
-            let needed =
-                "an exploration has at least one, such as --axis k=20,40,80 (in a file, [[axes]])";
-            return Err(FieldError::missing("axes", needed).into());
-        }
-        let tree = toml::Value::try_from(base.setting()).unwrap_or(toml::Value::Boolean(false));
-        let mut axes = Vec::new();
-        for axis in &self.axes {
-            let path = resolve(&tree, &axis.parameter)?;
-            let field = format!("axes.{}", axis.parameter);
-            if axes.iter().any(|(other, _)| *other == path) {
-                let rule = "each parameter has one axis";
-                return Err(FieldError::twice(field, &path, rule).into());
-            }
-            let mut values = axis.values.list(&axis.parameter)?;
-            if let Values::Range(text) = &axis.values
-                && is_whole(at(&tree, &path), text)
-            {
-                values = rounded(&values);
-            }
-            let earlier = |i: &usize| values[..*i].iter().any(|before| same(before, &values[*i]));
-            if let Some(twice) = (1..values.len()).find(earlier) {
-                let rule = "values must differ";
-                return Err(FieldError::twice(field, &values[twice], rule).into());
-            }
-            axes.push((path, values));
-        }
+        let axes = self.resolved(base)?;
         let mut lengths = axes.iter().map(|(_, values)| values.len());
         let count = match self.design {
             Design::Grid => lengths.try_fold(1, usize::checked_mul),
@@ -237,8 +208,10 @@ impl Sweep {
                 .zip(pick)
                 .map(|((path, values), i)| (path.clone(), values[i].clone()))
                 .collect();
-            let pairs = values.iter().map(|(path, value)| (path, value));
-            let setting = base.setting().with(pairs).map_err(|e| FieldError {
+            let changes = values
+                .iter()
+                .flat_map(|(path, value)| self.changes(path, value));
+            let setting = base.setting().with(changes).map_err(|e| FieldError {
                 field: format!("cell {index}: {}", e.field),
                 fault: e.fault,
             })?;
@@ -256,13 +229,64 @@ impl Sweep {
         Ok(cells)
     }
 
+    /// The path and the values of every axis; the variants are the last of them.
+    fn resolved(&self, base: &Theorem) -> Result<Vec<(String, Vec<toml::Value>)>, SweepError> {
+        let tree = toml::Value::try_from(base.setting()).unwrap_or(toml::Value::Boolean(false));
+        let mut axes: Vec<(String, Vec<toml::Value>)> = Vec::new();
+        for axis in &self.axes {
+            let (path, values) = axis.resolve(&tree)?;
+            if axes.iter().any(|(other, _)| *other == path) {
+                let rule = "each parameter has one axis";
+                let field = format!("axes.{}", axis.parameter);
+                return Err(FieldError::twice(field, &path, rule).into());
+            }
+            axes.push((path, values));
+        }
+        for (index, variant) in self.variants.iter().enumerate() {
+            require_words("variants.name", &variant.name)?;
+            if self.variants[..index]
+                .iter()
+                .any(|v| v.name == variant.name)
+            {
+                let rule = "each variant has a name of its own";
+                return Err(FieldError::twice("variants.name", &variant.name, rule).into());
+            }
+            if let Some((path, _)) = axes.iter().find(|(path, _)| variant.set.contains_key(path)) {
+                let field = format!("variants.{}", variant.name);
+                let rule = "a parameter has an axis or is set by variants";
+                return Err(FieldError::twice(field, path, rule).into());
+            }
+        }
+        if !self.variants.is_empty() {
+            let names = self.variants.iter().map(|v| v.name.clone().into());
+            axes.push((VARIANT.into(), names.collect()));
+        }
+        if axes.is_empty() {
+            let needed = "an exploration has at least one, such as --axis k=20,40,80 (in a file, [[axes]] or [[variants]])";
+            return Err(FieldError::missing("axes", needed).into());
+        }
+        Ok(axes)
+    }
+
+    /// The values of a setting that a value of an axis changes, by dotted path.
+    fn changes<'a>(
+        &'a self,
+        path: &'a String,
+        value: &'a toml::Value,
+    ) -> Vec<(&'a String, &'a toml::Value)> {
+        if path != VARIANT {
+            return vec![(path, value)];
+        }
+        let chosen = (self.variants.iter()).filter(|v| value.as_str() == Some(&v.name));
+        chosen.flat_map(|variant| &variant.set).collect()
+    }
+
     /// The base theorem with the sweep's own values, claims and budget.
     ///
     /// # Errors
     /// A theorem that cannot be read, has a sweep of its own, or lacks what the sweep sets or claims.
     pub(super) fn base(&self) -> Result<Theorem, SweepError> {
-        let mut base = Theorem::embedded(&self.theorem)
-            .map_or_else(|| Theorem::read(self.theorem.as_ref()), Ok)?;
+        let mut base = self.theorem()?;
         require(
             base.sweep.is_none(),
             "theorem",
@@ -340,139 +364,8 @@ impl Sweep {
     pub const PROFILE: Profile = Profile::Full;
 }
 
-impl Values {
-    /// The values one by one.
-    ///
-    /// # Errors
-    /// An empty list, or a range that is none.
-    pub fn list(&self, parameter: &str) -> Result<Vec<toml::Value>, FieldError> {
-        let field = format!("axes.{parameter}");
-        match self {
-            Self::List(values) => {
-                if values.is_empty() {
-                    return Err(FieldError::missing(field, "an axis has at least one value"));
-                }
-                Ok(values.clone())
-            }
-            Self::Range(text) => {
-                let allowed = "\"a..b:lin:n\" or \"a..b:log:n\" with a < b, n from 2 to 1000, and a above 0 for log";
-                let parsed = range(text).filter(|(a, b, log, n)| {
-                    a < b && b.is_finite() && (2..=1000).contains(n) && (!log || *a > 0.0)
-                });
-                let refused = || FieldError::out_of_range(field, text, allowed);
-                let (a, b, log, n) = parsed.ok_or_else(refused)?;
-                let at = |i: usize| {
-                    let t = i as f64 / (n - 1) as f64;
-                    if log {
-                        a * (b / a).powf(t)
-                    } else {
-                        a + (b - a) * t
-                    }
-                };
-                // Six digits: a value is also a label, and a hash.
-                let round = |x: f64| format!("{x:.5e}").parse().unwrap_or(x);
-                Ok((0..n).map(|i| toml::Value::Float(round(at(i)))).collect())
-            }
-        }
-    }
-
-    /// Reads the value of `--axis`: `20,40,80` or a range.
-    pub fn parse(text: &str) -> Self {
-        if text.contains("..") {
-            return Self::Range(text.into());
-        }
-        let value = |word: &str| {
-            let word = word.trim();
-            (word.parse().map(toml::Value::Integer))
-                .or_else(|_| word.parse().map(toml::Value::Float))
-                .or_else(|_| word.parse().map(toml::Value::Boolean))
-                .unwrap_or_else(|_| toml::Value::String(word.into()))
-        };
-        Self::List(
-            text.split(',')
-                .filter(|w| !w.trim().is_empty())
-                .map(value)
-                .collect(),
-        )
-    }
-}
-
-fn range(text: &str) -> Option<(f64, f64, bool, usize)> {
-    let (ends, rest) = text.split_once(':')?;
-    let (kind, count) = rest.split_once(':')?;
-    let (a, b) = ends.split_once("..")?;
-    let log = match kind {
-        "log" => true,
-        "lin" => false,
-        _ => return None,
-    };
-    let number = |word: &str| word.trim().parse::<f64>().ok();
-    Some((number(a)?, number(b)?, log, count.trim().parse().ok()?))
-}
-
-/// Returns true if a range is one of whole numbers: both ends are written as whole numbers, and the
-/// parameter is a whole number or has a name in its place (`samples = "paper"`).
-fn is_whole(parameter: Option<&toml::Value>, range: &str) -> bool {
-    let ends = range.split(':').next().unwrap_or(range);
-    match parameter {
-        Some(toml::Value::Integer(_)) => true,
-        Some(toml::Value::Float(_)) => false,
-        _ => ends
-            .split("..")
-            .all(|end| end.trim().parse::<u64>().is_ok()),
-    }
-}
-
-/// Returns true if two values are one: `5` and `5.0` are.
-fn same(a: &toml::Value, b: &toml::Value) -> bool {
-    let number = |v: &toml::Value| v.as_float().or(v.as_integer().map(|i| i as f64));
-    a == b || number(a).zip(number(b)).is_some_and(|(a, b)| a == b)
-}
-
-/// The nearest whole numbers, each once.
-fn rounded(values: &[toml::Value]) -> Vec<toml::Value> {
-    let whole = |value: &toml::Value| value.as_float().map(|x| x.round() as i64);
-    let mut whole: Vec<i64> = values.iter().filter_map(whole).collect();
-    whole.dedup();
-    whole.into_iter().map(toml::Value::Integer).collect()
-}
-
-/// Returns the value at a dotted path.
-fn at<'a>(tree: &'a toml::Value, path: &str) -> Option<&'a toml::Value> {
-    path.split('.').try_fold(tree, |value, key| value.get(key))
-}
-
 /// The numbers of values of the axes, as what they multiply to: `3 × 4 cells`.
 fn cells_in_words(axes: &[(String, Vec<toml::Value>)]) -> String {
     let lengths = axes.iter().map(|(_, values)| values.len().to_string());
     format!("{} cells", lengths.collect::<Vec<_>>().join(" × "))
-}
-
-/// The dotted path of a parameter given by path, last word or symbol.
-fn resolve(tree: &toml::Value, name: &str) -> Result<String, FieldError> {
-    if let Some((_, path)) = SYMBOLS.iter().find(|(symbol, _)| *symbol == name) {
-        return Ok((*path).into());
-    }
-    if name.contains('.') {
-        return Ok(name.into());
-    }
-    let mut found = Vec::new();
-    leaves(tree, "", &mut found);
-    let last = |path: &str| path.rsplit('.').next().unwrap_or(path).to_owned();
-    let words: Vec<String> = found.iter().map(|path| last(path)).collect();
-    found.retain(|path| last(path) == name);
-    match found.as_slice() {
-        [path] => Ok(path.clone()),
-        [] => Err(FieldError::unknown(
-            "axes.parameter",
-            name,
-            words.iter().map(String::as_str),
-            "a parameter is a path that `multiview show THEOREM` lists, its last word, or its symbol (k, N, mu, s, …)",
-        )),
-        many => Err(FieldError::out_of_range(
-            "axes.parameter",
-            name,
-            format!("one of {}", many.join(", ")),
-        )),
-    }
 }

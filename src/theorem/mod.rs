@@ -38,6 +38,7 @@ embedded![
     "theorem-3",
     "theorem-4",
     "all-four",
+    "means",
     "single-model",
     "ensemble",
     "ensemble-distillation",

@@ -5,6 +5,7 @@ use assert_cmd::Command;
 use multiview::allocation::{Standing, deal};
 use multiview::explore::{Design, Manifest, Shard, Sweep};
 use multiview::record::Record;
+use multiview::theorem::Theorem;
 use predicates::str::contains;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -85,7 +86,7 @@ fn bad_sweeps_name_the_field_the_value_and_the_range() {
         (&[], "axes is missing"),
         (
             &["unknown"],
-            "shipped are where-it-begins, width-and-step, ties",
+            "shipped are where-it-begins, width-and-step, what-kills-the-lottery",
         ),
     ] {
         explore()
@@ -101,7 +102,7 @@ fn ranges_and_designs_make_the_cells_they_say() {
     let text = std::fs::read_to_string(SWEEP).expect("the fixture");
     let mut sweep = Sweep::parse(SWEEP, &text).expect("valid");
     assert_eq!(sweep.cells().expect("valid").len(), 8);
-    sweep.axes[0].values = multiview::explore::sweep::Values::parse("2..32:log:5");
+    sweep.axes[0].values = multiview::explore::Values::parse("2..32:log:5");
     let values = sweep.axes[0].values.list("k").expect("valid");
     let numbers: Vec<f64> = values.iter().filter_map(toml::Value::as_float).collect();
     assert_eq!(numbers, [2.0, 4.0, 8.0, 16.0, 32.0]);
@@ -119,7 +120,7 @@ fn ranges_and_designs_make_the_cells_they_say() {
     ] {
         sweep.axes.truncate(1);
         sweep.axes[0].parameter = parameter.into();
-        sweep.axes[0].values = multiview::explore::sweep::Values::parse(range);
+        sweep.axes[0].values = multiview::explore::Values::parse(range);
         let cells = sweep.cells().expect(range);
         let values: Vec<String> = cells.iter().map(|c| c.values[0].1.to_string()).collect();
         assert_eq!(values, whole, "{parameter} = {range}");
@@ -127,7 +128,7 @@ fn ranges_and_designs_make_the_cells_they_say() {
     sweep = Sweep::parse(SWEEP, &text).expect("valid");
     sweep.axes[0] = axis;
     sweep.axes[0].parameter = "regime.data.single_view_other_weight".into();
-    sweep.axes[0].values = multiview::explore::sweep::Values::parse("0.3..0.9:lin:4");
+    sweep.axes[0].values = multiview::explore::Values::parse("0.3..0.9:lin:4");
     sweep.design = Design::LatinHypercube;
     let cells = sweep.cells().expect("valid");
     assert_eq!(cells.len(), 4);
@@ -557,4 +558,139 @@ fn shares_are_drawn_together() {
     assert!(page.contains("![Steps](curve-steps.svg)"), "{page}");
     let beginnings = "fitted: ≥ 0.5 from steps = 300. never: ≥ 0.5 at no value yet.";
     assert!(page.contains(beginnings), "{page}");
+}
+
+/// A sweep of variants over the small theorem: what it says, and the folder that its files stand in.
+fn variants(folder: &Path, more: &str) -> PathBuf {
+    let theorem = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/small.toml");
+    let text = format!(
+        "name = \"parts\"\ntitle = \"Parts\"\ntheorem = {theorem:?}\nclaims = [\"fitted\"]\nworlds = 2\nconfidence = 0.9\n\
+         seed = 3\n{more}\n[[variants]]\nname = \"working\"\nwhy = \"Nothing is changed.\"\n\n[[variants]]\nname = \"short\"\n\
+         why = \"One step | is none.\"\n[variants.set]\n\"regime.training.steps\" = 1\n"
+    );
+    let file = folder.join("variants.toml");
+    std::fs::write(&file, text).expect("written");
+    file
+}
+
+/// A variant is the base theorem with the variant's own values and nothing else, in the order of the file; an axis multiplies.
+#[test]
+fn variants_are_the_base_with_their_own_values() {
+    let folder = folder();
+    let read = |more: &str| {
+        let file = variants(folder.path(), more);
+        let text = std::fs::read_to_string(&file).expect("a file");
+        Sweep::parse("variants.toml", &text).expect("valid").cells()
+    };
+    let base = Theorem::read("tests/fixtures/small.toml".as_ref()).expect("the fixture");
+    let alone = read("").expect("in range");
+    assert_eq!(alone.len(), 2);
+    assert_eq!(alone[0].theorem.setting(), base.setting());
+    let mut short = base.setting();
+    short.regime.training.steps = 1.into();
+    assert_eq!(alone[1].theorem.setting(), short);
+    assert_eq!(alone[1].values, [("variant".into(), "short".into())]);
+
+    let with_axis = read("[[axes]]\nparameter = \"m\"\nvalues = [2, 3]\n").expect("in range");
+    let widths = with_axis
+        .iter()
+        .map(|cell| cell.theorem.regime.network.neurons_per_class);
+    assert_eq!(widths.collect::<Vec<_>>(), [2, 2, 3, 3]);
+    let steps = with_axis
+        .iter()
+        .map(|cell| cell.theorem.regime.training.steps == short.regime.training.steps);
+    assert_eq!(steps.collect::<Vec<_>>(), [false, true, false, true]);
+}
+
+/// Variants that are none are refused, with the field, the value and the rule.
+#[test]
+fn bad_variants_are_refused() {
+    let folder = folder();
+    for (more, message) in [
+        (
+            "[[variants]]\nname = \"short\"\nwhy = \"\"\n",
+            "variants.name = \"short\" is given twice: each variant has a name of its own",
+        ),
+        (
+            "[[axes]]\nparameter = \"regime.training.steps\"\nvalues = [2, 3]\n",
+            "variants.short = \"regime.training.steps\" is given twice: a parameter has an axis or is set by variants",
+        ),
+        (
+            "[[variants]]\nname = \"new\"\nwhy = \"\"\n[variants.set]\n\"regime.training.stepz\" = 2\n",
+            "cell 0: regime.training.stepz",
+        ),
+        (
+            "[[variants]]\nname = \"new\"\nwhy = \"\"\n[variants.set]\n\"regime.data.classes\" = 1\n",
+            "regime.data.classes = 1 is out of range",
+        ),
+        ("[[variants]]\nname = \"\"\nwhy = \"\"\n", "variants.name"),
+        ("[[variants]]\nname = \"new\"\n", "why"),
+    ] {
+        explore()
+            .arg(variants(folder.path(), more))
+            .arg("--dry-run")
+            .assert()
+            .code(2)
+            .stderr(contains(message));
+    }
+}
+
+/// With `controls = true` the negative controls of the theorem follow the file's own variants.
+#[test]
+fn a_theorem_s_controls_are_variants() {
+    let sweep = Sweep::embedded("what-kills-the-lottery").expect("embedded");
+    let theorem = Theorem::embedded("what-kills-the-lottery").expect("embedded");
+    let own = sweep.variants.len() - theorem.controls.len();
+    assert!(own >= 2, "some variants are the sweep's own");
+    for (variant, control) in sweep.variants[own..].iter().zip(&theorem.controls) {
+        assert_eq!(
+            (&variant.name, &variant.why, &variant.set),
+            (&control.name, &control.why, &control.set)
+        );
+    }
+    let cells = sweep.cells().expect("in range");
+    assert_eq!(cells.len(), sweep.variants.len());
+    assert!(cells.iter().all(|cell| cell.theorem.controls.is_empty()));
+}
+
+/// Variants alone make one picture and one table, with every claim a column: the values are those of the CSV.
+#[test]
+fn variants_are_shown_in_one_table() {
+    let folder = folder();
+    let out = folder.path().join("out");
+    let mut command = explore();
+    command
+        .arg(variants(folder.path(), ""))
+        .arg("--out")
+        .arg(&out);
+    let shown = command.assert().success();
+    let shown = String::from_utf8_lossy(&shown.get_output().stdout).into_owned();
+    let table = std::fs::read_to_string(out.join("cells.csv")).expect("a table");
+    let rows: Vec<BTreeMap<String, String>> = csv::Reader::from_reader(table.as_bytes())
+        .into_deserialize()
+        .map(|row| row.expect("a row"))
+        .collect();
+    let names: Vec<&str> = rows.iter().map(|row| row["variant"].as_str()).collect();
+    assert_eq!(names, ["working", "short"]);
+    let page = std::fs::read_to_string(out.join("README.md")).expect("a page");
+    for row in &rows {
+        let measured: f64 = row["measured"].parse().expect("a number");
+        let mut lines = shown
+            .lines()
+            .filter(|line| line.starts_with(row["variant"].as_str()));
+        let line = lines.next().expect("a line for each variant");
+        let value = line.split_whitespace().last().expect("a value");
+        let value: f64 = value.parse().expect("a number");
+        assert!(
+            (value - measured).abs() <= 0.0005,
+            "{value} for {measured}: three digits are shown"
+        );
+        assert!(page.contains(line), "{line} in {page}");
+    }
+    assert!(
+        page.contains("**short.** One step \\| is none. (regime.training.steps = 1)"),
+        "{page}"
+    );
+    let picture = std::fs::read_to_string(out.join("variant.svg")).expect("a picture");
+    assert!(picture.contains("working") && picture.contains("fitted"));
 }
