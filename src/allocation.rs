@@ -15,7 +15,7 @@ pub struct Standing {
     pub needs: Option<u64>,
 }
 
-/// How many worlds each experiment may have seen after the next round; none may see another once the total is spent.
+/// The number of worlds that each experiment may have seen after the next round; none may see another once the total is spent.
 pub fn deal(total: u64, standings: &[Standing]) -> Vec<u64> {
     let part = (total / standings.len().max(1) as u64).max(1);
     let mut rest = total.saturating_sub(standings.iter().map(|s| s.seen).sum());

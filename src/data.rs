@@ -17,7 +17,7 @@ pub struct Patch {
     pub feature_noise: f32,
 }
 
-/// Which part of the mixture an input was drawn from.
+/// The part of the mixture from which an input was drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Kind {
     /// `D_m`: every view of the label at full weight.

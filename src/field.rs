@@ -21,7 +21,7 @@ pub struct FieldError {
 pub enum Fault {
     /// It is needed, and not given.
     Missing {
-        /// Why it is needed, or what would do.
+        /// The reason why it is needed, or a value that would do.
         needed: String,
     },
     /// It, or its value, names something that is not there.
@@ -44,7 +44,7 @@ pub enum Fault {
     Twice {
         /// The value; none where the field itself stands twice.
         value: Option<String>,
-        /// Where each must differ.
+        /// The scope in which each must differ.
         rule: String,
     },
 }
@@ -189,7 +189,7 @@ impl Fault {
 }
 
 impl FieldError {
-    /// What a reader of TOML says of the text `text`, of the field that stands there.
+    /// A TOML reader's complaint about `text`, as a fault of the field that stands there.
     pub(crate) fn of_toml(text: &str, error: &toml::de::Error) -> Self {
         let (message, span) = (error.message(), error.span().unwrap_or_default());
         let field = DeTable::parse(text).ok();
@@ -343,7 +343,7 @@ mod tests {
     }
 
     proptest! {
-        /// What is shown can be pasted into a file, and is then the value that was refused.
+        /// A shown value can be pasted into a file, and is then the value that was refused.
         #[test]
         fn what_is_shown_reads_back(number in any::<f64>(), text in ".*") {
             let value = toml::Value::Array(vec![number.into(), text.into()]);

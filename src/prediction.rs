@@ -143,7 +143,7 @@ impl Prediction {
         let missed = |race: &Race| (1.0 - race.won - tie_share * race.tied).max(0.0);
         let members = procedure.members.max(1) as i32;
         let missed_by_one = odds.mean(missed);
-        // Of so many lotteries of models with ties.
+        // Of as many lotteries, with ties.
         let missed_by = |lotteries: i32| odds.mean(|race| missed(race).powi(lotteries));
         let missed_by_all = odds.mean(|race| (1.0 - race.won).powi(members));
         // A single-view input of an unlearned view is still classified when no learned feature of another class is on it.

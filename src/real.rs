@@ -4,7 +4,7 @@
 #[cfg(target_arch = "x86_64")]
 mod sse;
 
-/// How many numbers are worked on at once.
+/// The number of values worked on at once.
 pub const LANES: usize = 8;
 
 /// Numbers that are worked on at once: a row of neurons or classes is padded to whole lanes.

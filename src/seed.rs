@@ -34,7 +34,7 @@ pub enum Purpose {
 pub struct WorldSeed {
     /// The experiment's seed, as given by the user.
     pub experiment: u64,
-    /// Which world (replicate) of the experiment.
+    /// The world (replicate) of the experiment.
     pub world: u64,
 }
 

@@ -67,7 +67,7 @@ struct Network {
     training_errors: usize,
 }
 
-/// How a student is taught, as numbers.
+/// The parameters by which a student is taught, as numbers.
 #[derive(Debug, Serialize)]
 struct Teaching {
     teachers: Vec<String>,

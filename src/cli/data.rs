@@ -19,7 +19,7 @@ pub struct Args {
     /// Seed of the experiment
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
-    /// Which world
+    /// The number of the world
     #[arg(long, value_name = "N", default_value_t = 0)]
     world: u64,
     /// Where the arrays go: a directory that is empty or not there yet

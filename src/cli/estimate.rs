@@ -1,4 +1,4 @@
-//! How long worlds take on one core of this machine, an estimate.
+//! An estimate of the time that worlds take on one core of this machine.
 
 use multiview::engine::Observer;
 use multiview::engine::state::StepView;

@@ -1,4 +1,4 @@
-//! How long a run is likely to go on, from the worlds it has trained.
+//! An estimate of the time that a run still takes, from the worlds it has trained.
 
 use super::estimate::steps_of_world;
 use multiview::verify::{Event, Experiment};

@@ -186,7 +186,7 @@ fn rule(Setting { regime, procedure }: &Setting, path: &str) -> Option<String> {
     }
 }
 
-/// How long all worlds of a profile take here; nothing where none is trained, or none would fit in
+/// The time that all worlds of a profile take here; nothing where none is trained, or none would fit in
 /// this machine.
 fn time(theorem: &Theorem, profile: Profile, budget: Budget) -> Result<String, Failure> {
     let plan = Plan::new(vec![theorem.clone()], profile, 1);

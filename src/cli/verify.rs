@@ -60,7 +60,7 @@ struct Asked {
     /// Family-wise confidence over all claims of the run, at least 0.75 and below 1 [default: the profile's]
     #[arg(long, value_name = "C", value_parser = confidence)]
     confidence: Option<f64>,
-    /// How many worlds a verdict may cost
+    /// The budget of worlds for a verdict
     #[arg(long, default_value = "quick")]
     profile: ProfileName,
 }

@@ -401,7 +401,7 @@ impl<'a, R: Real> Pass<'a, R> {
         self.inputs.ncols().div_ceil(TILE)
     }
 
-    /// Where in the ring a tile is kept.
+    /// The place of a tile in the ring.
     fn kept(&self, tile: usize) -> usize {
         tile % self.ring.len()
     }

@@ -45,7 +45,7 @@ impl<'a, R> Observer<'a, R> {
     }
 }
 
-/// When a run ends.
+/// The end of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stop {
     /// Largest number of steps.

@@ -10,7 +10,7 @@ use crate::real::{LANES, Lanes, Real, each};
 use crate::seed::{Purpose, WorldSeed};
 use rand::Rng;
 
-/// Where a network's noise overlaps come from.
+/// The source of a network's noise overlaps.
 #[derive(Clone, Debug)]
 pub enum Noise<R> {
     /// Drawn by counter.

@@ -73,7 +73,7 @@ pub(super) struct Contribution {
 }
 
 impl Contribution {
-    /// For inputs that show a class at most so many noise numbers, over all classes.
+    /// For inputs that show a class at most this number of noise patches, over all classes.
     pub fn new(regime: &Regime, numbers: f64) -> Self {
         let (data, network) = (&regime.data, &regime.network);
         Self {
@@ -149,7 +149,7 @@ impl Contribution {
         [0.0, 0.5 * self.noise * self.noise * bend]
     }
 
-    /// A bound of what so many patches of weight `z`, each with neurons of overlap at most `peak` with its feature, add to a class but for a
+    /// A bound of what patches of weight `z`, each with neurons of overlap at most `peak` with its feature, add to a class but for a
     /// chance `δ` (Bernstein's inequality, with Minkowski's for the moments:
     /// `E (s + ξ)_+^n ≤ (s + τ (E N_+^n)^{1/n})^n`).
     pub fn crowd(&self, groups: &[(f64, f64)], neurons: usize, [peak, common]: [f64; 2]) -> f64 {

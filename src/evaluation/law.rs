@@ -14,7 +14,7 @@ const COARSE: usize = 24;
 /// Values of one group of atoms lie within this factor: one feature too few is never taken for one more.
 const ALIKE: f64 = 0.75;
 
-/// Which way a law is rounded.
+/// The direction in which a law is rounded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Side {
     Low,

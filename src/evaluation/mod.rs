@@ -33,7 +33,7 @@ use serde::{Deserialize, Serialize};
 /// 0.001 `μ`.
 const NARROW: f64 = 0.00025;
 
-/// How many fresh inputs are drawn for each cell whose error must be sampled.
+/// The number of fresh inputs drawn for each cell whose error must be sampled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Draws {

@@ -6,7 +6,7 @@ use crate::regime::Regime;
 /// Networks with no more feature overlaps than these are kept whole: two megabytes.
 const KEPT_WHOLE: usize = 1 << 18;
 
-/// Initial overlaps larger than so many `σ_0` are not expected in any network that fits a memory (their chance is 1e-15 each), so
+/// Initial overlaps larger than this multiple of `σ_0` are not expected in any network that fits a memory (their chance is 1e-15 each), so
 /// what is larger has been learned.
 const AWAKE: f64 = 8.0;
 

@@ -15,7 +15,7 @@
 //! Four things are missing from the product, and bracketed:
 //!
 //! - *Features of other classes that are not awake*, with the noise on their patches. Of the features of all classes at most
-//!   `n` are present (Bernstein's inequality), and what so many can add to a logit is bounded likewise; at least they add nothing.
+//!   `n` are present (Bernstein's inequality), and what they can add to a logit is bounded likewise; at least they add nothing.
 //! - *Patches of pure noise*: their number and its part in a logit lie between bounds (Bernstein); nearly the same is added to every class.
 //! - *A wrong feature `v` of class `i` on the label's side* (`v` one of the label's): always present, and of the label's weight; its part is
 //!   added to the class in each interval of that weight. This belongs to the product.
@@ -187,7 +187,7 @@ impl<'a> Part<'a> {
         part
     }
 
-    /// The weights of another class's feature, cut into about so many boxes.
+    /// The weights of another class's feature, cut into boxes.
     fn other_weights(&self, count: usize) -> Vec<Weights> {
         let total = match self.multi_view {
             true => self.data.other_weight,
@@ -330,7 +330,7 @@ struct Cell<'a> {
 }
 
 impl<'a> Cell<'a> {
-    /// The weights are cut into about so many boxes.
+    /// About the number of boxes into which the weights are cut.
     fn new(part: &Part<'a>, label: usize, kind: Kind, count: usize) -> Self {
         let data = part.data;
         let views = data.views_per_class;
@@ -440,7 +440,7 @@ fn sum(a: Bounds, b: Bounds) -> Bounds {
     }
 }
 
-/// How far apart the means of these boxes may lie.
+/// The largest distance between the means of these boxes.
 fn spread(boxes: &[(f64, Bounds)]) -> f64 {
     let low = boxes.iter().map(|(_, b)| b.low.mean);
     let high = boxes.iter().map(|(_, b)| b.high.mean);

@@ -34,7 +34,7 @@ pub(super) struct Sampler<'a> {
 }
 
 impl Sampler<'_> {
-    /// Draws so many inputs of a cell.
+    /// Draws inputs of a cell.
     pub fn draw(&self, label: usize, kind: Kind, draws: usize, rng: &mut impl Rng) -> Seen {
         let mut seen = Seen::default();
         let (mut product, mut whole) = (Vec::new(), Vec::new());

@@ -82,7 +82,7 @@ impl Evaluation {
         self.single_view_error() + self.multi_weight() * self.multi_view_error()
     }
 
-    /// What [`test_error_over_mu`](Self::test_error_over_mu) may be off by: the bound of what its computed cells neglect, and one Monte-Carlo
+    /// The possible error of [`test_error_over_mu`](Self::test_error_over_mu): the bound of what its computed cells neglect, and one Monte-Carlo
     /// standard error of those that were drawn.
     pub fn uncertainty(&self) -> f64 {
         let weight = self.multi_weight();

@@ -10,7 +10,7 @@
 //! with `v` uniform on the simplex again (the spacings between ordered exponentials are exponentials), so that `b_1, …, b_{C−1}` are
 //! independent and `1 − b_j` is the `1/(C − j)`-th power of a uniform number. A box is an interval of each `b_j` and of `Z`.
 //!
-//! What a feature adds to a logit is `Σ_p g(Z u_p)` with a convex `g`: the larger, the more unequal the shares. That is, of two vectors of
+//! A feature adds `Σ_p g(Z u_p)` to a logit, with a convex `g`: the larger, the more unequal the shares. That is, of two vectors of
 //! shares the one whose largest `i` have the larger sum for each `i` gives more (Karamata's inequality). In a box the sums
 //! `S_i = u_(1) + … + u_(i)` lie between bounds whose differences are two vectors of shares, one that gives least and one that gives most:
 //! - the least `S_i` are concave in `i`, being the minimum of concave sequences, so that their differences are in descending order;
@@ -25,7 +25,7 @@ use std::rc::Rc;
 /// The shares of some patches of a feature in a box.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Share {
-    /// How many patches.
+    /// Number of patches.
     pub patches: f64,
     /// Each one's share in the vectors that give least and most.
     pub least: f64,
@@ -62,7 +62,7 @@ pub(super) fn is_free(patches: FeaturePatches, [low, high]: [f64; 2]) -> bool {
     low < high || (matches!(patches, FeaturePatches::Random(_)) && high > 0.0)
 }
 
-/// Cuts the weights of a feature of this total into so many boxes at most.
+/// Cuts the weights of a feature of this total into at most `count` boxes.
 pub(super) fn boxes(patches: FeaturePatches, total: [f64; 2], count: usize) -> Vec<Weights> {
     let [least, most] = match patches {
         FeaturePatches::Equal(patches) => {
@@ -90,7 +90,7 @@ pub(super) fn boxes(patches: FeaturePatches, total: [f64; 2], count: usize) -> V
     all
 }
 
-/// Any shares of so many patches at most, in one box: a patch that is not there is one without weight.
+/// Any shares of at most this number of patches, in one box: a patch that is not there is one without weight.
 fn whole(patches: usize) -> Rc<[Share]> {
     let equal = 1.0 / patches as f64;
     let of = |patches: usize, most: f64, ends: [f64; 2]| Share {
@@ -149,7 +149,7 @@ fn resolution(shares: usize, halves_total: bool, count: usize) -> Resolution {
     cuts
 }
 
-/// The shares of so many patches in the box `index`, `b_j` being cut into `cuts[j − 1]` intervals of equal chance.
+/// The shares of the patches in the box `index`, `b_j` being cut into `cuts[j − 1]` intervals of equal chance.
 fn shares(patches: usize, cuts: &[usize], index: usize) -> Rc<[Share]> {
     let mut rest = index;
     let sticks: Vec<[f64; 2]> = (cuts.iter().zip((1..patches).rev()))
@@ -209,7 +209,7 @@ mod tests {
     use rand::SeedableRng;
     use rand_pcg::Pcg64;
 
-    /// What the boxes say of `Σ g(u_p)` with a convex `g`, in order: chance, least and most.
+    /// The law of `Σ g(u_p)` with a convex `g` by the boxes, in order: chance, least and most.
     fn said(patches: FeaturePatches, count: usize, g: impl Fn(f64) -> f64) -> Vec<(f64, [f64; 2])> {
         let boxes = boxes(patches, [1.0, 1.0], count);
         assert!(boxes.len() <= count);

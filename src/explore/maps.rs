@@ -22,7 +22,7 @@ pub struct Picture<'a> {
     axes: (usize, Option<usize>),
 }
 
-/// What a picture shows.
+/// The subject of a picture.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Subject<'a> {
     /// One claim.

@@ -22,7 +22,7 @@ pub struct Cells {
     pub values: Vec<Vec<String>>,
     claims: Vec<String>,
     shares: Vec<String>,
-    /// How the claims stand.
+    /// The outcomes of the claims so far.
     pub standings: Vec<Standing>,
 }
 
@@ -211,7 +211,7 @@ impl Cells {
         }
     }
 
-    /// How many (claim, cell) pairs have this verdict.
+    /// Number of (claim, cell) pairs that have this verdict.
     pub fn count(&self, verdict: Verdict) -> usize {
         let standings = self.standings.iter();
         standings

@@ -75,7 +75,7 @@ pub struct Sweep {
     /// In a file: the base theorem's negative controls are variants as well. [`parse`](Self::parse) adds them.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub controls: bool,
-    /// How the axes make cells.
+    /// The way in which axes make cells.
     #[serde(default)]
     pub design: Design,
     /// Claims to decide, by name; all of the theorem's when empty.
@@ -98,7 +98,7 @@ pub struct Sweep {
 pub struct Variant {
     /// Name, unique in the sweep.
     pub name: String,
-    /// What is expected of it, and why.
+    /// The expectation, with its reason.
     pub why: String,
     /// Values that differ from the base theorem's, by dotted path.
     #[serde(default)]
@@ -108,7 +108,7 @@ pub struct Variant {
 /// The name of the axis that the variants form, in tables and pictures.
 pub const VARIANT: &str = "variant";
 
-/// How the axes make cells.
+/// A way in which axes make cells.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Design {

@@ -1,10 +1,10 @@
-//! How a student is taught: parameters and their ranges.
+//! The parameters by which a student is taught, and their ranges.
 
 use crate::field::{FieldError, require};
 use crate::regime::{LEAST_RATE, MOST_CLASSES, Relation, StepCount, within};
 use serde::{Deserialize, Serialize};
 
-/// How a student follows its teacher (section 2 of the paper; equation of `logit^τ`).
+/// The parameters by which a student follows its teacher (section 2 of the paper; equation of `logit^τ`).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Distillation {
@@ -14,10 +14,10 @@ pub struct Distillation {
     pub teacher_scale: f64,
     /// `η'/k`: step size of the distillation term per class.
     pub push_rate_per_class: f64,
-    /// Which form of the distillation term.
+    /// The form of the distillation term.
     #[serde(default)]
     pub form: Form,
-    /// Which of the teacher's soft labels the student sees.
+    /// The teacher's soft labels that the student sees.
     #[serde(default)]
     pub soft_labels: SoftLabels,
     /// Steps of cross-entropy alone before the push begins.
@@ -25,7 +25,7 @@ pub struct Distillation {
     pub warm_up_steps: StepCount,
     /// `T`: number of steps of the student, those of its warm-up included.
     pub steps: StepCount,
-    /// How often, evenly over its steps, the student is tested on the way; 0 for its end alone. The share of these checkpoints at which
+    /// The number of tests, evenly over its steps, of the student on its way; 0 for its end alone. The share of these checkpoints at which
     /// a bound holds stands for the share of the iterations `t ≤ T` (Theorem 3).
     #[serde(default, skip_serializing_if = "is_zero")]
     pub checkpoints: usize,
@@ -62,7 +62,7 @@ impl Form {
     }
 }
 
-/// Which of the teacher's soft labels the student sees.
+/// A choice of the soft labels that a student sees.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum SoftLabels {

@@ -14,7 +14,7 @@ pub(crate) struct Present<'a, R> {
     pub soft: &'a [Lanes<R>],
     /// The teacher's soft label of every other class.
     pub absent_soft: Lanes<R>,
-    /// How many classes have logit 0.
+    /// Number of classes that have logit 0.
     pub absent: Lanes<R>,
 }
 
@@ -150,7 +150,7 @@ mod tests {
 
     const K: usize = 12;
 
-    /// How many classes are present on a sample, and the student's and the teacher's logits of these; `1/τ² = 6.25` is inside their range.
+    /// Number of classes present on a sample, and the student's and the teacher's logits of these; `1/τ² = 6.25` is inside their range.
     fn samples() -> impl Strategy<Value = Vec<(usize, Vec<(f64, f64)>)>> {
         let logits = prop::collection::vec((-2.0..15.0, -2.0..15.0), 6);
         prop::collection::vec((1..=6usize, logits), LANES)

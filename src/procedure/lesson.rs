@@ -1,4 +1,4 @@
-//! Which networks of a world are members, and who teaches its students.
+//! The members of a world, its students, and their teachers.
 
 use super::role::GENERATIONS;
 use super::{Procedure, network_index};
@@ -7,7 +7,7 @@ use crate::objective::Distillation;
 /// A student of a procedure, before it is trained.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Lesson {
-    /// How it is taught.
+    /// The parameters by which it is taught.
     pub spec: Distillation,
     /// The networks that teach it.
     pub teachers: Teachers,

@@ -166,7 +166,7 @@ impl Race {
     }
 }
 
-/// How the lotteries of a world's single models ended: for each model, shares of the classes.
+/// The ends of the lotteries of a world's single models: for each model, shares of the classes.
 #[derive(Default)]
 pub(super) struct Lottery {
     predicted: Vec<f64>,

@@ -12,10 +12,10 @@ use crate::evaluation::Draws;
 use crate::random_features;
 use crate::regime::{DataRegime, EngineKind, Regime};
 
-/// What needs memory, with the fields that decide how much, and bytes.
+/// A need of memory: the fields that decide it, and bytes.
 pub type Part = (&'static str, f64);
 
-/// Bytes of so many inputs as patches.
+/// Bytes of inputs as patches.
 pub fn samples(data: &DataRegime, count: f64) -> f64 {
     // A list grows by doubling: to a power of two, on average half as long again as it need be.
     let room = match data.patch_count() {
@@ -31,7 +31,7 @@ pub fn test_inputs(data: &DataRegime, draws: Draws) -> f64 {
     data.classes as f64 * (single + draws.multi_view as f64)
 }
 
-/// Bytes of logits or soft labels on so many inputs in `f32`, each class with its number: of the classes present, or with an engine that
+/// Bytes of logits or soft labels on inputs in `f32`, each class with its number: of the classes present, or with an engine that
 /// writes every class out, of all.
 pub fn logits(regime: &Regime, inputs: f64) -> f64 {
     let data = &regime.data;
@@ -100,7 +100,7 @@ const MEMBERS: &str = "trained members and students (procedure.members, distille
 const RANDOM: &str =
     "read-outs over random features (procedure.random_features, data.samples, data.classes)";
 
-/// What the models of one world need at their peak, for all procedures that share them: what is kept from the first to the last, and the
+/// The needs of one world's models at their peak, for all procedures that share them: what is kept from the first to the last, and the
 /// largest of what comes and goes. Read-outs are solved `at_once` at most.
 pub fn world<'a>(
     regime: &Regime,

@@ -29,7 +29,7 @@ use crate::random_features::RandomFeatures;
 use crate::regime::Regime;
 use serde::{Deserialize, Serialize};
 
-/// Which networks a world trains.
+/// The networks that a world trains.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Procedure {
@@ -45,7 +45,7 @@ pub struct Procedure {
     /// Distils the ensemble of the members into one network.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub distillation: Option<Distillation>,
-    /// How many students are distilled from the ensemble, 1 to 64, each from a start of its own. Where there are
+    /// Number of students distilled from the ensemble, 1 to 64, each from a start of its own. Where there are
     /// several, their ensemble is tested too.
     #[serde(default = "one", skip_serializing_if = "is_one")]
     pub distilled_students: usize,
@@ -145,7 +145,7 @@ impl Procedure {
         self.test_draws.validate("procedure.test_draws")
     }
 
-    /// How many networks the procedure distils.
+    /// Number of networks that the procedure distils.
     pub fn student_count(&self) -> usize {
         let of = |spec: &Option<Distillation>, count| spec.as_ref().map_or(0, |_| count);
         of(&self.distillation, self.distilled_students)

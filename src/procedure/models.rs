@@ -88,7 +88,7 @@ impl Models {
         }
     }
 
-    /// What a valid procedure measures in this world, whatever other procedures have been asked for before.
+    /// The outcome of a valid procedure in this world, whatever other procedures have been asked for before.
     ///
     /// # Errors
     /// If a read-out over random features cannot be solved.
@@ -248,7 +248,7 @@ impl Taught {
     }
 }
 
-/// Trains so many networks as one sum.
+/// Trains several networks as one sum.
 fn train_jointly(world: &World, networks: usize) -> ModelRow {
     let wide = world.joint_regime(networks);
     let network = world.train_jointly(&wide);

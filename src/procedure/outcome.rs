@@ -100,7 +100,7 @@ impl Outcome {
         self.add(role, ModelRow::new(0, errors, &evaluation));
     }
 
-    /// What the models say of their world, with a training set of so many samples.
+    /// The outcome of a world with these models and `training_samples`.
     pub fn finish(self, training_samples: usize) -> WorldOutcome {
         let mut quantities = of_roles(&self.models, training_samples);
         quantities.extend(self.lottery.quantities());

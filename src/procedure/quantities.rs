@@ -162,12 +162,13 @@ pub fn meaning(quantity: &str) -> &'static str {
 
 /// The names of the quantities that `procedure` measures, without those of random features.
 pub fn measured(procedure: &Procedure) -> Vec<String> {
-    let names = all_quantities()
-        .into_iter()
-        .flat_map(|(name, _)| match name.strip_prefix("ROLE.") {
-            Some(measure) => ROLES.map(|(role, _)| format!("{role}.{measure}")).to_vec(),
-            None => vec![name],
-        });
+    let names =
+        all_quantities()
+            .into_iter()
+            .flat_map(|(name, _)| match name.strip_prefix("ROLE.") {
+                Some(measure) => ROLES.map(|(role, _)| format!("{role}.{measure}")).to_vec(),
+                None => vec![name],
+            });
     names.filter(|name| measures(procedure, name)).collect()
 }
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// What one world says of a quantity. A ratio without a denominator has no meaning there, and arithmetic may overflow: then the reason is
+/// The value of a quantity in one world, or the reason why it has none. A ratio without a denominator has no meaning there, and arithmetic may overflow: then the reason is
 /// kept in the number's place, so that such a world is neither dropped nor taken for another.
 ///
 /// In JSON it is a number, or `{"undefined": "reason"}`; `null` is neither.
@@ -52,7 +52,7 @@ impl Quantity {
         self.get().ok()
     }
 
-    /// What `combine` makes of two numbers; without one of them the reason for that.
+    /// Combines two numbers; without one of them the result is the reason for that.
     pub fn with(&self, other: &Self, combine: impl FnOnce(f64, f64) -> Self) -> Self {
         match (self.get(), other.get()) {
             (Ok(own), Ok(other)) => combine(own, other),

@@ -35,7 +35,7 @@ pub(super) const GENERATIONS: [&str; 3] = ["generation_2", "generation_3", "gene
 /// Most generations of a chain.
 pub(super) const MOST_GENERATIONS: usize = 1 + GENERATIONS.len();
 
-/// How often the students of a role are tested on their way.
+/// The number of tests of a role's students on their way.
 pub(super) fn checkpoints(procedure: &Procedure, role: &str) -> usize {
     let spec = match role {
         "distilled" => &procedure.distillation,

@@ -26,15 +26,15 @@ pub struct ModelRow {
     /// Share of all (class, view) pairs that are learned. (Up to version 0.7 it was not recorded.)
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub coverage: Option<Quantity>,
-    /// What `test_error` may be off by: the bound of what its computation neglects, and a Monte-Carlo standard error where
+    /// The possible error of `test_error`: the bound of what its computation neglects, and a Monte-Carlo standard error where
     /// inputs were drawn. (Up to version 0.6 all errors were counted on fresh inputs, and this is the standard error.)
     pub monte_carlo_error: Quantity,
-    /// How a student stood on its way, and last at its end, where that was asked for.
+    /// The student's errors on its way, and last at its end, where they were asked for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub checkpoints: Vec<Checkpoint>,
 }
 
-/// How a student stood after some of its steps.
+/// A student's errors after some of its steps.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Checkpoint {

@@ -40,7 +40,7 @@ pub struct Student {
     pub network: Trained<f32>,
     /// Its test errors.
     pub evaluation: Evaluation,
-    /// How it stood on the way, and last at its end; none unless they were [asked for](Distillation::checkpoints).
+    /// Its errors on the way, and last at its end; none unless they were [asked for](Distillation::checkpoints).
     pub checkpoints: Vec<Checkpoint>,
 }
 
@@ -76,7 +76,7 @@ impl World {
         Evaluation::of(regime, portrait, self.draws, &mut rng)
     }
 
-    /// Trains a network alone, as the regime says; an observer sees the state every so many steps.
+    /// Trains a network alone, as the regime says; an observer sees the state at regular intervals.
     pub fn train_alone(
         &self,
         start: Start<f32>,
@@ -114,7 +114,7 @@ impl World {
         train(wide, &self.data, self.seed, start, &objective, steps, None)
     }
 
-    /// What a student of `teachers` is trained by.
+    /// The objective of a student of `teachers`.
     pub fn objective<'a>(
         &self,
         spec: &Distillation,

@@ -1,4 +1,4 @@
-//! How many patches carry a feature, and how they share its weight.
+//! The number of patches that carry a feature, and their shares of its weight.
 
 use crate::field::{FieldError, require};
 use rand::{Rng, RngExt};

@@ -15,7 +15,7 @@ pub struct FailedRegime {
     pub regime: String,
     /// The measurement, in words.
     pub measured: String,
-    /// Why it failed, as far as is understood.
+    /// The reason of the failure, as far as it is understood.
     pub reason: String,
 }
 

@@ -13,7 +13,7 @@ fn count(findings: &[&Finding], verdict: Verdict) -> usize {
     of.filter(|f| f.estimate.verdict == verdict).count()
 }
 
-/// How the claims of a record and of their controls were decided: in a paragraph, and one by one.
+/// The decisions on the claims of a record and of their controls: in a paragraph, and one by one.
 fn verdicts(evidence: &Evidence) -> String {
     let plan = &evidence.report.plan;
     let own: Vec<&Finding> = evidence.report.own().collect();

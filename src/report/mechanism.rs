@@ -85,7 +85,7 @@ impl Race {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ModelCells {
-    /// Which model.
+    /// The model.
     pub model: String,
     /// Error on single-view inputs that keep the view, `[class][view]`.
     pub error: Vec<[f64; 2]>,

@@ -71,7 +71,7 @@ pub fn evidence(finding: &Finding) -> String {
     of_numbers(finding) + &without_a_number(finding)
 }
 
-/// How many worlds of a finding have no number, and why, in one line; nothing if all have one.
+/// The number of a finding's worlds that lack a value, with the reason, in one line; nothing if all have one.
 pub fn without_a_number(finding: &Finding) -> String {
     finding
         .undefined

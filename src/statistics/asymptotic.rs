@@ -49,7 +49,7 @@ use super::verdict::first_decided;
 use super::{Band, Interval, Sides, Summary, Verdict, decide};
 use crate::field::{FieldError, require};
 
-/// How far a world may lie beyond an end, in units of `scale`, for the second witness to be exact. Five covers the counts, clusters of up to 80 % zeros, exponential
+/// The largest distance of a world beyond an end, in units of `scale`, at which the second witness is exact. Five covers the counts, clusters of up to 80 % zeros, exponential
 /// and lognormal worlds of the calibration when `scale` is their mean; with four, clusters of 80 % zeros err up to 1.9 times too often.
 pub const JUMP_SCALES: f64 = 5.0;
 

@@ -1,4 +1,4 @@
-//! How a mean, or a spread over worlds, grows or falls with a parameter: the exponent of a power law.
+//! The exponent of the power law by which a mean, or a spread over worlds, grows or falls with a parameter.
 //!
 //! At each value `x_j` of the parameter a fixed number of worlds gives an estimate `y_j` (their mean, or their standard deviation)
 //! and its relative standard error `u_j` by the delta method.

@@ -14,7 +14,7 @@
 //! The bets are fixed beforehand and mixed, not chosen from the worlds seen so far, so that a run of equal worlds cannot make them bold. The boldest, `1/J`,
 //! gets half of the capital: it decides where the evidence is large against `J`. The others are for worlds of large spread, and they survive a jump beyond `J`.
 //!
-//! How many equal worlds exclude an end at distance `Δ` follows from `½ (1 + Δ/J)^t ≥ 1/α_end`. It cannot take many fewer: a law that jumps by `Δ + J`
+//! The number `t` of equal worlds that exclude an end at distance `Δ` follows from `½ (1 + Δ/J)^t ≥ 1/α_end`. It cannot take many fewer: a law that jumps by `Δ + J`
 //! with probability `Δ/(Δ + J)` has its mean at the end, and shows `t` equal worlds with probability `(1 + Δ/J)^{−t}`.
 
 use super::Interval;

@@ -8,7 +8,7 @@ use super::{
     decide,
 };
 
-/// How a claim's mean over worlds is bounded; see the [module](super) for which to choose.
+/// A bound on a claim's mean over worlds; the [module](super) says which to choose.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(
     rename_all = "kebab-case",

@@ -78,7 +78,7 @@ impl From<Interval> for Band {
     }
 }
 
-/// How a sequence spends its level `α` on the two ends of its interval.
+/// The division of a sequence's level `α` between the two ends of its interval.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sides {
     /// Each end is a `1 − α` bound by itself: for a band with one end (see the [module](super) on why this is enough).

@@ -13,7 +13,7 @@ pub struct Claim {
     pub name: String,
     /// A quantity of [`all_quantities`](crate::procedure::all_quantities).
     pub quantity: String,
-    /// How the quantity is summarised over worlds.
+    /// The statistic that summarises the quantity over worlds.
     #[serde(default)]
     pub statistic: Statistic,
     /// The claimed band of the statistic.
@@ -42,7 +42,7 @@ pub struct Claim {
     pub profile: Option<Profile>,
 }
 
-/// How a claim summarises a quantity over worlds. A world in which the quantity is undefined counts
+/// A summary of a quantity over worlds. A world in which the quantity is undefined counts
 /// against the claim: it breaks [`EveryWorld`](Self::EveryWorld), is a failure to a share or a
 /// bounded mean whose band has one end, and bars every other claim from being confirmed
 /// ([`Undefined`](crate::verify::Undefined)).

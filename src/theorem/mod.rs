@@ -71,7 +71,7 @@ pub struct Theorem {
     pub title: String,
     /// The statement, in words and the paper's symbols.
     pub statement: String,
-    /// Where the statement stands in the paper.
+    /// The place of the statement in the paper.
     pub source: String,
     /// The shared regime from which the file takes what it leaves out: a name of this repository's, or a file beside it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -85,7 +85,7 @@ pub struct Theorem {
     pub sweep: Option<ParameterSweep>,
     /// The bounds that must hold over worlds.
     pub claims: Vec<Claim>,
-    /// How many worlds, and with what confidence.
+    /// The number of worlds, and the confidence.
     pub profiles: Profiles,
     /// Changes of regime or procedure under which named claims must be refuted.
     #[serde(default)]
@@ -120,7 +120,7 @@ pub struct Profiles {
     pub full: Option<Budget>,
 }
 
-/// Which budget and confidence of a theorem file apply.
+/// A choice among the budgets and confidences of a theorem file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Profile {
@@ -149,7 +149,7 @@ impl fmt::Display for Profile {
     }
 }
 
-/// How many worlds a verdict may cost.
+/// The most worlds that a verdict may cost, and its confidence.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Budget {
@@ -165,7 +165,7 @@ pub struct Budget {
 pub struct Control {
     /// Name, unique in the theorem.
     pub name: String,
-    /// Why the claims must fail here.
+    /// The reason why the claims must fail here.
     pub why: String,
     /// Values that replace the theorem's own, by dotted path (`"regime.data.views_per_class" = 1`).
     pub set: BTreeMap<String, toml::Value>,

@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Setting {
-    /// How the world is drawn and its networks are trained.
+    /// The parameters of the data, the network and its training.
     pub regime: Regime,
-    /// Which networks are trained.
+    /// The networks that are trained.
     pub procedure: Procedure,
 }
 

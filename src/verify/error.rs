@@ -1,4 +1,4 @@
-//! Why a run cannot begin or go on.
+//! The reasons why a run cannot begin or go on.
 
 use crate::field::FieldError;
 use crate::random_features::RandomFeatureError;

@@ -146,7 +146,7 @@ fn together<T>(read: &[(&Path, T, Worlds)]) -> Result<Worlds, MergeError> {
     Ok(worlds)
 }
 
-/// Why the parts are not the whole.
+/// The reason why the parts are not the whole.
 fn lacking<T: Dealt>(into: &Path, read: &[(&Path, T, Worlds)]) -> Result<MergeError, MergeError> {
     let count = read.first().map_or(0, |(_, first, _)| first.shard().count);
     let missing = (0..count).map(|index| Shard { index, count });

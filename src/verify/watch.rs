@@ -21,7 +21,7 @@ pub struct Finding {
     pub claim: String,
     /// The quantity measured in each world.
     pub quantity: String,
-    /// How the quantity is summarised over worlds.
+    /// The statistic that summarises the quantity over worlds.
     pub statistic: Statistic,
     /// The claimed band.
     pub band: Band,
@@ -42,7 +42,7 @@ pub struct Finding {
     /// For an exponent: the points and the fitted power law, once every world of the sweep is there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub power_law: Option<PowerLaw>,
-    /// Why no power law can be fitted, for an exponent.
+    /// The reason why no power law can be fitted, for an exponent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub undecidable: Option<String>,
     /// Worlds that have no number to be judged by, if there are any: they count against the claim.
@@ -70,11 +70,11 @@ impl Finding {
 /// failures ([`Sequence`] says of which kind); a mean, or an exponent, can then only be refuted or left undecided.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Undefined {
-    /// How many.
+    /// Their number.
     pub worlds: u64,
     /// Index of the first.
     pub first: u64,
-    /// Why that one has no number.
+    /// The reason why that one has no number.
     pub reason: String,
 }
 

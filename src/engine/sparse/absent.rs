@@ -11,7 +11,7 @@ const WEIGHTS: [f32; 3] = [0.1, 0.25, 0.5];
 /// Classes of weight.
 const KINDS: usize = WEIGHTS.len() + 1;
 
-/// What absent classes owe the overlaps with each feature: residuals times weights, summed over the patches that carry it.
+/// The debts of absent classes to the overlaps with each feature: residuals times weights, summed over the patches that carry it.
 pub(super) struct Absent<R> {
     /// `[features][KINDS]`.
     pub(super) owed: Vec<[R; KINDS]>,

@@ -17,7 +17,7 @@ use statrs::function::erf::erfc_inv;
 /// Extremes that are kept for each class and neuron.
 pub(super) const KEPT: usize = 2;
 
-/// Up to so many patches are drawn one by one, and the largest picked: the same draws as where all are stored.
+/// Up to this number, patches are drawn one by one, and the largest picked: the same draws as where all are stored.
 const COUNTED: usize = 256;
 
 /// The largest noise overlaps among patches of pure noise.

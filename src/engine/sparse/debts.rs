@@ -321,7 +321,7 @@ impl<R: Real> Run<'_, R> {
     }
 }
 
-/// What a class's unfollowed blocks on a sample are paid: a residual, and times `η/N ν²` what they were paid before and are paid now.
+/// The payment to a class's unfollowed blocks on a sample: a residual, and times `η/N ν²` what they were paid before and are paid now.
 #[derive(Clone, Copy)]
 struct Payment<R> {
     owed: R,

@@ -118,7 +118,7 @@ fn quiet(regime: &Regime) -> (f64, f64) {
     (threshold, followed(tail))
 }
 
-/// Bytes, about, of the blocks and classes that the engine keeps for a sample with so many patches and classes, in `f32`.
+/// Bytes, about, of the blocks and classes that the engine keeps for a sample with `patches` and `classes`, in `f32`.
 pub(super) fn sample_bytes(regime: &Regime, patches: f64, classes: f64) -> f64 {
     let stride = regime.network.neurons_per_class.next_multiple_of(LANES) as f64;
     // A block is its overlaps and five words; a class present is six, in whole lanes; a sample, with the lists of its logits that are made
@@ -129,7 +129,7 @@ pub(super) fn sample_bytes(regime: &Regime, patches: f64, classes: f64) -> f64 {
     4.0 * (kept * (1.0 + 1.3 * moved) + 240.0)
 }
 
-/// When unfollowed blocks are paid and when they are followed.
+/// The pace at which unfollowed blocks are paid, and the moment at which they are followed.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Rates {
     /// Steps of residual 1 between two payments; with 0 every evaluation is followed by one.

@@ -1,4 +1,4 @@
-//! How often a sample is evaluated, when it need not be at every step.
+//! The pace at which a sample is evaluated, when that need not be every step.
 //!
 //! An evaluation stands for `h` steps. Over these, gradient descent would have added the residual times the slope of every block `h`
 //! times, each as of its own step; the sum is `h` times their value half-way, `(h − 1)/2` steps on, up to terms of second order in the change.
@@ -18,7 +18,7 @@ const RESIDUAL_FLOOR: f64 = 1e-4;
 const LOGIT_CHANGE: f64 = 0.08;
 const FAINT: f64 = 0.05;
 
-/// When a sample is next evaluated, and what its last evaluation said.
+/// The next evaluation of a sample, and the result of the last.
 #[derive(Clone, Copy)]
 pub(super) struct Pace<R> {
     /// The step of the next evaluation.

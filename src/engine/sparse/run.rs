@@ -41,10 +41,10 @@ pub(super) struct Run<'a, R> {
     pub(super) noise_rate: R,
     /// Label by label, so that a label's overlaps stay in cache.
     pub(super) tracks: Vec<Track<R>>,
-    /// When each track is evaluated, and at most how many steps apart.
+    /// The next evaluation of each track, and the most steps between two.
     pub(super) paces: Vec<Pace<R>>,
     pub(super) longest: usize,
-    /// How many tracks there are of each [`Standing`].
+    /// Number of tracks of each [`Standing`].
     pub(super) counts: [usize; 3],
     pub(super) store: Store<R>,
     pub(super) table: Table<R>,
@@ -64,7 +64,7 @@ pub(super) struct Run<'a, R> {
     pub(super) drawn: Vec<R>,
 }
 
-/// What feature noise with `α_{p,v'} = α_p` costs: `Σ_v A[v]`, what all `A[v]` have been moved by together, and what a step adds to
+/// The sums that feature noise with `α_{p,v'} = α_p` needs: `Σ_v A[v]`, what all `A[v]` have been moved by together, and what a step adds to
 /// that. Rows `[k][vectors]`, empty when `γ = 0`.
 pub(super) struct Common<R> {
     pub(super) total: Vec<Lanes<R>>,
@@ -475,7 +475,7 @@ impl<R: Real, const CUBIC: bool, const NOISY: bool, const VECTORS: usize> Nullar
     }
 }
 
-/// What is owed is paid: to those that are due, or to all at the end of a run.
+/// Pays debts: those that are due, or all at the end of a run.
 struct Pay<'a, 'b, R> {
     run: &'a mut Run<'b, R>,
     all: bool,

@@ -13,7 +13,7 @@ use crate::real::{LANES, Lanes, Real, each, larger};
 pub(super) struct Work<R> {
     /// Samples whose evaluation is due.
     due: Vec<u32>,
-    /// How many classes are present on the sample that has most.
+    /// Number of classes present on the sample that has most.
     present: usize,
     /// Slopes of the blocks, one sample after the other.
     slopes: Vec<Lanes<R>>,
@@ -23,7 +23,7 @@ pub(super) struct Work<R> {
     residual: Vec<Lanes<R>>,
     soft: Vec<Lanes<R>>,
     scratch: Vec<Lanes<R>>,
-    /// What is kept of residuals and logits, and what is owed, in whole lanes of classes.
+    /// Residuals, logits and debts, in whole lanes of classes.
     groups: Vec<[Lanes<R>; LANES]>,
 }
 
@@ -53,7 +53,7 @@ impl<R: Real> Work<R> {
         count
     }
 
-    /// Makes room for so many classes.
+    /// Makes room for `present` classes.
     fn hold(&mut self, present: usize) {
         self.present = present;
         let padded = present.next_multiple_of(LANES);
@@ -371,7 +371,7 @@ impl<R: Real> Run<'_, R> {
         steps
     }
 
-    /// What is kept of eight classes present on each sample, class by class with a sample a lane.
+    /// Eight classes present on each sample, class by class with a sample a lane.
     #[inline(always)]
     fn class_by_class(
         &self,

@@ -29,7 +29,7 @@ pub(super) struct Track<R> {
     /// The whole lanes of its present classes, and where the storage that is kept for them ends.
     pub(super) lanes: Range<usize>,
     pub(super) lanes_room: usize,
-    /// How many classes are present.
+    /// Number of classes present.
     pub(super) present: usize,
     /// Residual summed since it was last passed on, and soft label, of each class absent.
     pub(super) absent_owed: R,
@@ -149,7 +149,7 @@ impl<R: Real> Store<R> {
         store
     }
 
-    /// Gives a sample room behind all others, of which so many blocks and present classes are known.
+    /// Gives a sample room behind all others, by the number of its known blocks and present classes.
     fn keep_room(&mut self, track: &mut Track<R>, blocks: usize, classes: usize, vectors: usize) {
         let start = self.blocks.len();
         track.blocks = start..start;
