@@ -1,5 +1,6 @@
 //! Digests by which a change is noticed: of what was asked, and of what was recorded.
 
+use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 /// The first `bytes` bytes of the SHA-256 of `parts` together, in hexadecimal.
@@ -13,4 +14,11 @@ pub(crate) fn digest<'a>(parts: impl IntoIterator<Item = &'a [u8]>, bytes: usize
         .take(bytes)
         .map(|byte| format!("{byte:02x}"))
         .collect()
+}
+
+/// The first 16 hexadecimal digits of the SHA-256 of what is asked for, in canonical JSON: of an experiment, its regime and procedure.
+pub fn key(asked: &impl Serialize) -> String {
+    let text = serde_json::to_string(asked)
+        .unwrap_or_else(|e| unreachable!("plain values serialise: {e}"));
+    digest([text.as_bytes()], 8)
 }

@@ -4,6 +4,7 @@
 
 pub mod dense;
 pub mod driver;
+mod layout;
 pub mod noise;
 pub mod reference;
 pub mod sparse;

@@ -4,7 +4,7 @@
 //! drawn when needed, in any order, as often as needed, or never. The generator is Philox4x32-10 (Salmon et al. 2011), made for just this:
 //! four words of counter in, four random words out, which the transform of Box and Muller makes four normals.
 
-use super::state::Layout;
+use super::layout::Layout;
 use crate::normals::{radius, sine_cosine};
 use crate::real::{LANES, Lanes, Real, each};
 use crate::seed::{Purpose, WorldSeed};

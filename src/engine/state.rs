@@ -10,6 +10,7 @@
 //! B[n,p] += η/N ν² e[n,i] φ'(s)
 //! ```
 
+pub use super::layout::Layout;
 use super::noise::{Noise, NoiseStream};
 use crate::data::DataSet;
 use crate::normals::Normals;
@@ -19,34 +20,6 @@ use crate::regime::Regime;
 use crate::rows::ClassRows;
 use crate::seed::{Purpose, WorldSeed};
 use pulp::NullaryFnOnce;
-
-/// Shape of the arrays over classes and neurons: `[…][k][stride]`, the first `m` of a stride in use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Layout {
-    /// `k`.
-    pub classes: usize,
-    /// `m`.
-    pub neurons: usize,
-    /// `m` rounded up to whole lanes.
-    pub stride: usize,
-}
-
-impl Layout {
-    /// The layout of a regime's networks.
-    pub fn of(regime: &Regime) -> Self {
-        let neurons = regime.network.neurons_per_class;
-        Self {
-            classes: regime.data.classes,
-            neurons,
-            stride: neurons.next_multiple_of(LANES),
-        }
-    }
-
-    /// Entries of one row `[k][stride]`.
-    pub fn row(&self) -> usize {
-        self.classes * self.stride
-    }
-}
 
 /// A network's overlaps.
 #[derive(Clone, Debug)]

@@ -1,8 +1,7 @@
 //! The lottery: which view of each class the initialisation favours, and which one a network has learned.
 
 use super::Procedure;
-use super::quantities::mean;
-use super::quantity::Quantity;
+use super::quantity::{Quantity, mean};
 use crate::data::DataSet;
 use crate::engine::Start;
 use crate::engine::state::Layout;

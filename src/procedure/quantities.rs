@@ -2,7 +2,7 @@
 
 use super::Procedure;
 use super::lottery;
-use super::quantity::Quantity;
+use super::quantity::{Quantity, mean};
 use super::role::{ROLES, checkpoints};
 use super::row::ModelRow;
 use crate::random_features::{self, growth};
@@ -255,8 +255,4 @@ pub(super) fn of_roles(models: &[ModelRow], training_samples: usize) -> BTreeMap
     };
     let trained = ROLES.iter().filter(|(role, _)| trained(role));
     trained.flat_map(|(role, _)| named(*role)).collect()
-}
-
-pub(super) fn mean(xs: &[f64]) -> f64 {
-    xs.iter().sum::<f64>() / xs.len() as f64
 }

@@ -110,6 +110,11 @@ impl From<Quantity> for Written {
     }
 }
 
+/// The mean; not a number without terms.
+pub(super) fn mean(xs: &[f64]) -> f64 {
+    xs.iter().sum::<f64>() / xs.len() as f64
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,8 +1,8 @@
 //! Worlds of one regime and procedure: which is trained next, and when there are enough.
 
-use super::plan::key;
 use super::watch::{Finding, Process, Watch, finding};
 use crate::allocation::Standing;
+use crate::digest::key;
 use crate::procedure::{Procedure, WorldOutcome};
 use crate::regime::Regime;
 use crate::shard::Shard;

@@ -16,10 +16,11 @@ mod plan;
 mod training;
 mod watch;
 
+pub use crate::digest::key;
 pub use error::VerifyError;
 pub use experiment::Experiment;
 pub use merge::{Dealt, MergeError, Merged, merge};
-pub use plan::{Asker, Memory, Plan, Untested, key};
+pub use plan::{Asker, Memory, Plan, Untested};
 pub use watch::{Finding, Undefined};
 
 use crate::allocation::{Standing, deal};

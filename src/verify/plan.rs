@@ -3,7 +3,7 @@
 use super::error::VerifyError;
 use super::experiment::Experiment;
 use super::watch::{self, Watch};
-use crate::digest::digest;
+use crate::digest::key;
 use crate::field::{FieldError, require};
 use crate::procedure::memory::{self, Part};
 use crate::record::Asked;
@@ -372,11 +372,4 @@ impl Asked for Plan {
         self.validate().map_err(|e| e.to_string())?;
         self.settings().map_err(|e| e.to_string())
     }
-}
-
-/// The first 16 hexadecimal digits of the SHA-256 of what is asked for, in canonical JSON: of an experiment, its regime and procedure.
-pub fn key(asked: &impl Serialize) -> String {
-    let text = serde_json::to_string(asked)
-        .unwrap_or_else(|e| unreachable!("plain values serialise: {e}"));
-    digest([text.as_bytes()], 8)
 }

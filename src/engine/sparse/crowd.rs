@@ -4,7 +4,7 @@
 //! patches of their own ([`Extremes`]); the others are a *crowd* that enters at its mean ([`Crowd`]).
 
 use super::absent::{MeanSlope, lanes};
-use super::run::Common;
+use super::common::Common;
 use crate::data::{DataSet, noise_patch_count, noise_patch_rng};
 use crate::engine::noise::{Noise, NoiseStream};
 use crate::engine::state::Layout;

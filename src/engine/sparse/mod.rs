@@ -60,12 +60,14 @@
 //! most; they are extrapolated to the middle of those steps, so that the error is of second order (see `pace.rs`).
 
 mod absent;
+mod common;
 mod crowd;
 mod debts;
 mod pace;
 mod run;
 mod step;
 mod store;
+mod work;
 
 use super::driver::{Engine, Observer, Stop, drive};
 use super::state::{Overlaps, Trained};

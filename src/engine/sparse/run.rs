@@ -2,10 +2,11 @@
 
 use super::Rates;
 use super::absent::{Absent, MeanSlope};
+use super::common::Common;
 use super::crowd::{Crowd, Extremes};
 use super::pace::{Pace, Standing};
-use super::step::Work;
 use super::store::{Block, NONE, Store, Table, Track};
+use super::work::Work;
 use crate::data::DataSet;
 use crate::engine::driver::{Engine, View};
 use crate::engine::noise::Noise;
@@ -62,14 +63,6 @@ pub(super) struct Run<'a, R> {
     /// Room.
     pub(super) work: Option<Work<R>>,
     pub(super) drawn: Vec<R>,
-}
-
-/// The sums that feature noise with `α_{p,v'} = α_p` needs: `Σ_v A[v]`, what all `A[v]` have been moved by together, and what a step adds to
-/// that. Rows `[k][vectors]`, empty when `γ = 0`.
-pub(super) struct Common<R> {
-    pub(super) total: Vec<Lanes<R>>,
-    pub(super) shift: Vec<Lanes<R>>,
-    pub(super) gradient: Vec<Lanes<R>>,
 }
 
 impl<'a, R: Real> Run<'a, R> {
@@ -561,24 +554,4 @@ fn carriers<R>(
         next[v] += 1;
     }
     (carriers, starts)
-}
-
-impl<R: Real> Common<R> {
-    fn new(noisy: bool, layout: Layout, features: &[R]) -> Self {
-        let vectors = if noisy { layout.row() / LANES } else { 0 };
-        let zeros = vec![[R::zero(); LANES]; vectors];
-        let mut total = zeros.clone();
-        if noisy {
-            for row in features.as_chunks::<LANES>().0.chunks_exact(vectors) {
-                for (total, a) in total.iter_mut().zip(row) {
-                    *total = each(|l| total[l] + a[l]);
-                }
-            }
-        }
-        Self {
-            total,
-            shift: zeros.clone(),
-            gradient: zeros,
-        }
-    }
 }

@@ -3,75 +3,12 @@
 //! Samples are taken eight at a time, so that their residuals can be computed with a sample in each lane.
 
 use super::NEGLIGIBLE_RESIDUAL;
-use super::pace::{Pace, Seen, Standing, residual_share};
+use super::pace::{Seen, Standing, residual_share};
 use super::run::Run;
 use super::store::{Block, NONE, Slots};
+use super::work::Work;
 use crate::objective::{Fits, Present};
 use crate::real::{LANES, Lanes, Real, each, larger};
-
-/// Room for the intermediate results of eight samples.
-pub(super) struct Work<R> {
-    /// Samples whose evaluation is due.
-    due: Vec<u32>,
-    /// Number of classes present on the sample that has most.
-    present: usize,
-    /// Slopes of the blocks, one sample after the other.
-    slopes: Vec<Lanes<R>>,
-    /// Logits before they are summed across neurons, and after, class by class.
-    sums: Vec<[Lanes<R>; LANES]>,
-    logits: Vec<Lanes<R>>,
-    residual: Vec<Lanes<R>>,
-    soft: Vec<Lanes<R>>,
-    scratch: Vec<Lanes<R>>,
-    /// Residuals, logits and debts, in whole lanes of classes.
-    groups: Vec<[Lanes<R>; LANES]>,
-}
-
-impl<R: Real> Work<R> {
-    pub(super) fn new(samples: usize) -> Self {
-        Self {
-            due: vec![0; samples],
-            present: 0,
-            slopes: Vec::new(),
-            sums: Vec::new(),
-            logits: Vec::new(),
-            residual: Vec::new(),
-            soft: Vec::new(),
-            scratch: Vec::new(),
-            groups: Vec::new(),
-        }
-    }
-
-    /// Notes which samples are to be evaluated at `step`, and returns their number.
-    #[inline(always)]
-    fn note_due(&mut self, step: usize, paces: &[Pace<R>]) -> usize {
-        let mut count = 0;
-        for (t, pace) in paces.iter().enumerate() {
-            self.due[count] = t as u32;
-            count += usize::from(step >= pace.next);
-        }
-        count
-    }
-
-    /// Makes room for `present` classes.
-    fn hold(&mut self, present: usize) {
-        self.present = present;
-        let padded = present.next_multiple_of(LANES);
-        if self.sums.len() < padded {
-            let zeros = [R::zero(); LANES];
-            self.sums.resize(padded, [zeros; LANES]);
-            self.groups.resize(padded / LANES, [zeros; LANES]);
-            for lanes in [
-                &mut self.logits,
-                &mut self.residual,
-                &mut self.soft,
-                &mut self.scratch,
-            ] {
-                lanes.resize(padded, zeros);
-            }
-        }
-    }
-}
 
 impl<R: Real> Run<'_, R> {
     /// The forward and backward pass over the followed blocks of all samples whose evaluation is due.
