@@ -12,9 +12,10 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// The records behind the reports, the main one first: (name, profile, seed). No regime was tried on these seeds.
-const RECORDS: [(&str, Profile, u64); 2] = [
+const RECORDS: [(&str, Profile, u64); 3] = [
     ("quick-64", Profile::Quick, 64),
     ("theorem-1-62", Profile::Full, 62),
+    ("theorems-2-3-62", Profile::Full, 62),
 ];
 
 #[derive(Debug, clap::Args)]

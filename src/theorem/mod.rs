@@ -45,6 +45,7 @@ embedded![
     "self-distillation",
     "lottery",
     "concentration",
+    "concentration-as-stated",
     "what-kills-the-lottery",
     "training-the-average",
     "average-of-ten",
