@@ -139,7 +139,7 @@ pub fn subject(
             let all: Vec<String> = all
                 .map(|(quantity, event)| format!("`{quantity}` {}", band(event)))
                 .collect();
-            format!("share of worlds with {}", all.join(" and "))
+            format!("share of worlds with ({})", all.join(" and "))
         }
         (Statistic::Share | Statistic::EveryWorld, _) => format!("`{quantity}` in every world"),
         (Statistic::MeanExponent, _) => format!("exponent of the mean of `{quantity}`"),
