@@ -346,11 +346,23 @@ impl Args {
     }
 }
 
+/// A directory named by the time, in milliseconds.
 fn default_directory() -> PathBuf {
     let now = SystemTime::now()
         .duration_since(SystemTime::UNIX_EPOCH)
         .unwrap_or_default();
-    Path::new("multiview-runs").join(format!("{}", now.as_millis()))
+    free(Path::new("multiview-runs"), &now.as_millis().to_string())
+}
+
+/// The directory of this name, or of the name with the first number at which there is none: a clock that is set back shows a time twice.
+fn free(parent: &Path, name: &str) -> PathBuf {
+    let mut directory = parent.join(name);
+    let mut number = 1;
+    while directory.exists() {
+        number += 1;
+        directory = parent.join(format!("{name}-{number}"));
+    }
+    directory
 }
 
 fn print_verdicts(report: &Report) -> Result<(), Failure> {
@@ -407,4 +419,19 @@ fn summary(report: &Report) -> String {
         );
     }
     words.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_that_comes_twice_names_two_directories() {
+        let parent = tempfile::tempdir().expect("a folder");
+        let names = ["7", "7-2", "7-3"].map(|name| parent.path().join(name));
+        for name in &names {
+            assert_eq!(free(parent.path(), "7"), *name);
+            std::fs::create_dir(name).expect("created");
+        }
+    }
 }

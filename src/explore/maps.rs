@@ -46,8 +46,7 @@ impl Layout<'_> {
 
     /// Pixels that the longest of some labels takes, an estimate.
     fn widest(labels: &[String]) -> i32 {
-        let longest = labels.iter().map(|label| label.chars().count()).max();
-        7 * longest.unwrap_or(0) as i32
+        7 * widest(labels) as i32
     }
 
     /// Left edge of the first column.
@@ -509,31 +508,52 @@ pub fn text_maps(cells: &Cells) -> String {
     claims.map(of).collect::<Vec<_>>().join("\n")
 }
 
-/// The mark and the value of every claim in every variant.
+/// Characters of a line of text.
+const LINE: usize = 80;
+
+/// Characters of the longest.
+fn widest(names: &[String]) -> usize {
+    let lengths = names.iter().map(|name| name.chars().count());
+    lengths.max().unwrap_or(0)
+}
+
+/// The mark and the value of every claim in every variant: in one table, or in several that fit a line.
 fn text_table(cells: &Cells) -> String {
-    let claims = cells.claims();
-    let widest = |names: &[String]| names.iter().map(|n| n.chars().count()).max().unwrap_or(0);
     let first = widest(&cells.values[0]).max(VARIANT.len());
-    let width = widest(&cells.claims_as_labels()).max(8);
-    let mut out = format!("{VARIANT:<first$}");
-    for claim in &claims {
-        let _ = write!(out, "  {claim:<width$}");
-    }
-    for (row, variant) in cells.values[0].iter().enumerate() {
-        let _ = write!(out, "\n{variant:<first$}");
-        for claim in &claims {
-            let mut own = cells.standings.iter();
-            let found = own.find(|s| s.finding.claim == *claim && s.at[0] == row);
-            let told = told(found);
-            let _ = write!(out, "  {told:<width$}");
+    let width = |claim: &str| claim.chars().count().max(8);
+    let mut tables: Vec<(usize, Vec<&str>)> = Vec::new();
+    for claim in cells.claims() {
+        let more = 2 + width(claim);
+        match tables.last_mut() {
+            Some((taken, claims)) if *taken + more <= LINE => {
+                *taken += more;
+                claims.push(claim);
+            }
+            _ => tables.push((first + more, vec![claim])),
         }
     }
-    let lines = out.lines().map(|line| line.trim_end().to_owned() + "\n");
-    let mut out: String = lines.collect();
-    for claim in &claims {
-        out += &lacking(cells, claim);
-    }
-    out
+    let table = |(_, claims): (usize, Vec<&str>)| {
+        let mut out = format!("{VARIANT:<first$}");
+        for claim in &claims {
+            let _ = write!(out, "  {claim:<0$}", width(claim));
+        }
+        for (row, variant) in cells.values[0].iter().enumerate() {
+            let _ = write!(out, "\n{variant:<first$}");
+            for claim in &claims {
+                let mut own = cells.standings.iter();
+                let found = own.find(|s| s.finding.claim == *claim && s.at[0] == row);
+                let _ = write!(out, "  {:<1$}", told(found), width(claim));
+            }
+        }
+        let lines = out.lines().map(|line| line.trim_end().to_owned() + "\n");
+        lines.collect::<String>()
+    };
+    let tables: Vec<String> = tables.into_iter().map(table).collect();
+    let lacking = cells
+        .claims()
+        .into_iter()
+        .map(|claim| lacking(cells, claim));
+    tables.join("\n") + &lacking.collect::<String>()
 }
 
 /// The mark and the value of a claim in a cell, or `·` where nothing is known.
@@ -562,8 +582,14 @@ fn text_map(cells: &Cells, claim: &str) -> String {
     let columns = &cells.values[0];
     let one = vec![String::new()];
     let rows = cells.values.get(1).unwrap_or(&one);
-    for row in (0..rows.len()).rev() {
-        let _ = write!(out, "{:>12} ", rows[row]);
+    let first = widest(rows).max(12);
+    let mut order: Vec<usize> = (0..rows.len()).rev().collect();
+    if cells.axes.get(1).is_some_and(|axis| axis == VARIANT) {
+        // A list of names is read from the top.
+        order.reverse();
+    }
+    for row in order {
+        let _ = write!(out, "{:>first$} ", rows[row]);
         for column in 0..columns.len() {
             let standing = cells.standings.iter().find(|s| {
                 s.finding.claim == claim
@@ -576,7 +602,8 @@ fn text_map(cells: &Cells, claim: &str) -> String {
         }
         out.push('\n');
     }
-    let _ = write!(out, "{:>12} ", cells.axes.get(1).map_or("", String::as_str));
+    let axis = cells.axes.get(1).map_or("", String::as_str);
+    let _ = write!(out, "{axis:>first$} ");
     for column in columns {
         let _ = write!(out, " {column:<8}");
     }

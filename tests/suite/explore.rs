@@ -691,6 +691,11 @@ fn variants_are_shown_in_one_table() {
         page.contains("**short.** One step \\| is none. (regime.training.steps = 1)"),
         "{page}"
     );
+    assert!(
+        shown
+            .lines()
+            .all(|line| line.starts_with("tables and maps in") || line.chars().count() <= 80)
+    );
     let picture = std::fs::read_to_string(out.join("variant.svg")).expect("a picture");
     assert!(picture.contains("working") && picture.contains("fitted"));
 }
