@@ -72,12 +72,12 @@ fn verdicts(evidence: &Evidence) -> String {
 pub(super) fn overview(main: &Evidence, replications: &[Evidence], figures: &Figures) -> String {
     let plan = &main.report.plan;
     let mut out = String::from("# What the evidence says\n\n");
-    // Records of theorems that the main one leaves to its other profile.
+    // Records of theorems that the main one leaves to another profile.
     let elsewhere = |e: &&Evidence| {
         let mut theorems = e.report.plan.theorems.iter();
         !theorems.any(|t| tests(main, &t.name))
     };
-    let (stated, replications): (Vec<&Evidence>, Vec<&Evidence>) =
+    let (mut shown, replications): (Vec<&Evidence>, Vec<&Evidence>) =
         replications.iter().partition(elsewhere);
     let picture = &figures.overview;
     let _ = writeln!(
@@ -85,14 +85,21 @@ pub(super) fn overview(main: &Evidence, replications: &[Evidence], figures: &Fig
         "![{0}](figures/{1}.svg)\n\n{2} Data: [CSV](figures/{1}.csv), [JSON](figures/{1}.json).\n",
         picture.title, picture.name, picture.caption
     );
-    if !stated.is_empty() {
-        out += "## Theorems as they are stated, draw by draw\n";
-        for evidence in &stated {
-            out += &verdicts(evidence);
+    // The theorems as they are stated come first, then the main record.
+    let first = shown.first().map(|e| e.heading.as_str());
+    let before = shown
+        .iter()
+        .take_while(|e| Some(e.heading.as_str()) == first);
+    shown.insert(before.count(), main);
+    let mut heading = "";
+    for evidence in &shown {
+        if evidence.heading != heading {
+            heading = &evidence.heading;
+            let gap = if out.ends_with("\n\n") { "" } else { "\n" };
+            let _ = writeln!(out, "{gap}## {heading}");
         }
-        out += "\n## All claims of the quick profile, most of them on means over worlds\n";
+        out += &verdicts(evidence);
     }
-    out += &verdicts(main);
     out += "\nA claim is *confirmed* when its interval lies inside the claimed band, *refuted* when the two are disjoint, \
         *undecided* otherwise. What is replicated is the world, a data set with its initialisations. Every `test_error` and `gain` is in units of μ; `err` of random features is not. \
         The regime of each theorem is on its page.\n\n\

@@ -55,6 +55,8 @@ impl Map {
 pub struct Evidence {
     /// Name of the record's directory.
     pub name: String,
+    /// Heading of its table.
+    pub heading: String,
     /// The findings.
     pub report: Report,
     /// The worlds, by experiment and index.
