@@ -83,6 +83,7 @@
 //! | [`evaluation`] | errors by (class, view), computed within stated bounds, and sampled where these are apart |
 //! | [`procedure`] | what a world trains (single models, ensemble, students), once for all that ask for it; its lotteries and the quantities measured |
 //! | [`random_features`] | read-outs over features that are never trained |
+//! | [`order`] | the orders in which the paper finds its models, and how their signs are read |
 //! | [`statistics`] | intervals, confidence sequences, verdicts, the error budget |
 //! | [`allocation`] | a total of worlds, dealt out where a verdict is near |
 //! | [`theorem`], [`record`], [`verify`] | theorem files, the append-only record, and deciding |
@@ -108,6 +109,7 @@ pub mod figure;
 pub mod network;
 mod normals;
 pub mod objective;
+pub mod order;
 pub mod prediction;
 pub mod printable;
 pub mod procedure;
