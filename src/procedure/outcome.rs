@@ -2,7 +2,7 @@
 
 use super::Procedure;
 use super::lottery::Lottery;
-use super::quantities::{measures, of_roles};
+use super::quantities::{ORDER, measures, of_roles};
 use super::quantity::Quantity;
 use super::role::ROLES;
 use super::row::ModelRow;
@@ -62,8 +62,8 @@ impl WorldOutcome {
                 return Err(format!("{name} = {recorded} is not measured in this world"));
             }
         }
-        // Version 0.7 recorded nothing of a role's first model alone.
-        match due.keys().find(|name| !name.contains(".first.")) {
+        // Version 0.7 recorded nothing of a role's first model alone, version 0.8 nothing of the order.
+        match (due.keys()).find(|name| !name.contains(".first.") && *name != ORDER) {
             Some(name) => Err(format!("{name} is missing")),
             None => Ok(()),
         }

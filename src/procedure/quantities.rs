@@ -3,8 +3,9 @@
 use super::Procedure;
 use super::lottery;
 use super::quantity::{Quantity, mean};
-use super::role::{ROLES, checkpoints};
+use super::role::{ROLES, Role, checkpoints};
 use super::row::ModelRow;
+use crate::order::TestErrors;
 use crate::random_features::{self, growth};
 use std::collections::BTreeMap;
 
@@ -120,6 +121,12 @@ const MEASURES: [Measure; 12] = [
     },
 ];
 
+/// The quantity that compares all [`ORDERED`] roles.
+pub(super) const ORDER: &str = "trained.order";
+
+/// The roles of which the paper gives the order.
+const ORDERED: [&str; 5] = ["single", "ensemble", "joint", "distilled", "self_distilled"];
+
 /// The role of the ensemble of several students.
 const STUDENTS_ENSEMBLE: &str = "distilled_ensemble";
 
@@ -137,13 +144,17 @@ pub fn all_quantities() -> Vec<(String, &'static str)> {
         .map(|m| (format!("ROLE.{}", m.name), m.meaning));
     let of_lottery = lottery::MEASURES.iter();
     let of_lottery = of_lottery.map(|m| (format!("lottery.{}", m.name), m.meaning));
+    let of_order = (
+        ORDER.to_owned(),
+        "1 if training the average ≲ single < self-distilled < distilled ≈ ensemble, in accuracy, 0 if not; < is by more than a tenth of the ensemble's gain",
+    );
     let of_random_features = (
         "random_features.NAME".to_owned(),
         "of random-feature models: err_MODEL (test error over D), acc_view_1_MODEL, gain_ratio, recovered_share, …",
     );
     of_roles
         .chain(of_lottery)
-        .chain([of_random_features])
+        .chain([of_order, of_random_features])
         .collect()
 }
 
@@ -179,9 +190,13 @@ pub fn measures(procedure: &Procedure, quantity: &str) -> bool {
     };
     match subject {
         "random_features" => procedure.random_features.as_ref().is_some_and(|model| {
-            random_features::measures(measure)
+            random_features::measures(model, measure)
                 || (!model.growth.is_empty() && growth::measures(measure, &model.growth))
         }),
+        "trained" => {
+            let missing = |(role, models): &Role| ORDERED.contains(role) && models(procedure) == 0;
+            procedure.members > 0 && quantity == ORDER && !ROLES.iter().any(missing)
+        }
         "lottery" => {
             let mut known = lottery::MEASURES.iter();
             let asked = known.any(|m| m.name == measure && (m.asked)(procedure));
@@ -254,5 +269,41 @@ pub(super) fn of_roles(models: &[ModelRow], training_samples: usize) -> BTreeMap
         })
     };
     let trained = ROLES.iter().filter(|(role, _)| trained(role));
-    trained.flat_map(|(role, _)| named(*role)).collect()
+    let mut quantities: BTreeMap<_, _> = trained.flat_map(|(role, _)| named(*role)).collect();
+    let errors = ORDERED.map(|role| quantities.get(&format!("{role}.test_error")));
+    if let [
+        Some(single),
+        Some(ensemble),
+        Some(joint),
+        Some(distilled),
+        Some(self_distilled),
+    ] = errors
+    {
+        let order = order([single, ensemble, joint, distilled, self_distilled]);
+        quantities.insert(ORDER.to_owned(), order);
+    }
+    quantities
+}
+
+/// The [`ORDER`] of the test errors of the [`ORDERED`] roles.
+fn order(errors: [&Quantity; 5]) -> Quantity {
+    match errors.map(Quantity::get) {
+        [
+            Ok(single),
+            Ok(ensemble),
+            Ok(joint),
+            Ok(distilled),
+            Ok(self_distilled),
+        ] => {
+            let errors = TestErrors {
+                single,
+                ensemble,
+                joint,
+                distilled,
+                self_distilled,
+            };
+            f64::from(errors.are_those_of_trained_networks()).into()
+        }
+        others => Quantity::undefined(others.into_iter().find_map(Result::err).unwrap_or_default()),
+    }
 }

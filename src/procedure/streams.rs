@@ -35,6 +35,7 @@ fn setting() -> (crate::regime::Regime, Procedure) {
         readout = "ridge"
         members = 2
         students = 2
+        self_distilled = 3
         strengths = [1e-3]
         held_out = 30
     "#;
@@ -84,12 +85,13 @@ fn a_world_asks_for_each_stream_once_but_for_those_shared_on_purpose() {
     expect(Purpose::Evaluation, &[12_001], 2);
     expect(Purpose::Evaluation, &[0], 1); // the read-outs' test set
     expect(Purpose::Validation, &[0], 1);
-    expect(Purpose::RandomFeatures, &[0, 1, 2, 3], 1);
+    // Two members, two students of their ensemble, and three of one member.
+    expect(Purpose::RandomFeatures, &[0, 1, 2, 3, 4, 5, 6], 1);
     // One for each training sample, whether or not it shows patches of pure noise.
     let samples: Vec<u64> = (0..120).collect();
     expect(Purpose::NoisePatches, &samples, 1);
     // Of each model's training, held-out and test inputs.
-    let sets: Vec<u64> = (0..12).collect();
+    let sets: Vec<u64> = (0..21).collect();
     expect(Purpose::RandomFeatureNoise, &sets, 1);
     assert_eq!(found, due, "(purpose, index): times");
 }

@@ -1,14 +1,16 @@
 //! The measured quantities of one world.
 
-use super::regime::{RandomFeatureRegime, StudentFeatures};
+use super::regime::{RandomFeatureRegime, RandomFeatures, StudentFeatures};
 use super::world::{Inputs, Model, RandomFeatureError, Sets, average};
 use crate::evaluation::Evaluation;
+use crate::order::TestErrors;
 use crate::seed::WorldSeed;
+use rayon::prelude::*;
 use std::collections::BTreeMap;
 use std::slice::from_ref;
 
 /// The models of a world, in the order of their quantities: (name, what it is).
-pub const MODELS: [(&str, &str); 5] = [
+pub const MODELS: [(&str, &str); 6] = [
     (
         "single",
         "one member, trained on the labels (mean over members)",
@@ -25,6 +27,10 @@ pub const MODELS: [(&str, &str); 5] = [
     (
         "joint",
         "all members' features in one read-out, trained on the labels: training the average",
+    ),
+    (
+        SELF_DISTILLED,
+        "fresh features (in the control the member's), trained on the outputs of one member (mean over such students; absent without them)",
     ),
 ];
 
@@ -81,7 +87,7 @@ pub const SOLVER_QUANTITIES: [(&str, &str); 4] = [
 ];
 
 /// Quantities that compare the models.
-pub const WORLD_QUANTITIES: [(&str, &str); 6] = [
+pub const WORLD_QUANTITIES: [(&str, &str); 8] = [
     ("gain_ratio", "err_ensemble / err_single"),
     ("joint_less_ensemble", "err_joint − err_ensemble"),
     (
@@ -100,25 +106,45 @@ pub const WORLD_QUANTITIES: [(&str, &str); 6] = [
         "features_dropped",
         "features without variance on the training set (mean over members)",
     ),
+    (
+        SELF_DISTILLED_SHARE,
+        "(err_student − err_self_distilled) / (err_single − err_ensemble): what self-distillation gains over distillation (absent without it)",
+    ),
+    (
+        ORDER,
+        "1 if training the average > ensemble > single ≥ distilled ≥ self-distilled, 0 if not; > is by more than a tenth of the ensemble's gain (absent without self-distillation)",
+    ),
 ];
 
-/// Returns true if [`run_world`] measures a quantity of this name.
-pub fn measures(quantity: &str) -> bool {
+/// The model that only worlds with [`RandomFeatures::self_distilled`] have.
+const SELF_DISTILLED: &str = "self_distilled";
+
+/// The comparisons that need it.
+const SELF_DISTILLED_SHARE: &str = "self_distilled_share";
+const ORDER: &str = "order";
+
+/// Returns true if [`run_world`] measures a quantity of this name in worlds of these models.
+pub fn measures(model: &RandomFeatures, quantity: &str) -> bool {
+    let has = |name: &str, table: &[(&str, &str)]| {
+        let alone = [SELF_DISTILLED, SELF_DISTILLED_SHARE, ORDER].contains(&name);
+        table.iter().any(|(known, _)| *known == name) && (model.self_distilled > 0 || !alone)
+    };
     let of_a_model = |table: &[(&str, &str)]| {
         table.iter().any(|(name, _)| {
             let model = quantity
                 .strip_prefix(name)
                 .and_then(|rest| rest.strip_prefix('_'));
-            model.is_some_and(|model| MODELS.iter().any(|(known, _)| *known == model))
+            model.is_some_and(|model| has(model, &MODELS))
         })
     };
-    WORLD_QUANTITIES.iter().any(|(name, _)| *name == quantity)
+    has(quantity, &WORLD_QUANTITIES)
         || of_a_model(&MODEL_QUANTITIES)
         || of_a_model(&SOLVER_QUANTITIES)
 }
 
 /// Runs one world and measures the quantities of [`MODEL_QUANTITIES`] and [`SOLVER_QUANTITIES`] for the
-/// [`MODELS`], and [`WORLD_QUANTITIES`]. A recovered share is NaN where the ensemble gains nothing: there is nothing to recover.
+/// [`MODELS`], and [`WORLD_QUANTITIES`]. A share of the ensemble's gain is NaN where the ensemble gains
+/// nothing: there is nothing to share.
 ///
 /// The recovered share is paired: each student is compared with a read-out over the *same* features trained
 /// on the labels. The luck of a draw of features then enters both alike; unpaired, it is most of the spread.
@@ -147,6 +173,7 @@ pub fn run_world(
         StudentFeatures::Fresh => inputs.train_all(&fresh, &taught, grid)?,
         StudentFeatures::Teachers => vec![inputs.train(&all, &taught, grid)?],
     };
+    let self_distilled = self_distil(&inputs, &teacher_sets, &members)?;
 
     let mut found = BTreeMap::new();
     describe(&mut found, "ensemble", &[&ensemble]);
@@ -155,13 +182,44 @@ pub fn run_world(
         ("student", &students),
         ("relabelled", &relabelled),
         ("joint", from_ref(&joint)),
+        (SELF_DISTILLED, &self_distilled),
     ] {
+        if models.is_empty() {
+            continue;
+        }
         let scores: Vec<&Evaluation> = models.iter().map(|m| &m.score).collect();
         describe(&mut found, name, &scores);
         describe_solves(&mut found, name, models);
     }
     compare(&mut found, &members, regime.model.student_features);
+    if !self_distilled.is_empty() {
+        compare_self_distilled(&mut found);
+    }
     Ok(found)
+}
+
+/// Trains the students of one member each. Their features come after those of all other models.
+fn self_distil(
+    inputs: &Inputs,
+    teacher_sets: &[Sets],
+    members: &[Model],
+) -> Result<Vec<Model>, RandomFeatureError> {
+    let model = &inputs.regime.model;
+    let others = model.members + model.students;
+    let of_student = |l: usize| {
+        let teacher = l % members.len();
+        let taught = inputs.distilled(from_ref(&members[teacher]));
+        match model.student_features {
+            StudentFeatures::Fresh => {
+                inputs.train(&inputs.features(others + l), &taught, &model.strengths)
+            }
+            StudentFeatures::Teachers => {
+                inputs.train(&teacher_sets[teacher], &taught, &model.strengths)
+            }
+        }
+    };
+    let students = (0..model.self_distilled).into_par_iter().map(of_student);
+    Ok(students.collect::<Result<_, _>>()?)
 }
 
 fn describe(found: &mut BTreeMap<String, f64>, model: &str, scores: &[&Evaluation]) {
@@ -237,6 +295,26 @@ fn compare(found: &mut BTreeMap<String, f64>, members: &[Model], students_read: 
             mean(members.iter().map(|m| m.dropped as f64)),
         ),
     ];
+    found.extend(values.map(|(name, value)| (name.to_owned(), value)));
+}
+
+/// The comparisons with self-distilled models.
+fn compare_self_distilled(found: &mut BTreeMap<String, f64>) {
+    let err = |model: &str| found[&format!("err_{model}")];
+    let errors = TestErrors {
+        single: err("single"),
+        ensemble: err("ensemble"),
+        joint: err("joint"),
+        distilled: err("student"),
+        self_distilled: err(SELF_DISTILLED),
+    };
+    let gain = errors.single - errors.ensemble;
+    let share = match gain > 0.0 {
+        true => (errors.distilled - errors.self_distilled) / gain,
+        false => f64::NAN,
+    };
+    let in_order = errors.are_those_of_random_features();
+    let values = [(SELF_DISTILLED_SHARE, share), (ORDER, f64::from(in_order))];
     found.extend(values.map(|(name, value)| (name.to_owned(), value)));
 }
 

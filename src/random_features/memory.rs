@@ -107,6 +107,7 @@ pub fn bytes(data: &DataRegime, model: &RandomFeatures, at_once: usize) -> f64 {
         size(neurons).solve(1.0) * (models as f64).min(nested * at_once)
     };
     let (members, students) = (model.members as f64, model.students as f64);
+    let self_distilled = model.self_distilled as f64;
     // Repeated neurons are copied together.
     let repeated = match model.distinct_neurons {
         Some(distinct) if distinct < model.neurons => at_once,
@@ -120,11 +121,18 @@ pub fn bytes(data: &DataRegime, model: &RandomFeatures, at_once: usize) -> f64 {
         StudentFeatures::Fresh => all.sets() + parallel(model.students, neurons),
         StudentFeatures::Teachers => joint,
     };
+    // Students of one member draw their features when they are trained, and drop them.
+    let own = match model.student_features {
+        StudentFeatures::Fresh => one * self_distilled.min(2.0 * at_once),
+        StudentFeatures::Teachers => 0.0,
+    };
+    let self_taught = all.sets() + own + parallel(model.self_distilled, neurons);
     let solving = joint
         .max(taught)
+        .max(self_taught)
         .max(parallel(model.members, neurons))
         .max(repeated * one);
-    let models = (members + 2.0 * students + 1.0) * counts.classes * inputs;
+    let models = (members + 2.0 * students + self_distilled + 1.0) * counts.classes * inputs;
     let world = (members + students) * one + solving + models;
     // Growth keeps one kind of models at a time, for one number of neurons after the other.
     let growth = model.growth.iter().map(|neurons| {

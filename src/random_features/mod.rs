@@ -13,7 +13,8 @@
 //!   residual that the teacher's features leave, and which tells next to nothing about the student's. The best
 //!   fit to the teacher is therefore about the best fit to the labels, or a little worse, since the teacher's
 //!   shrinkage is added to the student's. The limit is the span, not the targets: with the teacher's own
-//!   features (the *control*) the student is the teacher.
+//!   features (the *control*) the student is the teacher. A student of one member fares no better: that
+//!   member's few features leave more of the labels than those of all members together.
 //! - *Why training the average helps.* All `K` feature sets in one read-out form one larger convex problem,
 //!   whose solutions include the ensemble's. (A trained network's joint training has one lottery, and gains nothing.)
 //!

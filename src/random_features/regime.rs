@@ -38,6 +38,10 @@ pub struct RandomFeatures {
     pub members: usize,
     /// Students distilled from the ensemble.
     pub students: usize,
+    /// Students distilled from one member: the `l`-th from member `l` modulo `K`, over features of its
+    /// own. With 0, the default, nothing is measured of them.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub self_distilled: usize,
     /// Whose features a student reads.
     #[serde(default)]
     pub student_features: StudentFeatures,
@@ -76,7 +80,8 @@ pub enum StudentFeatures {
     /// Its own, as many as one member has.
     #[default]
     Fresh,
-    /// Negative control: those of all members of its teacher.
+    /// Negative control: those of all members of its teacher; of a self-distilled student those of
+    /// its one teacher.
     Teachers,
 }
 
@@ -92,6 +97,10 @@ pub enum ReadoutKind {
 
 fn three() -> u32 {
     3
+}
+
+fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 impl RandomFeatureRegime {
@@ -145,6 +154,7 @@ impl RandomFeatures {
         within_range(&field("init_scale"), self.init_scale, least, 1e3)?;
         within("members", self.members, 2, 1024)?;
         within("students", self.students, 1, 1024)?;
+        within("self_distilled", self.self_distilled, 0, 1024)?;
         require(
             !self.strengths.is_empty()
                 && self.strengths.windows(2).all(|w| w[0] < w[1])

@@ -450,6 +450,10 @@ fn learned_of_views(main: &Evidence, theorem: &Theorem) -> String {
         "---|".repeat(titles.len())
     );
     for (model, title) in crate::random_features::MODELS {
+        // A model that only some worlds have.
+        if of(model, "err_multi_view").is_none() {
+            continue;
+        }
         let cells = measures.iter().map(|measure| match of(model, measure) {
             Some(x) if *measure == "condition" => format!("{x:.0e}"),
             Some(x) => format!("{x:.3}"),

@@ -219,6 +219,7 @@ fn readouts(readout: ReadoutKind) -> RandomFeatureRegime {
             readout,
             members: 3,
             students: 2,
+            self_distilled: 2,
             student_features: StudentFeatures::Fresh,
             distinct_neurons: None,
             strengths: vec![1e-4, 1e-3, 1e-2],
@@ -288,5 +289,10 @@ fn read_outs_of_a_world_differ() {
         assert!((apart - half).abs() > 1e-9, "{readout:?}: one member alone");
         assert_ne!(of("err_student"), of("err_relabelled"), "{readout:?}");
         assert_ne!(of("err_relabelled"), of("err_single"), "{readout:?}");
+        // Nor is a student of one member any of these.
+        for other in ["single", "ensemble", "student", "relabelled"] {
+            let other = of(&format!("err_{other}"));
+            assert_ne!(of("err_self_distilled"), other, "{readout:?}");
+        }
     }
 }

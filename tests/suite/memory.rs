@@ -9,7 +9,7 @@ const SMALL: &str = include_str!("../fixtures/small.toml");
 
 /// Changes of the small theorem that make one consumer large, in a name and pairs of what is replaced and by what. The start is small
 /// against the threshold: what the engine keeps beside the overlaps is its own to estimate.
-const CASES: [(&str, &[(&str, &str)]); 9] = [
+const CASES: [(&str, &[(&str, &str)]); 10] = [
     (
         "networks",
         &[
@@ -83,6 +83,18 @@ const CASES: [(&str, &[(&str, &str)]); 9] = [
             (
                 "KIND",
                 "kind = \"activation\", readout = \"ridge\", neurons = 300",
+            ),
+            ("REST", "held_out = 3000"),
+        ],
+    ),
+    (
+        "students of one member",
+        &[
+            ("samples = 120", "samples = 2000"),
+            READ_OUTS,
+            (
+                "KIND",
+                "kind = \"activation\", readout = \"ridge\", neurons = 400, self_distilled = 40",
             ),
             ("REST", "held_out = 3000"),
         ],

@@ -3,7 +3,8 @@
 use super::small;
 use multiview::evaluation::Draws;
 use multiview::objective::{Distillation, Form, SoftLabels};
-use multiview::procedure::{Models, Procedure};
+use multiview::order::TestErrors;
+use multiview::procedure::{Models, Procedure, measures};
 
 fn students(soft_labels: SoftLabels) -> Distillation {
     Distillation {
@@ -143,6 +144,70 @@ fn worlds_of_one_to_four_views_are_measured() {
             assert!((0.0..=1.0).contains(&of(&format!("{role}.coverage"))));
         }
     }
+}
+
+/// The order of trained networks is measured where all five models are, and follows from their rows.
+#[test]
+fn the_order_of_trained_networks_is_that_of_their_errors() {
+    const ORDER: &str = "trained.order";
+    let all = Procedure {
+        members: 3,
+        joint_networks: 2,
+        distillation: Some(students(SoftLabels::All)),
+        self_distillation: Some(students(SoftLabels::All)),
+        ..procedures()[1].clone()
+    };
+    assert!(measures(&all, ORDER));
+    for (fewer, what) in [
+        (
+            Procedure {
+                joint_networks: 0,
+                ..all.clone()
+            },
+            "joint",
+        ),
+        (
+            Procedure {
+                distillation: None,
+                ..all.clone()
+            },
+            "distilled",
+        ),
+        (
+            Procedure {
+                self_distillation: None,
+                ..all.clone()
+            },
+            "self-distilled",
+        ),
+    ] {
+        assert!(!measures(&fewer, ORDER), "without {what}");
+    }
+    let regime = small::regime();
+    let mut models = Models::new(&regime, all.test_draws, small::seed(4));
+    let mut outcome = models.outcome(&all).expect("measured");
+    let of = |role: &str| {
+        let error = &outcome.quantities[&format!("{role}.test_error")];
+        error.number().expect("a number")
+    };
+    let errors = TestErrors {
+        single: of("single"),
+        ensemble: of("ensemble"),
+        joint: of("joint"),
+        distilled: of("distilled"),
+        self_distilled: of("self_distilled"),
+    };
+    let due = f64::from(errors.are_those_of_trained_networks());
+    assert_eq!(outcome.quantities[ORDER].number(), Some(due));
+    outcome.check(&regime, &all, false).expect("consistent");
+    outcome.quantities.insert(ORDER.into(), (1.0 - due).into());
+    let error = outcome
+        .check(&regime, &all, false)
+        .expect_err("another order");
+    assert!(error.contains(ORDER), "{error}");
+    // Version 0.8 recorded none.
+    outcome.quantities.remove(ORDER);
+    outcome.check(&regime, &all, false).expect("consistent");
 }
 
 #[test]

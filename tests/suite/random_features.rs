@@ -23,6 +23,7 @@ init_scale = 1.0
 readout = "ridge"
 members = 8
 students = 8
+self_distilled = 8
 strengths = [1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0]
 held_out = 2000
 
@@ -53,6 +54,7 @@ fn small(kind: FeatureKind, readout: ReadoutKind) -> RandomFeatureRegime {
         FeatureKind::Tangent => 1,
     };
     (regime.model.members, regime.model.students) = (4, 4);
+    regime.model.self_distilled = 4;
     regime.model.strengths = vec![1e-5, 1e-4, 1e-3, 1e-2];
     (regime.model.kind, regime.model.readout) = (kind, readout);
     regime
@@ -522,6 +524,57 @@ fn a_world_reports_every_quantity_in_its_table_and_nothing_else() {
     }
 }
 
+/// Students of one member are an addition: without them all else is the same to the bit.
+#[test]
+fn self_distilled_models_change_nothing_of_the_others() {
+    let with = small(FeatureKind::Activation, ReadoutKind::Ridge);
+    let mut without = with.clone();
+    without.model.self_distilled = 0;
+    let (found, fewer) = (
+        run_world(&with, seed(0)).unwrap(),
+        run_world(&without, seed(0)).unwrap(),
+    );
+    let named = |name: &str| name.contains("self_distilled") || name == "order";
+    assert!(fewer.keys().all(|name| !named(name)));
+    for (name, value) in &found {
+        let same = fewer.get(name).map(|v| v.to_bits()) == Some(value.to_bits());
+        assert!(same || named(name), "{name}");
+        assert!(measures(&with.model, name), "{name}");
+        assert_eq!(measures(&without.model, name), !named(name), "{name}");
+    }
+    // A regime without them is written as it was before there were any, so that records of it go on.
+    assert!(
+        !toml::to_string(&without)
+            .unwrap()
+            .contains("self_distilled")
+    );
+}
+
+/// The order is that of the world's own errors, and so is the share of the gain.
+#[test]
+fn the_order_of_a_world_is_that_of_its_errors() {
+    let mut seen = [false; 2];
+    // With 20 neurons for 40 views the ensemble is nearly perfect already.
+    for (neurons, world) in [(3, 0), (3, 1), (20, 0)] {
+        let mut regime = regime();
+        regime.model.neurons = neurons;
+        let found = run_world(&regime, seed(world)).unwrap();
+        let of = |model: &str| found[&format!("err_{model}")];
+        let [single, ensemble, joint] = ["single", "ensemble", "joint"].map(of);
+        let [distilled, self_distilled] = ["student", "self_distilled"].map(of);
+        let gain = single - ensemble;
+        let share = (distilled - self_distilled) / gain;
+        assert!((found["self_distilled_share"] - share).abs() < 1e-12);
+        let due = gain > 0.0
+            && ensemble - joint > 0.1 * gain
+            && single - distilled <= 0.1 * gain
+            && distilled - self_distilled <= 0.1 * gain;
+        assert_eq!(found["order"], f64::from(due), "{found:?}");
+        seen[usize::from(due)] = true;
+    }
+    assert_eq!(seen, [true, true], "both are met");
+}
+
 #[test]
 fn a_world_does_not_depend_on_the_number_of_threads() {
     for kind in KINDS {
@@ -565,10 +618,18 @@ fn a_student_with_the_features_of_its_teacher_is_the_teacher() {
         for readout in READOUTS {
             let mut regime = small(kind, readout);
             regime.model.student_features = StudentFeatures::Teachers;
-            let recovered = run_world(&regime, seed(0)).unwrap()["recovered_share"];
+            let found = run_world(&regime, seed(0)).unwrap();
+            let recovered = found["recovered_share"];
             assert!(
                 (recovered - 1.0).abs() < 0.1,
                 "{kind:?} {readout:?}: {recovered}"
+            );
+            // A student of each member, over its features: that member again, without any gain.
+            let own = found["err_self_distilled"] - found["err_single"];
+            let gain = found["err_single"] - found["err_ensemble"];
+            assert!(
+                own.abs() < 0.1 * gain,
+                "{kind:?} {readout:?}: {own} of {gain}"
             );
         }
     }
@@ -612,7 +673,8 @@ fn gain_and_gap_shrink_with_the_number_of_neurons() {
 #[test]
 fn a_bad_regime_is_refused_by_name() {
     type Spoil = fn(&mut RandomFeatureRegime);
-    let spoilers: [(&str, Spoil); 9] = [
+    let spoilers: [(&str, Spoil); 10] = [
+        ("model.self_distilled", |r| r.model.self_distilled = 1025),
         ("model.init_scale", |r| r.model.init_scale = 1e-9),
         ("data.classes", |r| r.data.classes = 1),
         ("model.neurons", |r| r.model.neurons = 0),
