@@ -60,6 +60,9 @@ embedded![
     "loser-stays-small",
     "random-features",
     "random-feature-growth",
+    "random-features-order",
+    "tangent-features-order",
+    "logistic-features-order",
 ];
 
 /// A theorem with the regime and the claims by which it is tested.
