@@ -84,6 +84,7 @@
 //! | [`procedure`] | what a world trains (single models, ensemble, students), once for all that ask for it; its lotteries and the quantities measured |
 //! | [`random_features`] | read-outs over features that are never trained |
 //! | [`order`] | the orders in which the paper finds its models, and how their signs are read |
+//! | [`no_views`] | networks on Gaussian inputs that a teacher labels |
 //! | [`statistics`] | intervals, confidence sequences, verdicts, the error budget |
 //! | [`allocation`] | a total of worlds, dealt out where a verdict is near |
 //! | [`theorem`], [`record`], [`verify`] | theorem files, the append-only record, and deciding |
@@ -107,6 +108,7 @@ pub mod export;
 pub mod field;
 pub mod figure;
 pub mod network;
+pub mod no_views;
 mod normals;
 pub mod objective;
 pub mod order;

@@ -27,6 +27,8 @@ pub enum Purpose {
     RandomFeatureNoise = 8,
     /// Feature noise on the patches of pure noise (index: which training sample).
     NoisePatches = 9,
+    /// Inputs without views, their teacher and their labels (index: which part of these).
+    NoViews = 10,
 }
 
 /// The seed of one world of one experiment.

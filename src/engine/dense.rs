@@ -88,6 +88,18 @@ impl<R: Real> Weights<R> {
         padded(own, Layout::of(regime), R::zero())
     }
 
+    /// Independent `N(0, scale²)` weights of a regime's network in `R^dimension`.
+    pub fn draw(regime: &Regime, dimension: usize, scale: f64, rng: &mut impl Rng) -> Self
+    where
+        StandardNormal: Distribution<R>,
+    {
+        let neurons = regime.data.classes * regime.network.neurons_per_class;
+        let drawn = gaussian(neurons, dimension, scale, rng);
+        Self {
+            columns: drawn.transpose().to_owned(),
+        }
+    }
+
     /// Exchanges the views of every class, of which there are two.
     pub fn swap_views(&mut self, regime: &Regime) {
         for first in (0..regime.data.features()).step_by(2) {
@@ -115,30 +127,56 @@ where
         seed: WorldSeed,
     ) -> Result<Self, FieldError> {
         check_dimension(&regime.data, dimension)?;
-        let variance = regime.data.noise_variance / dimension as f64;
         let mut rng = seed.rng(Purpose::Noise, 0);
-        let mut inputs = gaussian(dimension, data.patch_count(), variance.sqrt(), &mut rng);
-        let patches = data.samples.iter().flat_map(|s| &s.patches);
-        for (patch, x) in patches.zip(inputs.col_iter_mut()) {
-            let x = x.try_as_col_major_mut().expect("a column").as_slice_mut();
-            for x in &mut x[..regime.data.features()] {
-                *x += R::of(patch.feature_noise.into());
-            }
-            if let Some(v) = patch.feature {
-                x[v as usize] += R::of(patch.weight.into());
-            }
-        }
-        Ok(Self { data, inputs })
+        let inputs = draw_inputs(&regime.data, data, dimension, &mut rng);
+        Ok(Self::of(data, inputs))
     }
 
     /// The initial weights `N(0, σ_0²)` of network `index` of this world.
     pub fn initialise(&self, regime: &Regime, seed: WorldSeed, index: u64) -> Weights<R> {
-        let neurons = regime.data.classes * regime.network.neurons_per_class;
         let mut rng = seed.rng(Purpose::Initialisation, index);
-        let drawn = gaussian(neurons, self.inputs.nrows(), regime.init_scale(), &mut rng);
-        Weights {
-            columns: drawn.transpose().to_owned(),
+        Weights::draw(regime, self.inputs.nrows(), regime.init_scale(), &mut rng)
+    }
+}
+
+/// The patches of `data` as vectors, `[dimension][patches of all samples]`: features, and noise vectors of expected squared norm `ν²`.
+/// The dimension is at least the number of features.
+pub fn draw_inputs<R: Real>(
+    regime: &DataRegime,
+    data: &DataSet,
+    dimension: usize,
+    rng: &mut impl Rng,
+) -> Mat<R>
+where
+    StandardNormal: Distribution<R>,
+{
+    let variance = regime.noise_variance / dimension as f64;
+    let mut inputs = gaussian(dimension, data.patch_count(), variance.sqrt(), rng);
+    let patches = data.samples.iter().flat_map(|s| &s.patches);
+    for (patch, x) in patches.zip(inputs.col_iter_mut()) {
+        let x = x.try_as_col_major_mut().expect("a column").as_slice_mut();
+        for x in &mut x[..regime.features()] {
+            *x += R::of(patch.feature_noise.into());
         }
+        if let Some(v) = patch.feature {
+            x[v as usize] += R::of(patch.weight.into());
+        }
+    }
+    inputs
+}
+
+impl<'a, R: Real> World<'a, R> {
+    /// The training set `data`, whose patches are the columns of `inputs`, in order.
+    ///
+    /// # Panics
+    /// If there are not as many columns as patches.
+    pub fn of(data: &'a DataSet, inputs: Mat<R>) -> Self {
+        assert_eq!(
+            inputs.ncols(),
+            data.patch_count(),
+            "a column for each patch"
+        );
+        Self { data, inputs }
     }
 }
 

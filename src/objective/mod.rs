@@ -105,6 +105,20 @@ impl<R: Real> Objective<R> {
         }
     }
 
+    /// [`distillation`](Self::distillation) by the mean of several teachers, of which these are the logits on the training set.
+    pub fn taught_by<'a>(
+        classes: usize,
+        spec: &Distillation,
+        learning_rate_per_class: f64,
+        teachers: impl IntoIterator<Item = &'a ClassRows<R>>,
+        labels: impl Iterator<Item = usize>,
+    ) -> Self {
+        let teachers: Vec<_> = teachers.into_iter().collect();
+        let count = R::of(teachers.len() as f64);
+        let mean = ClassRows::sum(teachers).map(|f| f / count);
+        Self::distillation(classes, spec, learning_rate_per_class, &mean, labels)
+    }
+
     /// The teacher's soft labels `logit^τ_i(G, X_n)` on the training set, as the student sees them.
     pub fn soft_labels(&self) -> Option<&ClassRows<R>> {
         self.teacher.as_ref().map(|t| &t.soft_labels)

@@ -1,7 +1,7 @@
 //! Bytes that a world needs, before it is drawn: an estimate that is rather too high than too low.
 //!
 //! One function for each consumer: [`samples`] for training and test inputs, [`logits`], [`network_bytes`] of the engines, `kept` for
-//! a trained network, `random_features::bytes` for read-outs; [`world`] says which of them are there at once. What is small beside
+//! a trained network, `random_features::bytes` for read-outs, `no_views::bytes` for networks on inputs without views; [`world`] says which of them are there at once. What is small beside
 //! these is left out: optimiser scratch, records, the program itself. Sums and products are in `f64`, so that none wraps.
 
 use super::Procedure;
@@ -9,8 +9,8 @@ use crate::data::{Patch, Sample};
 use crate::engine::network_bytes;
 use crate::engine::state::Layout;
 use crate::evaluation::Draws;
-use crate::random_features;
 use crate::regime::{DataRegime, EngineKind, Regime};
+use crate::{no_views, random_features};
 
 /// A need of memory: the fields that decide it, and bytes.
 pub type Part = (&'static str, f64);
@@ -100,6 +100,9 @@ const MEMBERS: &str = "trained members and students (procedure.members, distille
 const RANDOM: &str =
     "read-outs over random features (procedure.random_features, data.samples, data.classes)";
 
+const NO_VIEWS: &str =
+    "networks on inputs without views (procedure.no_views, data.samples, dimension, classes)";
+
 /// The needs of one world's models at their peak, for all procedures that share them: what is kept from the first to the last, and the
 /// largest of what comes and goes. Read-outs are solved `at_once` at most.
 pub fn world<'a>(
@@ -119,6 +122,9 @@ pub fn world<'a>(
         if let Some(model) = &procedure.random_features {
             tested = f64::max(tested, test_inputs(data, procedure.test_draws));
             read_outs = read_outs.max(random_features::bytes(data, model, at_once));
+        }
+        if let Some(spec) = &procedure.no_views {
+            passing.push((NO_VIEWS, no_views::bytes(regime, spec)));
         }
         if procedure.members == 0 {
             continue;

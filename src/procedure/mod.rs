@@ -24,6 +24,7 @@ pub use world::{World, network_index};
 
 use crate::evaluation::Draws;
 use crate::field::{FieldError, require};
+use crate::no_views::NoViews;
 use crate::objective::Distillation;
 use crate::random_features::RandomFeatures;
 use crate::regime::Regime;
@@ -34,7 +35,7 @@ use serde::{Deserialize, Serialize};
 #[serde(deny_unknown_fields)]
 pub struct Procedure {
     /// `K`: models trained alone, from independent initialisations on the same data. With 0, allowed beside random
-    /// features, no network is trained, and none distilled.
+    /// features or inputs without views, no network is trained, and none distilled.
     pub members: usize,
     /// Negative control: all members start from one initialisation.
     #[serde(default)]
@@ -73,6 +74,9 @@ pub struct Procedure {
     /// Random-feature models of the same data: one, their ensemble, its students, and all trained jointly.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub random_features: Option<RandomFeatures>,
+    /// Networks on inputs without views, of the regime's size: one, their ensemble, and a student with and without this teacher.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub no_views: Option<NoViews>,
     /// Fresh test inputs for each cell whose error must be sampled.
     #[serde(default)]
     pub test_draws: Draws,
@@ -85,7 +89,7 @@ impl Procedure {
     /// The first field outside its range.
     pub fn validate(&self, regime: &Regime) -> Result<(), FieldError> {
         let members = self.members;
-        let least = usize::from(self.random_features.is_none());
+        let least = usize::from(self.random_features.is_none() && self.no_views.is_none());
         require(
             (least..=1000).contains(&members),
             "procedure.members",
@@ -131,6 +135,9 @@ impl Procedure {
         }
         if let Some(model) = &self.random_features {
             model.validate("procedure.random_features")?;
+        }
+        if let Some(spec) = &self.no_views {
+            spec.validate("procedure.no_views", regime)?;
         }
         let antithetic = self.antithetic;
         require(

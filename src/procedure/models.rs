@@ -10,6 +10,7 @@ use super::world::{World, network_index};
 use crate::engine::Observer;
 use crate::engine::state::{StepView, Trained};
 use crate::evaluation::{Draws, Evaluation, Portrait};
+use crate::no_views::{self, NoViews};
 use crate::random_features::{
     self, RandomFeatureError, RandomFeatureRegime, RandomFeatures, growth::Growth,
 };
@@ -25,6 +26,7 @@ pub struct Models {
     joint: Vec<(usize, ModelRow)>,
     students: Vec<(Lesson, Taught)>,
     random_features: Vec<(RandomFeatures, Result<Measured, RandomFeatureError>)>,
+    no_views: Vec<(NoViews, Measured)>,
 }
 
 /// The index of a member, and true if it is watched in training.
@@ -85,6 +87,7 @@ impl Models {
             joint: Vec::new(),
             students: Vec::new(),
             random_features: Vec::new(),
+            no_views: Vec::new(),
         }
     }
 
@@ -106,6 +109,13 @@ impl Models {
                 random_feature_models(&self.world, model)
             });
             outcome.quantities.extend(measured.clone()?);
+        }
+        if let Some(spec) = &procedure.no_views {
+            let measured = kept(&mut self.no_views, spec.clone(), |spec| {
+                let found = no_views::run_world(&self.world.regime, spec, self.world.seed);
+                named("no_views", found)
+            });
+            outcome.quantities.extend(measured.clone());
         }
         Ok(outcome)
     }
@@ -269,8 +279,13 @@ fn random_feature_models(
     if !model.growth.is_empty() {
         found.extend(Growth::of_world(&regime, world.seed, &model.growth)?.quantities());
     }
+    Ok(named("random_features", found))
+}
+
+/// The quantities of a part of the world, by the names under which claims ask for them.
+fn named(part: &str, found: BTreeMap<String, f64>) -> Measured {
     let measured = found.into_iter();
-    Ok(measured
-        .map(|(name, value)| (format!("random_features.{name}"), value.into()))
-        .collect())
+    measured
+        .map(|(name, value)| (format!("{part}.{name}"), value.into()))
+        .collect()
 }

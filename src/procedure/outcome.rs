@@ -55,7 +55,7 @@ impl WorldOutcome {
                         "{name} is {recorded}, but its model rows give {own}"
                     ));
                 }
-                None if name.starts_with("lottery.") || name.starts_with("random_features.") => {}
+                None if of_no_row(name) => {}
                 None => return Err(format!("{name} = {recorded} is of no model of this world")),
             }
             if !measures(procedure, name) {
@@ -68,6 +68,12 @@ impl WorldOutcome {
             None => Ok(()),
         }
     }
+}
+
+/// True for a quantity that does not follow from the rows of models.
+fn of_no_row(quantity: &str) -> bool {
+    let parts = ["lottery.", "random_features.", "no_views."];
+    parts.iter().any(|part| quantity.starts_with(part))
 }
 
 /// Collects models and averages over those of one role.

@@ -6,6 +6,7 @@ use super::quantity::{Quantity, mean};
 use super::role::{ROLES, Role, checkpoints};
 use super::row::ModelRow;
 use crate::order::TestErrors;
+use crate::no_views;
 use crate::random_features::{self, growth};
 use std::collections::BTreeMap;
 
@@ -137,7 +138,8 @@ fn always(_: &Procedure, _: &str) -> bool {
 /// The quantities a claim may name, each with its meaning. `ROLE` is one of `single`, `ensemble`, `distilled`, `distilled_ensemble` (of several
 /// students), `label_distilled`, `self_distilled`, `generation_2` to `generation_4` (of a chain of self-distillation, which
 /// `self_distilled` begins), `joint`; where a role has several models the value is their mean. The names after `random_features.` are
-/// those of [`random_features`]: a quantity and a model, as in `err_single`, or a comparison.
+/// those of [`random_features`]: a quantity and a model, as in `err_single`, or a comparison. So are those after `no_views.`, which are
+/// of [`no_views`].
 pub fn all_quantities() -> Vec<(String, &'static str)> {
     let of_roles = MEASURES
         .iter()
@@ -152,9 +154,14 @@ pub fn all_quantities() -> Vec<(String, &'static str)> {
         "random_features.NAME".to_owned(),
         "of random-feature models: err_MODEL (test error over D), acc_view_1_MODEL, gain_ratio, recovered_share, …",
     );
+    let of_no_views = (
+        "no_views.NAME".to_owned(),
+        "of networks on inputs without views: err_MODEL (share of wrong labels on fresh inputs), gain_ratio, carried_ratio, …",
+    );
     of_roles
         .chain(of_lottery)
         .chain([of_order, of_random_features])
+        .chain([of_random_features, of_no_views])
         .collect()
 }
 
@@ -197,6 +204,7 @@ pub fn measures(procedure: &Procedure, quantity: &str) -> bool {
             let missing = |(role, models): &Role| ORDERED.contains(role) && models(procedure) == 0;
             procedure.members > 0 && quantity == ORDER && !ROLES.iter().any(missing)
         }
+        "no_views" => procedure.no_views.is_some() && no_views::measures(measure),
         "lottery" => {
             let mut known = lottery::MEASURES.iter();
             let asked = known.any(|m| m.name == measure && (m.asked)(procedure));

@@ -7,7 +7,6 @@ use crate::engine::{Observer, Start, train};
 use crate::evaluation::{Draws, Evaluation, Portrait};
 use crate::objective::{Distillation, Objective};
 use crate::regime::Regime;
-use crate::rows::ClassRows;
 use crate::seed::{Purpose, WorldSeed};
 
 /// Indices of the networks of a world; the members of the ensemble are `0 … K − 1`.
@@ -32,6 +31,10 @@ pub mod network_index {
     pub const GENERATIONS: u64 = 1_010;
     /// The ensemble's student `l ≥ 1` is network `FURTHER_STUDENTS + l`; student 0 is [`DISTILLED`].
     pub const FURTHER_STUDENTS: u64 = 1_100;
+    /// Member `l` on [inputs without views](crate::no_views) is network `NO_VIEWS + l`.
+    pub const NO_VIEWS: u64 = 2_000;
+    /// The students of those members: that of their ensemble, and that of the labels alone. They share the start on purpose.
+    pub const NO_VIEWS_STUDENT: u64 = 2_100;
 }
 
 /// A trained student.
@@ -120,14 +123,11 @@ impl World {
         spec: &Distillation,
         teachers: impl IntoIterator<Item = &'a Trained<f32>>,
     ) -> Objective<f32> {
-        let teachers: Vec<_> = teachers.into_iter().map(|t| &t.training_logits).collect();
-        let count = teachers.len() as f32;
-        let mean = ClassRows::sum(teachers).map(|f| f / count);
-        Objective::distillation(
+        Objective::taught_by(
             self.regime.data.classes,
             spec,
             self.regime.training.learning_rate_per_class,
-            &mean,
+            teachers.into_iter().map(|t| &t.training_logits),
             self.data.samples.iter().map(|s| s.label),
         )
     }

@@ -63,6 +63,7 @@ embedded![
     "random-features-order",
     "tangent-features-order",
     "logistic-features-order",
+    "gaussian-inputs",
 ];
 
 /// A theorem with the regime and the claims by which it is tested.

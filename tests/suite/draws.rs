@@ -237,6 +237,7 @@ fn procedure(checkpoints: usize) -> Procedure {
         watch_take_off: false,
         student_starts_as_teacher: false,
         random_features: None,
+        no_views: None,
         test_draws: Draws {
             single_view: 4,
             multi_view: 4,

@@ -170,6 +170,7 @@ fn the_loser_grows_as_the_race_of_two_views_says() {
         student_starts_as_teacher: false,
         watch_take_off: true,
         random_features: None,
+        no_views: None,
         test_draws: Draws {
             single_view: 4,
             multi_view: 4,

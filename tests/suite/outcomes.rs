@@ -65,6 +65,7 @@ fn procedure() -> Procedure {
         watch_take_off: false,
         student_starts_as_teacher: false,
         random_features: None,
+        no_views: None,
         test_draws: DRAWS,
     }
 }

@@ -33,6 +33,7 @@ fn procedures() -> Vec<Procedure> {
         watch_take_off: false,
         student_starts_as_teacher: false,
         random_features: None,
+        no_views: None,
         test_draws: Draws {
             single_view: 4,
             multi_view: 4,
