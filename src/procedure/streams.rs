@@ -1,6 +1,7 @@
 //! Every random stream that the models of a world ask for.
 
 use super::{Models, Procedure};
+use crate::regime::EngineKind;
 use crate::seed::{Purpose, WorldSeed, asked};
 use crate::theorem::Theorem;
 use rand::Rng;
@@ -96,6 +97,53 @@ fn a_world_asks_for_each_stream_once_but_for_those_shared_on_purpose() {
     assert_eq!(found, due, "(purpose, index): times");
 }
 
+/// A world of its own, without views.
+const SEED_WITHOUT_VIEWS: WorldSeed = WorldSeed {
+    experiment: 0x5eed_0f57_4ea5,
+    world: 4,
+};
+
+#[test]
+fn a_world_without_views_asks_for_streams_of_its_own() {
+    let (mut regime, _) = setting();
+    regime.data.dimension = Some(16);
+    regime.training.engine = EngineKind::Dense;
+    let procedure = r#"
+        members = 0
+        [no_views]
+        inputs = { mixture = 3 }
+        teacher_neurons = 2
+        label_noise = 0.1
+        members = 2
+        fresh_inputs = 20
+        distillation = { form = "two-sided", temperature = 0.2, teacher_scale = 1.0, push_rate_per_class = 2.0, steps = 3 }
+    "#;
+    let procedure: Procedure = toml::from_str(procedure).expect("it reads");
+    procedure.validate(&regime).expect("it is valid");
+    let mut models = Models::new(&regime, procedure.test_draws, SEED_WITHOUT_VIEWS);
+    models.outcome(&procedure).expect("measured");
+    let mut found = BTreeMap::new();
+    for (purpose, index) in asked::of(SEED_WITHOUT_VIEWS) {
+        *found.entry((purpose as u64, index)).or_default() += 1;
+    }
+    let (start, own) = (Purpose::Initialisation as u64, Purpose::NoViews as u64);
+    let due = BTreeMap::from([
+        // The world's own training set, which nothing is trained on.
+        ((Purpose::Data as u64, 0), 1),
+        ((start, 2_000), 1),
+        ((start, 2_001), 1),
+        // The two students start alike.
+        ((start, 2_100), 2),
+        // One teacher and the same centres for training and fresh inputs.
+        ((own, 0), 2),
+        ((own, 1), 2),
+        ((own, 2), 1),
+        ((own, 3), 1),
+        ((own, 4), 1),
+    ]);
+    assert_eq!(found, due, "(purpose, index): times");
+}
+
 /// Streams that are asked for apart differ from their first numbers on, in this world and in its neighbours.
 #[test]
 fn streams_of_a_world_and_its_neighbours_differ() {
@@ -109,12 +157,14 @@ fn streams_of_a_world_and_its_neighbours_differ() {
         Purpose::Design,
         Purpose::RandomFeatureNoise,
         Purpose::NoisePatches,
+        Purpose::NoViews,
     ];
     let mut seen = BTreeSet::new();
     for experiment in [0, 1, 44] {
         for world in 0..4 {
             for purpose in purposes {
                 let own = (0..20).chain(1_000..1_015).chain(1_100..1_103);
+                let own = own.chain(2_000..2_003).chain(2_100..2_101);
                 for index in own.chain(12_000..12_030).chain(12_200..12_206) {
                     let seed = WorldSeed { experiment, world };
                     let mut rng = seed.rng(purpose, index);

@@ -2,6 +2,7 @@
 
 use super::assumptions::assumptions;
 use super::{Evidence, Figures, predicted_and_measured, tests, text};
+use crate::no_views;
 use crate::printable::{markdown, markdown_lines};
 use crate::statistics::Verdict;
 use crate::theorem::{Statistic, Theorem};
@@ -376,7 +377,7 @@ pub(super) fn theorem(main: &Evidence, theorem: &Theorem) -> String {
         let _ = writeln!(out, "\nSwept: `{}` = {values}.", markdown(&sweep.path));
     }
     let compared = predicted_and_measured(main, theorem);
-    let learned = learned_of_views(main, theorem);
+    let learned = learned_of_views(main, theorem) + &errors_without_views(main, theorem);
     if !compared.is_empty() || !learned.is_empty() {
         out += "\n## Why\n";
     }
@@ -417,6 +418,37 @@ pub(super) fn theorem(main: &Evidence, theorem: &Theorem) -> String {
 fn hashes(experiments: &[String]) -> String {
     let quoted: Vec<String> = experiments.iter().map(|key| format!("`{key}`")).collect();
     quoted.join(", ")
+}
+
+/// The errors of each network on inputs without views; empty for theorems without them.
+fn errors_without_views(main: &Evidence, theorem: &Theorem) -> String {
+    const MEASURES: [(&str, &str); 2] = [
+        ("err", "wrong on fresh inputs"),
+        ("training_err", "wrong in training"),
+    ];
+    let of = |name: &str| main.mean(&theorem.name, &format!("no_views.{name}"));
+    if of("err_single").is_none() {
+        return String::new();
+    }
+    let mut out =
+        String::from("\n### How often each network errs\n\nMeans over worlds.\n\n| model |");
+    for (_, title) in MEASURES {
+        let _ = write!(out, " {title} |");
+    }
+    out += "\n|---|---|---|\n";
+    for (model, title) in no_views::MODELS {
+        let cells = MEASURES.map(|(measure, _)| {
+            let mean = of(&format!("{measure}_{model}"));
+            mean.map_or("—".into(), |x| format!("{x:.4}"))
+        });
+        let _ = writeln!(out, "| {title} | {} |", cells.join(" | "));
+    }
+    for (name, title) in no_views::WORLD_QUANTITIES {
+        if let Some(mean) = of(name) {
+            let _ = write!(out, "\n`{name}`, {title}: {mean:.3}.\n");
+        }
+    }
+    out
 }
 
 /// The errors of each random-feature model over both parts of the data and of every view; empty for

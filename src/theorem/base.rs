@@ -7,6 +7,10 @@ use toml::{Table, Value};
 const EMBEDDED: &[(&str, &str)] = &[
     ("stated", include_str!("../../theorems/regimes/stated.toml")),
     ("glance", include_str!("../../theorems/regimes/glance.toml")),
+    (
+        "no-views",
+        include_str!("../../theorems/regimes/no-views.toml"),
+    ),
 ];
 
 /// The text of the shared regime `name`: one of this repository's, or a file beside the theorem file `file`.

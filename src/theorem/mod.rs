@@ -64,6 +64,9 @@ embedded![
     "tangent-features-order",
     "logistic-features-order",
     "gaussian-inputs",
+    "gaussian-mixtures",
+    "gaussian-label-noise",
+    "mixture-label-noise",
 ];
 
 /// A theorem with the regime and the claims by which it is tested.

@@ -21,6 +21,7 @@ mod independence;
 mod lottery;
 mod memory;
 mod mutations;
+mod no_views;
 mod objectives;
 mod outcomes;
 mod outputs;

@@ -10,6 +10,7 @@ const SMALL: &str = include_str!("../fixtures/small.toml");
 /// Changes of the small theorem that make one consumer large, in a name and pairs of what is replaced and by what. The start is small
 /// against the threshold: what the engine keeps beside the overlaps is its own to estimate.
 const CASES: [(&str, &[(&str, &str)]); 10] = [
+const CASES: [(&str, &[(&str, &str)]); 11] = [
     (
         "networks",
         &[
@@ -123,7 +124,46 @@ const CASES: [(&str, &[(&str, &str)]); 10] = [
             ("REST", "held_out = 1000"),
         ],
     ),
+    (
+        "Gaussian inputs",
+        &[
+            (
+                "noise_variance = 0.25",
+                "noise_variance = 0.25\ndimension = 200",
+            ),
+            ("samples = 120", "samples = 20000"),
+            (
+                "perfect_steps = 20",
+                "perfect_steps = 20\nengine = \"dense\"",
+            ),
+            NO_VIEWS,
+            ("INPUTS", "\"gaussian\", members = 8"),
+        ],
+    ),
+    (
+        "multi-view inputs of the dense engine",
+        &[
+            (
+                "noise_variance = 0.25",
+                "noise_variance = 0.25\ndimension = 200",
+            ),
+            ("samples = 120", "samples = 5000"),
+            (
+                "perfect_steps = 20",
+                "perfect_steps = 20\nengine = \"dense\"",
+            ),
+            NO_VIEWS,
+            ("INPUTS", "\"multi-view\", members = 4"),
+        ],
+    ),
 ];
+
+/// No networks but those on inputs without views, or on their control.
+const NO_VIEWS: (&str, &str) = (
+    "members = 2\n",
+    "members = 0\nno_views = { inputs = INPUTS, teacher_neurons = 2, fresh_inputs = 10000, \
+     distillation = { temperature = 0.2, teacher_scale = 10.0, push_rate_per_class = 10.0, steps = 2 } }\n",
+);
 
 /// No networks, but read-outs.
 const READ_OUTS: (&str, &str) = (
@@ -140,6 +180,15 @@ fn theorem(index: usize) -> Theorem {
     for (from, to) in changes {
         assert!(text.contains(from), "{name}: {from}");
         text = text.replace(from, to);
+    }
+    if text.contains("no_views") {
+        for (network, without_views) in [
+            ("single.single_view_error", "no_views.err_single"),
+            ("single.training_error", "no_views.training_err_single"),
+            ("lottery.some_view_share", "no_views.wrong_labels"),
+        ] {
+            text = text.replace(network, without_views);
+        }
     }
     if text.contains("random_features") {
         for (network, read_out) in [
