@@ -390,7 +390,11 @@ pub(super) fn theorem(main: &Evidence, theorem: &Theorem) -> String {
     }
     out += &learned;
     out += &refutations(theorem, &controls);
-    out += "\n## The regime against the paper's assumptions\n\n| parameter | the paper | here | standing |\n|---|---|---|---|\n";
+    out += "\n## The regime against the paper's assumptions\n";
+    if theorem.procedure.no_views.is_some() {
+        out += "\nInputs without views take k, N, d and ν² from it. What else there is of data is the control's.\n";
+    }
+    out += "\n| parameter | the paper | here | standing |\n|---|---|---|---|\n";
     for a in assumptions(&theorem.regime, &theorem.procedure) {
         let _ = writeln!(
             out,
