@@ -24,7 +24,7 @@
 //! (`i8` and `f4` are NumPy's names: integers of 8 bytes, floating-point numbers of 4.) Networks are `member-0` and so on, `joint`,
 //! `distilled` (and `distilled-2` and so on, further students of the same ensemble), `label_distilled`, `self_distilled`,
 //! `self_distilled-swapped`, the same student with the views of its start exchanged, and `generation_2` and so on, the later students of a
-//! chain. Random features are not written.
+//! chain. Random features are not written, nor are networks on inputs without views.
 //!
 //! The engines `overlap` and `overlap-adaptive` draw noise overlaps when they need them, and most of them never. What is written is every
 //! one that they could draw, as the reference engine stores them: the two train from one start, and end apart by what
