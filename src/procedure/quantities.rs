@@ -5,8 +5,8 @@ use super::lottery;
 use super::quantity::{Quantity, mean};
 use super::role::{ROLES, Role, checkpoints};
 use super::row::ModelRow;
-use crate::order::TestErrors;
 use crate::no_views;
+use crate::order::TestErrors;
 use crate::random_features::{self, growth};
 use std::collections::BTreeMap;
 
@@ -160,8 +160,7 @@ pub fn all_quantities() -> Vec<(String, &'static str)> {
     );
     of_roles
         .chain(of_lottery)
-        .chain([of_order, of_random_features])
-        .chain([of_random_features, of_no_views])
+        .chain([of_order, of_random_features, of_no_views])
         .collect()
 }
 
