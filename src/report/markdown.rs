@@ -1,7 +1,7 @@
 //! The pages for a code host.
 
 use super::assumptions::assumptions;
-use super::{Evidence, Figures, predicted_and_measured, tests, text};
+use super::{Evidence, Figures, in_order, predicted_and_measured, tests, text};
 use crate::no_views;
 use crate::printable::{markdown, markdown_lines};
 use crate::statistics::Verdict;
@@ -73,25 +73,16 @@ fn verdicts(evidence: &Evidence) -> String {
 pub(super) fn overview(main: &Evidence, replications: &[Evidence], figures: &Figures) -> String {
     let plan = &main.report.plan;
     let mut out = String::from("# What the evidence says\n\n");
-    // Records of theorems that the main one leaves to another profile.
-    let elsewhere = |e: &&Evidence| {
-        let mut theorems = e.report.plan.theorems.iter();
-        !theorems.any(|t| tests(main, &t.name))
-    };
-    let (mut shown, replications): (Vec<&Evidence>, Vec<&Evidence>) =
-        replications.iter().partition(elsewhere);
+    let shown = in_order(main, replications);
+    let replications: Vec<&Evidence> = (replications.iter())
+        .filter(|e| shown.iter().all(|known| known.name != e.name))
+        .collect();
     let picture = &figures.overview;
     let _ = writeln!(
         out,
         "![{0}](figures/{1}.svg)\n\n{2} Data: [CSV](figures/{1}.csv), [JSON](figures/{1}.json).\n",
         picture.title, picture.name, picture.caption
     );
-    // The theorems as they are stated come first, then the main record.
-    let first = shown.first().map(|e| e.heading.as_str());
-    let before = shown
-        .iter()
-        .take_while(|e| Some(e.heading.as_str()) == first);
-    shown.insert(before.count(), main);
     let mut heading = "";
     for evidence in &shown {
         if evidence.heading != heading {

@@ -129,10 +129,14 @@ impl<'a> Figures<'a> {
                 Ok((t.name.clone(), figure))
             })
             .collect::<Result<_, FigureError>>()?;
-        // The theorems as they are stated come first: the main record leaves them to others.
-        let (first, rest): (Vec<_>, Vec<_>) =
-            decided(main, replications).partition(|(evidence, _)| evidence.name != main.name);
-        let claims: Vec<Answered> = (first.into_iter().chain(rest))
+        let order = in_order(main, replications);
+        let mut decided: Vec<_> = decided(main, replications).collect();
+        decided.sort_by_key(|(evidence, _)| {
+            let place = order.iter().position(|shown| shown.name == evidence.name);
+            place.unwrap_or(order.len())
+        });
+        let claims: Vec<Answered> = decided
+            .into_iter()
             .flat_map(|(evidence, t)| answered(evidence, &t.name))
             .collect();
         let mut pictures = figures::mechanism(mechanism)?;
@@ -193,6 +197,22 @@ fn decided<'a>(
     };
     let others = replications.iter().flat_map(of);
     of(main).chain(others.filter(|(_, t)| !tests(main, &t.name)))
+}
+
+/// The records whose claims are shown one by one, in that order: those with the first heading (the theorems as they are stated), the
+/// main one, and the others. A record that decides a theorem of the main one again is a replication, and is not among them.
+fn in_order<'a>(main: &'a Evidence, replications: &'a [Evidence]) -> Vec<&'a Evidence> {
+    let elsewhere = |e: &&Evidence| {
+        let mut theorems = e.report.plan.theorems.iter();
+        !theorems.any(|t| tests(main, &t.name))
+    };
+    let mut shown: Vec<&Evidence> = replications.iter().filter(elsewhere).collect();
+    let first = shown.first().map(|e| e.heading.as_str());
+    let before = shown
+        .iter()
+        .take_while(|e| Some(e.heading.as_str()) == first);
+    shown.insert(before.count(), main);
+    shown
 }
 
 /// True if a record has verdicts on a theorem.
