@@ -71,7 +71,7 @@ impl Labelled {
         }
     }
 
-    /// So many inputs without views, which the teacher labels.
+    /// Draws `count` inputs without views, which the teacher labels.
     fn by_teacher(
         regime: &Regime,
         spec: &NoViews,
@@ -128,7 +128,7 @@ fn dimension(regime: &Regime) -> usize {
     dimension.unwrap_or_else(|| unreachable!("a valid regime has the dimension its engine needs"))
 }
 
-/// So many inputs of one patch without a feature, as yet without labels.
+/// Returns `count` inputs of one patch without a feature, as yet without labels.
 fn unlabelled(count: usize) -> DataSet {
     let patch = Patch {
         feature: None,

@@ -132,7 +132,7 @@ pub fn run_world(regime: &Regime, spec: &NoViews, seed: WorldSeed) -> BTreeMap<S
     found
 }
 
-/// What a trained network, or an ensemble, says of the inputs.
+/// The logits of a trained network, or of an ensemble, on the inputs.
 struct Network {
     training_logits: ClassRows<f32>,
     /// `[fresh inputs][k]`.
@@ -173,7 +173,7 @@ impl Network {
     }
 }
 
-/// Adds what compares the models.
+/// Adds the comparisons of the models.
 fn compare(found: &mut BTreeMap<String, f64>) {
     let err = |model: &str| found[&format!("err_{model}")];
     let gain = err("relabelled") - err("ensemble");

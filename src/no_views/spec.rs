@@ -19,13 +19,13 @@ pub struct NoViews {
     pub label_noise: f64,
     /// `K`: networks trained alone, 2 to 64.
     pub members: usize,
-    /// How the ensemble of the members is distilled into a student.
+    /// The distillation of the members' ensemble into a student.
     pub distillation: Distillation,
     /// Fresh inputs on which labels are compared, 1 to 1000000.
     pub fresh_inputs: usize,
 }
 
-/// How inputs are drawn.
+/// A distribution of inputs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Inputs {

@@ -20,7 +20,7 @@ pub struct RandomFeatureRegime {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RandomFeatures {
-    /// Which fixed features the read-out sees.
+    /// The fixed features that the read-out sees.
     pub kind: FeatureKind,
     /// Random neurons of one model: in all for [`FeatureKind::Activation`], `m` for each class for
     /// [`FeatureKind::Tangent`].
@@ -32,7 +32,7 @@ pub struct RandomFeatures {
     pub relu_threshold: f64,
     /// `σ_0`: standard deviation of each random weight.
     pub init_scale: f64,
-    /// How the read-out is trained.
+    /// The problem by which the read-out is trained.
     pub readout: ReadoutKind,
     /// `K`: members of the ensemble.
     pub members: usize,
@@ -42,7 +42,7 @@ pub struct RandomFeatures {
     /// own. With 0, the default, nothing is measured of them.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub self_distilled: usize,
-    /// Whose features a student reads.
+    /// The owner of the features that a student reads.
     #[serde(default)]
     pub student_features: StudentFeatures,
     /// Negative control: the number of neurons of a model that are drawn; the others repeat them.
@@ -73,7 +73,7 @@ pub enum FeatureKind {
     Tangent,
 }
 
-/// Whose features a student reads.
+/// The owner of the features that a student reads.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum StudentFeatures {

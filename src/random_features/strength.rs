@@ -11,7 +11,7 @@ use super::regime::ReadoutKind;
 use super::ridge;
 use faer::Mat;
 
-/// How many worse values in a row end the walk through the grid.
+/// The number of worse values in a row that end the walk through the grid.
 pub const PATIENCE: usize = 2;
 
 /// A read-out at the chosen `λ`.

@@ -16,7 +16,7 @@ use rayon::prelude::*;
 use std::ops::Range;
 use thiserror::Error;
 
-/// Why a world could not be run.
+/// The reason why a world could not be run.
 #[derive(Clone, Debug, PartialEq, Error)]
 pub enum RandomFeatureError {
     /// A parameter outside its allowed range.
