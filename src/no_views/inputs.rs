@@ -3,6 +3,7 @@
 use super::spec::{Inputs, NoViews};
 use crate::data::{DataSet, Kind, Patch, Sample, add_noise_patches};
 use crate::engine::dense::{Weights, World, draw_inputs};
+use crate::procedure::largest;
 use crate::regime::{DataRegime, Regime, SampleCount};
 use crate::seed::{Purpose, WorldSeed};
 use faer::{Mat, Scale};
@@ -143,12 +144,6 @@ fn unlabelled(count: usize) -> DataSet {
     DataSet {
         samples: vec![sample; count],
     }
-}
-
-/// The first of the largest.
-fn largest(logits: &[f32]) -> usize {
-    let others = 1..logits.len();
-    others.fold(0, |best, i| if logits[i] > logits[best] { i } else { best })
 }
 
 /// Replaces each label with this probability by another class, and returns how many it has replaced.

@@ -1,6 +1,6 @@
 //! The parameters of a world without views, beside those of its regime.
 
-use crate::field::{FieldError, require};
+use crate::field::{FieldError, require, require_between};
 use crate::objective::Distillation;
 use crate::regime::{EngineKind, Regime};
 use serde::{Deserialize, Serialize};
@@ -45,13 +45,7 @@ impl NoViews {
     pub fn validate(&self, path: &str, regime: &Regime) -> Result<(), FieldError> {
         let field = |name: &str| format!("{path}.{name}");
         let within = |name: &str, value: usize, least: usize, most: usize| {
-            let allowed = format!("{least} to {most}");
-            require(
-                (least..=most).contains(&value),
-                &field(name),
-                value,
-                allowed,
-            )
+            require_between(&field(name), value, least, most)
         };
         if let Inputs::Mixture(centres) = self.inputs {
             within("inputs.mixture", centres, 1, 65_536)?;

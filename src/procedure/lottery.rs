@@ -68,8 +68,8 @@ fn scores(regime: &Regime, strengths: Option<&[f64]>, start: &Start<f32>) -> Vec
     scores.map(|(v, a)| favour(v) * f64::from(*a)).collect()
 }
 
-/// The first of the largest.
-fn largest<T: PartialOrd>(scores: &[T]) -> usize {
+/// The index of the first of the largest.
+pub(crate) fn largest<T: PartialOrd>(scores: &[T]) -> usize {
     let views = 1..scores.len();
     views.fold(0, |best, view| match scores[view] > scores[best] {
         true => view,

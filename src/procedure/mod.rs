@@ -14,6 +14,7 @@ mod streams;
 mod world;
 
 pub use lesson::{Lesson, Teachers};
+pub(crate) use lottery::largest;
 pub use lottery::{largest_overlaps, predicted_views, view_strengths};
 pub use models::Models;
 pub use outcome::WorldOutcome;
