@@ -266,6 +266,20 @@ pub(crate) fn require(
     Err(FieldError::out_of_range(field, &value, allowed))
 }
 
+/// Refuses a count outside `least` to `most`.
+///
+/// # Errors
+/// The field, its value and the range.
+pub(crate) fn require_between(
+    field: &str,
+    value: usize,
+    least: usize,
+    most: usize,
+) -> Result<(), FieldError> {
+    let within = (least..=most).contains(&value);
+    require(within, field, value, format!("{least} to {most}"))
+}
+
 /// A value as TOML writes it; one that TOML has no form for, such as a number beyond 64 bits, as JSON does.
 pub fn written(value: &(impl Serialize + ?Sized)) -> String {
     match toml::Value::try_from(value) {

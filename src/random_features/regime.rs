@@ -1,7 +1,7 @@
 //! The parameters of a random-feature world.
 
 use crate::evaluation::Draws;
-use crate::field::{FieldError, require};
+use crate::field::{FieldError, require, require_between};
 use crate::network::SmoothedRelu;
 use crate::regime::{DataRegime, NetworkRegime, within as within_range};
 use serde::{Deserialize, Serialize};
@@ -122,12 +122,7 @@ impl RandomFeatures {
     pub fn validate(&self, path: &str) -> Result<(), FieldError> {
         let field = |name: &str| format!("{path}.{name}");
         let within = |name: &str, value: usize, least: usize, most: usize| {
-            require(
-                (least..=most).contains(&value),
-                &field(name),
-                value,
-                format!("{least} to {most}"),
-            )
+            require_between(&field(name), value, least, most)
         };
         within("neurons", self.neurons, 1, 65_536)?;
         for neurons in &self.growth {
