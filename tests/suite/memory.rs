@@ -180,22 +180,25 @@ fn theorem(index: usize) -> Theorem {
         assert!(text.contains(from), "{name}: {from}");
         text = text.replace(from, to);
     }
-    if text.contains("no_views") {
-        for (network, without_views) in [
-            ("single.single_view_error", "no_views.err_single"),
-            ("single.training_error", "no_views.training_err_single"),
-            ("lottery.some_view_share", "no_views.wrong_labels"),
-        ] {
-            text = text.replace(network, without_views);
-        }
-    }
-    if text.contains("random_features") {
-        for (network, read_out) in [
-            ("single.single_view_error", "random_features.err_single"),
-            ("single.training_error", "random_features.err_ensemble"),
-            ("lottery.some_view_share", "random_features.err_student"),
-        ] {
-            text = text.replace(network, read_out);
+    let claimed = [
+        "single.single_view_error",
+        "single.training_error",
+        "lottery.some_view_share",
+    ];
+    for (models, measured) in [
+        (
+            "no_views",
+            ["err_single", "training_err_single", "wrong_labels"],
+        ),
+        (
+            "random_features",
+            ["err_single", "err_ensemble", "err_student"],
+        ),
+    ] {
+        if text.contains(models) {
+            for (network, own) in claimed.iter().zip(measured) {
+                text = text.replace(network, &format!("{models}.{own}"));
+            }
         }
     }
     Theorem::parse(name, &text).unwrap_or_else(|e| panic!("{name}: {e}"))
