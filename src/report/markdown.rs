@@ -1,7 +1,7 @@
 //! The pages for a code host.
 
 use super::assumptions::assumptions;
-use super::{Evidence, Figures, in_order, predicted_and_measured, tests, text};
+use super::{Evidence, Figures, deciding, in_order, predicted_and_measured, tests, text};
 use crate::no_views;
 use crate::printable::{markdown, markdown_lines};
 use crate::statistics::Verdict;
@@ -69,11 +69,38 @@ fn verdicts(evidence: &Evidence) -> String {
     out
 }
 
+/// The theorems of a record that a later one decides, if any.
+fn decided_again<'a>(evidence: &Evidence, deciding: impl Fn(&str) -> Option<&'a str>) -> String {
+    let mut again = String::new();
+    for theorem in evidence.report.plan.theorems.iter() {
+        let later = deciding(&theorem.name).filter(|record| *record != evidence.name);
+        if let (Some(record), true) = (later, tests(evidence, &theorem.name)) {
+            let _ = writeln!(
+                again,
+                "- [{0}](theorems/{0}.md), in [{record}](records/{record})",
+                theorem.name
+            );
+        }
+    }
+    if !again.is_empty() {
+        again.insert_str(
+            0,
+            "\nA later record decides these theorems, on a seed of its own:\n\n",
+        );
+    }
+    again
+}
+
 /// `README.md`: what was claimed, what was measured and how sure it is.
 pub(super) fn overview(main: &Evidence, replications: &[Evidence], figures: &Figures) -> String {
     let plan = &main.report.plan;
     let mut out = String::from("# What the evidence says\n\n");
     let shown = in_order(main, replications);
+    let last = |theorem: &str| deciding(main, replications, theorem);
+    let again = shown
+        .iter()
+        .map(|e| decided_again(e, last))
+        .collect::<Vec<_>>();
     let replications: Vec<&Evidence> = (replications.iter())
         .filter(|e| shown.iter().all(|known| known.name != e.name))
         .collect();
@@ -84,13 +111,14 @@ pub(super) fn overview(main: &Evidence, replications: &[Evidence], figures: &Fig
         picture.title, picture.name, picture.caption
     );
     let mut heading = "";
-    for evidence in &shown {
+    for (evidence, again) in shown.iter().zip(again) {
         if evidence.heading != heading {
             heading = &evidence.heading;
             let gap = if out.ends_with("\n\n") { "" } else { "\n" };
             let _ = writeln!(out, "{gap}## {heading}");
         }
         out += &verdicts(evidence);
+        out += &again;
     }
     out += "\nA claim is *confirmed* when its interval lies inside the claimed band, *refuted* when the two are disjoint, \
         *undecided* otherwise. What is replicated is the world, a data set with its initialisations. Every `test_error` and `gain` is in units of μ; `err` of random features is not. \

@@ -185,18 +185,28 @@ fn answered<'a>(evidence: &'a Evidence, theorem: &'a str) -> impl Iterator<Item 
     })
 }
 
-/// Every theorem with the evidence that decided it: the main record's, or that of another record where the main one leaves the theorem
-/// out, or to its other profile. A theorem that no record has tested is left out.
+/// Every theorem with the evidence that decides it: the main record's, or that of the last other record with verdicts on it where the
+/// main one leaves the theorem out, or to its other profile. A theorem that no record has tested is left out.
 fn decided<'a>(
     main: &'a Evidence,
     replications: &'a [Evidence],
 ) -> impl Iterator<Item = (&'a Evidence, &'a Theorem)> {
-    let of = |e: &'a Evidence| {
-        let theorems = e.report.plan.theorems.iter().map(move |t| (e, t));
-        theorems.filter(|(e, t)| tests(e, &t.name))
-    };
-    let others = replications.iter().flat_map(of);
-    of(main).chain(others.filter(|(_, t)| !tests(main, &t.name)))
+    let all = std::iter::once(main).chain(replications);
+    let of = |e: &'a Evidence| e.report.plan.theorems.iter().map(move |t| (e, t));
+    all.flat_map(of)
+        .filter(move |(e, t)| deciding(main, replications, &t.name) == Some(e.name.as_str()))
+}
+
+/// Name of the record that decides a theorem; none if no record has tested it.
+fn deciding<'a>(
+    main: &'a Evidence,
+    replications: &'a [Evidence],
+    theorem: &str,
+) -> Option<&'a str> {
+    let tested = |e: &&Evidence| tests(e, theorem);
+    let last = || replications.iter().rev().find(tested);
+    let decides = Some(main).filter(tested).or_else(last);
+    decides.map(|evidence| evidence.name.as_str())
 }
 
 /// The records whose claims are shown one by one, in that order: those with the first heading (the theorems as they are stated), the
