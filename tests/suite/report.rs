@@ -164,3 +164,48 @@ fn the_verdicts() {
         .expect("the mechanism");
     insta::assert_snapshot!(verdicts);
 }
+
+/// A theorem that two records test has the page of the later one, and the overview says so below the earlier one's table. A file of the
+/// main record is decided by that.
+#[test]
+fn the_last_record_decides_a_theorem_that_the_main_one_leaves_out() {
+    let plan = |record: &str| -> Value {
+        let path = reports().join("records").join(record).join("manifest.json");
+        let text = std::fs::read_to_string(path).expect("a manifest");
+        serde_json::from_str(&text).expect("JSON")
+    };
+    let names = |record: &str| -> Vec<String> {
+        let plan = plan(record);
+        let theorems = plan["theorems"].as_array().expect("theorems").iter();
+        theorems
+            .map(|t| t["name"].as_str().expect("a name").to_owned())
+            .collect()
+    };
+    let page = |name: &str| {
+        let path = reports().join("theorems").join(format!("{name}.md"));
+        std::fs::read_to_string(path).expect("a page")
+    };
+    let overview = std::fs::read_to_string(reports().join("README.md")).expect("the overview");
+    let (earlier, later) = (names("further-67"), names("further-69"));
+    let again = |name: &str| format!("- [{name}](theorems/{name}.md), in [further-69]");
+    assert!(earlier.iter().any(|name| later.contains(name)));
+    for name in &earlier {
+        let decided_later = later.contains(name);
+        let record = if decided_later {
+            "further-69"
+        } else {
+            "further-67"
+        };
+        let made_from = format!("Made from record [{record}]");
+        assert!(page(name).contains(&made_from), "{name}");
+        assert_eq!(overview.contains(&again(name)), decided_later, "{name}");
+    }
+    for name in later.iter().filter(|name| !earlier.contains(name)) {
+        assert!(
+            page(name).contains("Made from record [further-69]"),
+            "{name}"
+        );
+        assert!(!overview.contains(&again(name)), "{name}");
+    }
+    assert!(page("single-model").contains("Made from record [quick-64]"));
+}
