@@ -93,32 +93,22 @@ fn decided_again<'a>(evidence: &Evidence, deciding: impl Fn(&str) -> Option<&'a 
 
 /// `README.md`: what was claimed, what was measured and how sure it is.
 pub(super) fn overview(main: &Evidence, replications: &[Evidence], figures: &Figures) -> String {
-    let plan = &main.report.plan;
-    let mut out = String::from("# What the evidence says\n\n");
-    let shown = in_order(main, replications);
-    let last = |theorem: &str| deciding(main, replications, theorem);
-    let again = shown
-        .iter()
-        .map(|e| decided_again(e, last))
-        .collect::<Vec<_>>();
-    let replications: Vec<&Evidence> = (replications.iter())
-        .filter(|e| shown.iter().all(|known| known.name != e.name))
-        .collect();
     let picture = &figures.overview;
-    let _ = writeln!(
-        out,
-        "![{0}](figures/{1}.svg)\n\n{2} Data: [CSV](figures/{1}.csv), [JSON](figures/{1}.json).\n",
+    let mut out = format!(
+        "# What the evidence says\n\n![{0}](figures/{1}.svg)\n\n{2} Data: [CSV](figures/{1}.csv), [JSON](figures/{1}.json).\n\n",
         picture.title, picture.name, picture.caption
     );
+    let shown = in_order(main, replications);
+    let last = |theorem: &str| deciding(main, replications, theorem);
     let mut heading = "";
-    for (evidence, again) in shown.iter().zip(again) {
+    for evidence in &shown {
         if evidence.heading != heading {
             heading = &evidence.heading;
             let gap = if out.ends_with("\n\n") { "" } else { "\n" };
             let _ = writeln!(out, "{gap}## {heading}");
         }
         out += &verdicts(evidence);
-        out += &again;
+        out += &decided_again(evidence, last);
     }
     out += "\nA claim is *confirmed* when its interval lies inside the claimed band, *refuted* when the two are disjoint, \
         *undecided* otherwise. What is replicated is the world, a data set with its initialisations. Every `test_error` and `gain` is in units of μ; `err` of random features is not. \
@@ -126,32 +116,53 @@ pub(super) fn overview(main: &Evidence, replications: &[Evidence], figures: &Fig
         The origin says who states a claim, who gives the numbers of its band, and who says it of worlds in this form: the paper's theory, an experiment in the paper, a deduction of \
         ours from the theory, or we, where the paper says without a number that something holds, vanishes or fails.\n";
     out += &regimes(main);
-    if !replications.is_empty() {
-        out += "\n## Replications\n\nThe same claims on other seeds.\n\n";
-        out += "| record | seed | profile | confidence | worlds | confirmed | refuted | undecided | controls refuted |\n";
-        out += "|---|---|---|---|---|---|---|---|---|\n";
-        for evidence in &replications {
-            let plan = &evidence.report.plan;
-            let own: Vec<&Finding> = evidence.report.own().collect();
-            let controls: Vec<&Finding> = evidence.report.controls().collect();
-            let _ = writeln!(
-                out,
-                "| [{0}](records/{0}) | {1} | {2} | {3} | {4} | {5} | {6} | {7} | {8} of {9} |",
-                evidence.name,
-                plan.seed,
-                plan.profile,
-                plan.confidence,
-                evidence.report.worlds,
-                count(&own, Verdict::Confirmed),
-                count(&own, Verdict::Refuted),
-                count(&own, Verdict::Undecided),
-                count(&controls, Verdict::Refuted),
-                controls.len(),
-            );
-        }
-        out += &otherwise(&replications);
+    let others: Vec<&Evidence> = (replications.iter())
+        .filter(|e| shown.iter().all(|known| known.name != e.name))
+        .collect();
+    if !others.is_empty() {
+        out += &other_seeds(&others);
+        out += &otherwise(&others);
     }
-    out += "\n## The mechanism\n\nFrom one world, chosen by its index (0) before it was trained, and from the random-feature worlds.\n";
+    out += &mechanism(figures);
+    out += &maps(figures);
+    out += &provenance(main);
+    out
+}
+
+/// The records that repeat the claims of another, a row each.
+fn other_seeds(replications: &[&Evidence]) -> String {
+    let mut out = String::from(
+        "\n## Replications\n\nThe same claims on other seeds.\n\n\
+        | record | seed | profile | confidence | worlds | confirmed | refuted | undecided | controls refuted |\n\
+        |---|---|---|---|---|---|---|---|---|\n",
+    );
+    for evidence in replications {
+        let plan = &evidence.report.plan;
+        let own: Vec<&Finding> = evidence.report.own().collect();
+        let controls: Vec<&Finding> = evidence.report.controls().collect();
+        let _ = writeln!(
+            out,
+            "| [{0}](records/{0}) | {1} | {2} | {3} | {4} | {5} | {6} | {7} | {8} of {9} |",
+            evidence.name,
+            plan.seed,
+            plan.profile,
+            plan.confidence,
+            evidence.report.worlds,
+            count(&own, Verdict::Confirmed),
+            count(&own, Verdict::Refuted),
+            count(&own, Verdict::Undecided),
+            count(&controls, Verdict::Refuted),
+            controls.len(),
+        );
+    }
+    out
+}
+
+/// The figures that show how a network comes to one view of each class.
+fn mechanism(figures: &Figures) -> String {
+    let mut out = String::from(
+        "\n## The mechanism\n\nFrom one world, chosen by its index (0) before it was trained, and from the random-feature worlds.\n",
+    );
     for figure in &figures.mechanism {
         let _ = writeln!(
             out,
@@ -159,7 +170,12 @@ pub(super) fn overview(main: &Evidence, replications: &[Evidence], figures: &Fig
             figure.title, figure.name, figure.caption
         );
     }
-    out += "\n## Where it holds, and where it stops\n\n";
+    out
+}
+
+/// The maps of parameter space, and the regimes that failed.
+fn maps(figures: &Figures) -> String {
+    let mut out = String::from("\n## Where it holds, and where it stops\n\n");
     for map in figures.maps {
         let _ = writeln!(
             out,
@@ -171,17 +187,20 @@ pub(super) fn overview(main: &Evidence, replications: &[Evidence], figures: &Fig
             map.name
         );
     }
-    out += "Regimes that were tried while the shipped ones were chosen, and failed: [failed regimes](failed-regimes.md).\n";
-    let _ = writeln!(
-        out,
+    out + "Regimes that were tried while the shipped ones were chosen, and failed: [failed regimes](failed-regimes.md).\n"
+}
+
+/// The records and the version that the reports come from.
+fn provenance(main: &Evidence) -> String {
+    let plan = &main.report.plan;
+    format!(
         "\n## Provenance\n\nMade by `multiview report` from the records under [records](records), and from those beside the maps; deleting all but the records and running it \
          again restores these files. Record {}, seed {}, multiview {}. For machines: [results.json](results.json), \
-         [its schema](results.schema.json).",
+         [its schema](results.schema.json).\n",
         main.name,
         plan.seed,
         markdown(&plan.version)
-    );
-    out
+    )
 }
 
 /// A claim by its name, and that of the control under which it was decided.
