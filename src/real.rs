@@ -40,6 +40,15 @@ pub(crate) fn larger<R: Real>(a: R, b: R) -> R {
     if a > b { a } else { b }
 }
 
+/// Asks memory for values that are read soon, and does not wait for them: a hint, which changes no number.
+#[inline(always)]
+pub(crate) fn prefetch<T>(values: &[T]) {
+    #[cfg(target_arch = "x86_64")]
+    sse::prefetch(values);
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = values;
+}
+
 /// A real number.
 pub trait Real:
     faer::traits::RealField

@@ -4,12 +4,22 @@
 use super::{LANES, Lanes};
 use pulp::bytemuck::cast;
 use pulp::core_arch::x86::Sse;
-use std::arch::x86_64::__m128;
+use std::arch::x86_64::{__m128, _MM_HINT_T0};
 
 /// Every x86-64 has it, which the compiler knows: nothing is asked at run time.
 #[inline(always)]
 fn sse() -> Sse {
     Sse::try_new().unwrap_or_else(|| unreachable!("every x86-64 has SSE"))
+}
+
+/// Asks for one value of each cache line, into all caches.
+#[inline(always)]
+pub(super) fn prefetch<T>(values: &[T]) {
+    const LINE: usize = 64;
+    let each = LINE / size_of::<T>().clamp(1, LINE);
+    for value in values.iter().step_by(each) {
+        sse()._mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(value).cast());
+    }
 }
 
 /// [`lane_sum`](super::lane_sum) of each row.

@@ -3,7 +3,8 @@
 use super::crowd::KEPT;
 use super::run::Run;
 use crate::network::SmoothedRelu;
-use crate::real::{LANES, Lanes, Real, across, each, larger};
+use crate::real::{LANES, Lanes, Real, across, each, larger, prefetch};
+use std::slice;
 
 /// A block that is to be followed: its track, patch, class, and the noise overlaps it has come to.
 type Grown<R> = (usize, usize, usize, Vec<R>);
@@ -18,8 +19,9 @@ impl<R: Real> Run<'_, R> {
             due.extend(0..self.tracks.len() as u32);
             self.absent.due.extend(0..self.absent.owed.len() as u32);
         }
-        for t in &due {
+        for (i, t) in due.iter().enumerate() {
             let t = *t as usize;
+            self.fetch_debts(&due[i + 1..]);
             self.pass_on(t);
             let least = match all {
                 true => self.period * R::of(super::LAST_PAYMENT),
@@ -32,6 +34,43 @@ impl<R: Real> Run<'_, R> {
         due.clear();
         self.due = due;
         self.pay_features();
+    }
+
+    /// Asks memory for what the next payments read, each part once the part that points to it is there.
+    #[inline(always)]
+    fn fetch_debts(&self, next: &[u32]) {
+        let track = |ahead: usize| next.get(ahead).map(|t| &self.tracks[*t as usize]);
+        if let Some(track) = track(2) {
+            prefetch(slice::from_ref(track));
+        }
+        if let Some(track) = track(1) {
+            prefetch(slice::from_ref(&self.data.samples[track.sample]));
+            prefetch(&self.store.slots[track.lanes.clone()]);
+        }
+        if let Some(track) = track(0) {
+            prefetch(&self.data.samples[track.sample].patches);
+        }
+    }
+
+    /// Asks memory for the feature overlaps of the classes that are owed at least `least` on a sample.
+    #[inline(always)]
+    fn fetch_overlaps(&self, t: usize, least: R) {
+        let (k, stride) = (self.layout.classes, self.layout.stride);
+        let track = &self.tracks[t];
+        let pairs = || {
+            let slots = &self.store.slots[track.lanes.clone()];
+            let owed = slots.iter().flat_map(|s| s.classes.iter().zip(&s.owed));
+            let owed = owed.take(track.present).filter(|(_, x)| x.abs() >= least);
+            owed.flat_map(|(class, _)| {
+                let patches = &self.data.samples[track.sample].patches;
+                let features = patches.iter().filter_map(|patch| patch.feature);
+                features.map(|v| v as usize * k + *class as usize)
+            })
+        };
+        for pair in pairs() {
+            prefetch(slice::from_ref(&self.table.places[pair]));
+            prefetch(&self.features[pair * stride..][..stride]);
+        }
     }
 
     /// Passes what a sample's absent classes are owed on to its features.
@@ -55,6 +94,7 @@ impl<R: Real> Run<'_, R> {
         let (data, n) = (self.data, self.tracks[t].sample);
         let patches = &data.samples[n].patches;
         let extremes = if self.extremes.is_some() { KEPT } else { 0 };
+        self.fetch_overlaps(t, least);
         let mut grown: Vec<Grown<R>> = Vec::new();
         let mut any = false;
         let mut drawn = std::mem::take(&mut self.drawn);

@@ -5,10 +5,10 @@
 use super::NEGLIGIBLE_RESIDUAL;
 use super::pace::{Seen, Standing, residual_share};
 use super::run::Run;
-use super::store::{Block, NONE, Slots};
+use super::store::{NONE, Slots};
 use super::work::Work;
 use crate::objective::{Fits, Present};
-use crate::real::{LANES, Lanes, Real, each, larger};
+use crate::real::{LANES, Lanes, Real, each, larger, prefetch};
 
 impl<R: Real> Run<'_, R> {
     /// The forward and backward pass over the followed blocks of all samples whose evaluation is due.
@@ -34,7 +34,11 @@ impl<R: Real> Run<'_, R> {
                 *t = *due as usize;
             }
             let ahead = &work.due[first + batch.len()..due];
-            self.touch(vectors, &ahead[..LANES.min(ahead.len())]);
+            let (next, later) = ahead.split_at(LANES.min(ahead.len()));
+            for t in &later[..LANES.min(later.len())] {
+                prefetch(std::slice::from_ref(&self.tracks[*t as usize]));
+            }
+            self.fetch(vectors, next);
             self.forward::<CUBIC, NOISY>(vectors, batch, work);
             let fits = self.residuals(step, batch, work);
             self.note(step, left, batch, &fits, work);
@@ -42,27 +46,17 @@ impl<R: Real> Run<'_, R> {
         }
     }
 
-    /// Reads one number of each cache line of samples that come next, so that memory delivers them together: an evaluation waits for
-    /// memory most of its time where few samples are due, and they lie apart.
+    /// Asks memory for samples that come next: an evaluation waits for memory most of its time where few samples are due, and they
+    /// lie apart.
     #[inline(always)]
-    fn touch(&self, vectors: usize, tracks: &[u32]) {
-        const LINE: usize = 64;
-        let mut sum = R::zero();
+    fn fetch(&self, vectors: usize, tracks: &[u32]) {
         for t in tracks {
             let track = &self.tracks[*t as usize];
-            let noise = &self.store.noise[track.blocks.start * vectors..track.blocks.end * vectors];
-            for row in noise.iter().step_by(LINE / size_of::<Lanes<R>>().min(LINE)) {
-                sum += row[0];
-            }
-            for slots in &self.store.slots[track.lanes.clone()] {
-                sum += slots.owed[0] + slots.residual[0];
-            }
-            let blocks = &self.store.blocks[track.blocks.clone()];
-            for block in blocks.iter().step_by(LINE / size_of::<Block<R>>()) {
-                sum += block.weight;
-            }
+            let rows = track.blocks.start * vectors..track.blocks.end * vectors;
+            prefetch(&self.store.noise[rows]);
+            prefetch(&self.store.blocks[track.blocks.clone()]);
+            prefetch(&self.store.slots[track.lanes.clone()]);
         }
-        std::hint::black_box(sum);
     }
 
     /// Logits and slopes.
