@@ -1,10 +1,12 @@
 //! The world behind the pictures of the mechanism, looked at closely.
 
 use crate::engine::Observer;
-use crate::engine::state::{StepView, Trained};
+use crate::engine::state::{Layout, StepView, Trained};
 use crate::evaluation::{Evaluation, Portrait};
+use crate::network::SmoothedRelu;
 use crate::objective::{Distillation, tempered};
 use crate::procedure::{World, largest_overlaps, network_index, predicted_views, view_strengths};
+use crate::regime::Regime;
 use crate::seed::WorldSeed;
 use crate::theorem::Theorem;
 use crate::verify::key;
@@ -65,6 +67,9 @@ pub struct Race {
     pub training_error: Vec<f64>,
     /// Test error as a share of test inputs, at each look, rounded to four digits.
     pub test_error: Vec<f64>,
+    /// Tempered logit of a class on a noiseless input of the next class that shows one of its views, `[class][view][look]`, at the
+    /// temperature and scale of Theorem 3's teacher, rounded to four digits.
+    pub soft_labels: Vec<[Vec<f64>; 2]>,
 }
 
 impl Race {
@@ -169,7 +174,10 @@ fn race(seed: u64) -> Race {
         single_view_share: regime.data.single_view_share,
         training_error: Vec::new(),
         test_error: Vec::new(),
+        soft_labels: vec![Default::default(); regime.data.classes],
     };
+    let spec = embedded("ensemble-distillation").procedure.distillation;
+    let spec = spec.unwrap_or_else(|| unreachable!("theorem 3 distils"));
     let samples = world.data.samples.len() as f64;
     let mut look = |step: StepView<f32>| {
         race.steps.push(step.step);
@@ -184,6 +192,12 @@ fn race(seed: u64) -> Race {
         let portrait = Portrait::of_features(regime, step.features);
         let evaluation = world.evaluate(regime, &portrait, 0);
         race.test_error.push(digits(evaluation.error()));
+        let soft = soft_labels_of_views(regime, &spec, step.features);
+        for (class, pair) in race.soft_labels.iter_mut().zip(soft) {
+            for (view, soft) in class.iter_mut().zip(pair) {
+                view.push(digits(soft));
+            }
+        }
     };
     let observer = Observer {
         every: EVERY,
@@ -191,6 +205,41 @@ fn race(seed: u64) -> Race {
     };
     world.train_alone(world.initial(0), Some(observer));
     race
+}
+
+/// The tempered logit of each class on an input of the next class that shows one of its views, `[class][view]`: features at their
+/// mean weights in multi-view inputs, and no noise. `features` is `A`, `[features][k][stride]`.
+fn soft_labels_of_views(regime: &Regime, spec: &Distillation, features: &[f32]) -> Vec<[f64; 2]> {
+    let Layout {
+        classes: k,
+        neurons,
+        stride,
+    } = Layout::of(regime);
+    let data = &regime.data;
+    let activation = SmoothedRelu::<f64>::new(&regime.network);
+    let mean = |[low, high]: [f64; 2]| 0.5 * (low + high);
+    let logit = |class: usize, (feature, weight): (usize, f64)| -> f64 {
+        let overlaps = &features[(feature * k + class) * stride..][..neurons];
+        let values = overlaps.iter().map(|a| weight * f64::from(*a));
+        values.map(|z| activation.value_and_slope(z).0).sum()
+    };
+    let soft = |class: usize, view: usize| {
+        let label = (class + 1) % k;
+        let shown = [
+            (2 * label, mean(data.main_weight)),
+            (2 * label + 1, mean(data.main_weight)),
+            (2 * class + view, mean(data.other_weight)),
+        ];
+        let logits: Vec<f64> = (0..k)
+            .map(|i| {
+                spec.teacher_scale * shown.map(|feature| logit(i, feature)).iter().sum::<f64>()
+            })
+            .collect();
+        let mut soft = vec![0.0; k];
+        tempered(&logits, spec.temperature(k), true, &mut soft);
+        soft[class]
+    };
+    (0..k).map(|i| [soft(i, 0), soft(i, 1)]).collect()
 }
 
 fn distil(seed: u64) -> (Vec<ModelCells>, Vec<f64>, Vec<SoftLabel>) {
@@ -332,4 +381,30 @@ fn soft_labels(
 /// Rounded to four digits: more is not seen in a picture, nor the same on every processor.
 fn digits(x: f64) -> f64 {
     format!("{x:.3e}").parse().unwrap_or(x)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A network that knows view 0 of each class far beyond its threshold: on an input that shows it, the class and the label both
+    /// reach the truncation at 1/τ, and the soft label is e^{1/τ} / (2 e^{1/τ} + k − 2); on the other view it is 1 / (e^{1/τ} + k − 1).
+    #[test]
+    fn soft_labels_mark_the_views_that_are_known() {
+        let theorem = embedded("ensemble-distillation");
+        let spec = theorem.procedure.distillation.expect("it distils");
+        let layout = Layout::of(&theorem.regime);
+        let k = layout.classes;
+        let mut features = vec![0.0; 2 * k * layout.row()];
+        for class in 0..k {
+            features[(2 * class * k + class) * layout.stride] = 1e3;
+        }
+        let soft = soft_labels_of_views(&theorem.regime, &spec, &features);
+        let top = (1.0 / spec.temperature(k)).exp();
+        let rest = k as f64;
+        for [known, lost] in soft {
+            assert!((known - top / (2.0 * top + rest - 2.0)).abs() < 1e-12);
+            assert!((lost - 1.0 / (top + rest - 1.0)).abs() < 1e-12);
+        }
+    }
 }

@@ -11,16 +11,17 @@ const SCRIPT: &str = include_str!("player.js");
 /// One look in `EVERY` is kept: some fifty positions of the slider.
 const EVERY: usize = 4;
 
-/// Width of the picture, edges of the dots' part, and top of the two rows of the map, in pixels.
+/// Width of the picture, edges of the dots' part, and tops of the map's two rows and of the soft labels', in pixels.
 const WIDTH: f64 = 760.0;
-const LEFT: f64 = 60.0;
+const LEFT: f64 = 70.0;
 const TOP: f64 = 14.0;
 const BOTTOM: f64 = 250.0;
 const MAP: f64 = 270.0;
+const SOFT: f64 = 312.0;
 
 /// The race at every look, for the page: for each class the largest overlaps of its views, the map
-/// of the views that the network knows, and a slider. Without its script the page shows the last
-/// look. Empty if nothing was observed.
+/// of the views that the network knows, its soft labels on them, and a slider. Without its script
+/// the page shows the last look. Empty if nothing was observed.
 pub(super) fn player(race: &Race) -> String {
     let Some(last) = race.steps.len().checked_sub(1) else {
         return String::new();
@@ -33,9 +34,12 @@ pub(super) fn player(race: &Race) -> String {
         let share = (x.max(range.start).log10() - low) / (high - low);
         BOTTOM - share * (BOTTOM - TOP)
     };
+    let soft_labels = race.soft_labels.iter().flatten().flatten().copied();
+    let largest = soft_labels.fold(f64::MIN_POSITIVE, f64::max);
+    let darkness = |soft: f64| (100.0 * soft / largest).round() / 100.0;
     let slot = (WIDTH - LEFT - 10.0) / race.overlaps.len().max(1) as f64;
     let mut svg = format!(
-        "<svg role=\"img\" aria-label=\"The race and the coverage, step by step\" viewBox=\"0 0 {WIDTH} 320\" font-family=\"sans-serif\" font-size=\"11\">"
+        "<svg role=\"img\" aria-label=\"The race, the coverage and the soft labels, step by step\" viewBox=\"0 0 {WIDTH} 362\" font-family=\"sans-serif\" font-size=\"11\">"
     );
     for exponent in low.ceil() as i32..=high.floor() as i32 {
         let y = height(10f64.powi(exponent));
@@ -51,8 +55,9 @@ pub(super) fn player(race: &Race) -> String {
     let ink = hex(INK);
     let _ = write!(
         svg,
-        "<text x=\"4\" y=\"10\" fill=\"{ink}\">overlap</text><text x=\"4\" y=\"{}\" fill=\"{ink}\">known</text><text x=\"{LEFT}\" y=\"314\" fill=\"{ink}\">classes 0 to {}; upper row view 1, lower row view 2</text>",
+        "<text x=\"4\" y=\"10\" fill=\"{ink}\">overlap</text><text x=\"4\" y=\"{}\" fill=\"{ink}\">known</text><text x=\"4\" y=\"{}\" fill=\"{ink}\">soft label</text><text x=\"{LEFT}\" y=\"356\" fill=\"{ink}\">classes 0 to {}; of each two rows the upper is view 1, the lower view 2</text>",
         MAP + 18.0,
+        SOFT + 18.0,
         race.overlaps.len().saturating_sub(1),
     );
     for (class, views) in race.overlaps.iter().enumerate() {
@@ -69,16 +74,21 @@ pub(super) fn player(race: &Race) -> String {
                 svg,
                 "<circle class=\"dot\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3.5\" fill=\"{fill}\"{ring}/>",
             );
-            let _ = write!(
-                svg,
-                "<rect class=\"cell\" x=\"{:.1}\" y=\"{:.1}\" width=\"{:.1}\" height=\"13\" stroke=\"{grid}\" fill=\"{fill}\" fill-opacity=\"{known}\"/>",
-                x - 0.45 * slot,
-                MAP + 15.0 * view as f64,
-                0.9 * slot,
-                grid = hex(GRID),
-                fill = hex(FIRST),
-                known = u8::from(known),
-            );
+            let soft = darkness(race.soft_labels[class][view][last]);
+            for (kind, top, opacity) in [
+                ("cell", MAP, f64::from(u8::from(known))),
+                ("soft", SOFT, soft),
+            ] {
+                let _ = write!(
+                    svg,
+                    "<rect class=\"{kind}\" x=\"{:.1}\" y=\"{:.1}\" width=\"{:.1}\" height=\"13\" stroke=\"{grid}\" fill=\"{fill}\" fill-opacity=\"{opacity}\"/>",
+                    x - 0.45 * slot,
+                    top + 15.0 * view as f64,
+                    0.9 * slot,
+                    grid = hex(GRID),
+                    fill = hex(FIRST),
+                );
+            }
         }
     }
     svg += "</svg>";
@@ -91,17 +101,21 @@ pub(super) fn player(race: &Race) -> String {
             };
             let heights = views().map(|(i, l)| height(race.overlaps[i][l][*look]).round());
             let known = views().map(|(i, l)| u8::from(race.known(i, l, *look)));
+            let soft = views().map(|(i, l)| darkness(race.soft_labels[i][l][*look]));
             json!({
                 "says": words(race, *look),
                 "y": heights.collect::<Vec<_>>(),
                 "known": known.collect::<Vec<_>>(),
+                "soft": soft.collect::<Vec<_>>(),
             })
         })
         .collect();
     let at = looks.len() - 1;
     format!(
         "<div class=\"player\" id=\"player\">\n<p>The same race in all classes at once: blue the view that wins, orange the one that loses, \
-         a ring around the one that the initialisation predicts. Beneath it the views that the network knows.</p>\n<span class=\"figure\" tabindex=\"0\">{svg}</span>\n<p><label>Training <input type=\"range\" min=\"0\" \
+         a ring around the one that the initialisation predicts. Beneath it the views that the network knows, and its soft labels: \
+         how much of the mass it gives a class on an input of another class that shows this view, the darker the more. \
+         A student learns a view from a teacher whose soft labels mark it.</p>\n<span class=\"figure\" tabindex=\"0\">{svg}</span>\n<p><label>Training <input type=\"range\" min=\"0\" \
          max=\"{at}\" value=\"{at}\" disabled></label> <output>{}</output></p>\n<script type=\"application/json\">{}</script>\n<script>{SCRIPT}</script>\n</div>\n",
         words(race, last),
         serde_json::Value::from(frames),
@@ -120,13 +134,26 @@ fn words(race: &Race, look: usize) -> String {
             .filter(|class| of(class) == views)
             .count()
     };
+    let soft = |known: bool| {
+        let views = (0..race.overlaps.len()).flat_map(|class| [(class, 0), (class, 1)]);
+        let of = views.filter(|(class, view)| race.known(*class, *view, look) == known);
+        let soft: Vec<f64> = of
+            .map(|(class, view)| race.soft_labels[class][view][look])
+            .collect();
+        match soft.len() {
+            0 => "—".into(),
+            count => format!("{:.2}", soft.iter().sum::<f64>() / count as f64),
+        }
+    };
     format!(
-        "step {}: one view of {} classes known, both of {}; training error {:.1} %, test error {:.2} μ",
+        "step {}: one view of {} classes known, both of {}; training error {:.1} %, test error {:.2} μ; mean soft label on known views {}, on others {}",
         race.steps[look],
         known(1),
         known(2),
         100.0 * race.training_error[look],
         race.test_error[look] / race.single_view_share,
+        soft(true),
+        soft(false),
     )
 }
 
@@ -147,13 +174,14 @@ mod tests {
             single_view_share: 0.02,
             training_error: vec![1.0, 0.0],
             test_error: vec![0.98, 0.0098],
+            soft_labels: vec![[vec![0.02, 0.4], vec![0.02, 0.01]]],
         }
     }
 
     #[test]
     fn a_look_is_put_into_words() {
-        let start = "step 0: one view of 0 classes known, both of 0; training error 100.0 %, test error 49.00 μ";
-        let end = "step 25: one view of 1 classes known, both of 0; training error 0.0 %, test error 0.49 μ";
+        let start = "step 0: one view of 0 classes known, both of 0; training error 100.0 %, test error 49.00 μ; mean soft label on known views —, on others 0.02";
+        let end = "step 25: one view of 1 classes known, both of 0; training error 0.0 %, test error 0.49 μ; mean soft label on known views 0.40, on others 0.01";
         assert_eq!(words(&race(), 0), start);
         assert_eq!(words(&race(), 1), end);
     }
@@ -163,9 +191,12 @@ mod tests {
     fn the_player_shows_the_last_look() {
         let player = player(&race());
         assert_eq!(player.matches("class=\"dot\"").count(), 2);
-        assert_eq!(player.matches("fill-opacity=\"1\"").count(), 1);
+        assert_eq!(player.matches("fill-opacity=\"1\"").count(), 2);
         assert!(player.contains("<output>step 25:"));
         assert!(player.contains("\"known\":[0,0]") && player.contains("\"known\":[1,0]"));
+        // The darkest is the largest soft label of all looks.
+        assert_eq!(player.matches("class=\"soft\"").count(), 2);
+        assert!(player.contains("\"soft\":[0.05,0.05]") && player.contains("\"soft\":[1.0,0.03]"));
     }
 
     #[test]
