@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 
 /// The first `bytes` bytes of the SHA-256 of `parts` together, in hexadecimal.
 ///
-/// It tells accidents and casual edits. It is no signature: who changes a text on purpose can compute the digest anew.
+/// It catches accidents and casual edits. It is not a signature: anyone who changes a text on purpose can recompute the digest.
 pub(crate) fn digest<'a>(parts: impl IntoIterator<Item = &'a [u8]>, bytes: usize) -> String {
     let mut hash = Sha256::new();
     parts.into_iter().for_each(|part| hash.update(part));

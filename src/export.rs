@@ -1,4 +1,4 @@
-//! A record as flat tables: a row a world, and a row a model.
+//! A record as flat tables: one row per world, and one row per model.
 //!
 //! A world stands once for each theorem or control that asks for it, so that rows can be selected
 //! by theorem; `experiment` and `world` together name it. A quantity that is not measured in a

@@ -1,11 +1,11 @@
 //! Proof-check the multi-view theory of ensembles and distillation by running it.
 //!
 //! Allen-Zhu and Li ([arXiv 2012.09816](https://arxiv.org/abs/2012.09816)) explain why an ensemble of
-//! independently initialised networks beats each of its members, why that can be distilled into one
-//! network, and why self-distillation helps: data have several *views*, each network learns one view of
-//! each class by a lottery at initialisation, and soft labels carry the views it missed. Their bounds hold "for sufficiently large
+//! independently initialised networks beats each of its members, why its accuracy can be distilled into one
+//! network, and why self-distillation helps. Data have several *views*. Each network learns one view of
+//! each class, by a lottery at initialisation. Soft labels carry the views it missed. Their bounds hold "for sufficiently large
 //! `k`". This crate trains the networks the theory speaks of, at finite size, over many independent
-//! *worlds* (a data set and its initialisations), and says of each bound whether it is **confirmed**, **refuted** or **undecided**.
+//! *worlds* (a data set and its initialisations), and decides each bound: **confirmed**, **refuted** or **undecided**.
 //!
 //! # A tour
 //!
@@ -52,7 +52,7 @@
 //! assert!(lopsided.count() > 6);
 //! ```
 //!
-//! A claim is watched world by world with time-uniform confidence, so that looking after each costs nothing:
+//! A claim is watched world by world with time-uniform confidence, so that looking after every world costs no confidence:
 //!
 //! ```
 //! use multiview::statistics::{Band, Method, Sequence, Verdict};
@@ -72,7 +72,7 @@
 //!
 //! # Where things are
 //!
-//! Data flow one way, and each module is one box:
+//! Data flow one way:
 //!
 //! | module | holds |
 //! |---|---|
@@ -88,11 +88,11 @@
 //! | [`statistics`] | intervals, confidence sequences, verdicts, the error budget |
 //! | [`allocation`] | a total of worlds, dealt out where a verdict is near |
 //! | [`theorem`], [`record`], [`verify`] | theorem files, the append-only record, and deciding |
-//! | [`prediction`] | what theory says of a regime before anything is trained |
+//! | [`prediction`] | the theory's estimates for a regime before anything is trained |
 //! | [`explore`] | sweeps: which claims hold where in parameter space |
 //! | [`shard`] | part `I` of `N` of a run, under any launcher |
 //! | [`export`] | a record as flat tables |
-//! | [`arrays`] | one world as plain arrays, for a witness in another language |
+//! | [`arrays`] | one world as plain arrays, for an independent check in another language |
 //! | [`report`], [`figure`] | pages, pictures and tables, all a function of the records |
 //! | [`printable`] | text from outside, made fit for the place where it is shown |
 //! | [`seed`], [`real`] | random streams by (seed, world, purpose, index); `f32` and `f64`, eight at a time |

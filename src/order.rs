@@ -26,15 +26,15 @@ pub const MARGIN: f64 = 0.1;
 /// Test errors of the five models, in any unit.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct TestErrors {
-    /// Of one model, trained on the labels.
+    /// Error of one model, trained on the labels.
     pub single: f64,
-    /// Of the average of several.
+    /// Error of the average of several.
     pub ensemble: f64,
-    /// Of as many, trained as one: training the average.
+    /// Error of as many trained as one: training the average.
     pub joint: f64,
-    /// Of a student of the ensemble.
+    /// Error of a student of the ensemble.
     pub distilled: f64,
-    /// Of a student of one model.
+    /// Error of a student of one model.
     pub self_distilled: f64,
 }
 

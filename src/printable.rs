@@ -33,7 +33,7 @@ fn obeyed(c: char) -> bool {
         )
 }
 
-/// `text` with what `mark` makes of each character that it has something for.
+/// `text` with each character for which `mark` has a replacement replaced.
 fn with(text: &str, mark: impl Fn(char) -> Option<String>) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
@@ -190,7 +190,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(4000))]
 
-        /// Of Markdown from outside a page gets text and code alone.
+        /// A page takes only text and code from Markdown from outside.
         #[test]
         fn markdown_makes_no_elements(text in "[\\[\\]()<>!|:a-c/ `\\\\\n#*=-]{0,24}") {
             use pulldown_cmark::{Event, Options, Parser, Tag};

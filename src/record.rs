@@ -7,8 +7,8 @@
 //! for the same have the same record, byte by byte, however they were trained.
 //!
 //! A line carries what made its world (seed, experiment, version) and a digest of itself and of the manifest, and `seal.json` has that
-//! of all lines of a run that has ended. Whoever reads a record is told of a line that is not of its run, that was changed, or
-//! whose quantities are not those of its own model rows. This tells accidents and casual edits; it is no signature, since anyone
+//! of all lines of a run that has ended. Reading a record reports any line that belongs to another run, that was changed, or
+//! whose quantities are not those of its own model rows. This catches accidents and casual edits; it is not a signature, since anyone
 //! can compute a digest. Records of version 0.6 have bare lines, which are held against their model rows alone, and a seal if
 //! `multiview report` has put one on.
 

@@ -183,7 +183,7 @@ impl StepCount {
         }
     }
 
-    /// Refuses what is no number of steps from `least` on, with as many classes as the largest regime has.
+    /// Refuses fewer than `least` steps, or more than are allowed with as many classes as the largest regime has.
     pub(crate) fn validate(self, field: &str, least: usize) -> Result<(), FieldError> {
         let allowed = format!("{least} to {MOST_STEPS}");
         match self {
@@ -343,7 +343,7 @@ pub fn require_confidence(field: &str, value: f64) -> Result<(), FieldError> {
     )
 }
 
-/// Refuses a name that would not do as part of a path or of a command line.
+/// Refuses a name that cannot be part of a path or of a command line.
 pub(crate) fn require_words(field: &str, name: &str) -> Result<(), FieldError> {
     let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     require(
@@ -404,7 +404,7 @@ impl Regime {
     /// [`validate`](Self::validate): records of versions whose engines trained other regimes stay readable.)
     ///
     /// # Errors
-    /// The field that stands in the way.
+    /// The field that prevents it.
     pub fn check_engine(&self) -> Result<(), FieldError> {
         let sparse = [EngineKind::Overlap, EngineKind::OverlapAdaptive];
         if !sparse.contains(&self.training.engine) {

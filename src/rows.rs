@@ -19,7 +19,7 @@ pub struct ClassRow<'a, R> {
 /// Rows over classes, one for each sample.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ClassRows<R> {
-    /// Where the entries of each row end.
+    /// The end of the entries of each row.
     ends: Vec<usize>,
     classes: Vec<u32>,
     values: Vec<R>,

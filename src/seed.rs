@@ -68,7 +68,7 @@ fn split_mix(x: u64) -> u64 {
     z ^ (z >> 31)
 }
 
-/// Every stream that was asked for, so that a test can hold a world to its own.
+/// Every stream that was asked for, so that a test can check that a world uses only its own.
 #[cfg(test)]
 pub(crate) mod asked {
     use super::{Purpose, WorldSeed};

@@ -6,7 +6,7 @@
 //!
 //! | file | type | shape | holds |
 //! |---|---|---|---|
-//! | `world.json` | JSON | | seed, version, regime, procedure; of every network its parameters as numbers, and how it ended |
+//! | `world.json` | JSON | | seed, version, regime, procedure; the parameters of every network as numbers, and how it ended |
 //! | `labels.npy` | `i8` | `[N]` | `y` |
 //! | `kinds.npy` | `i8` | `[N]` | the view that a single-view sample keeps; −1 if it is multi-view |
 //! | `patch-starts.npy` | `i8` | `[N + 1]` | first patch of each sample, and last the number of patches |
@@ -55,7 +55,7 @@ struct Network {
     name: String,
     /// `m`.
     neurons_per_class: usize,
-    /// Of steps, the most.
+    /// The largest number of steps.
     most_steps: usize,
     /// Stops once training error 0 has held for this many consecutive steps; 0 never does.
     perfect_steps: usize,
@@ -83,7 +83,7 @@ struct Teaching {
 }
 
 impl Teaching {
-    /// With `k` classes.
+    /// The parameters for `k` classes.
     fn of(k: usize, lesson: &Lesson, teachers: Vec<String>) -> Self {
         let spec = &lesson.spec;
         Self {

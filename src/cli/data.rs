@@ -11,7 +11,7 @@ use std::path::PathBuf;
 #[derive(Debug, clap::Args)]
 #[command(
     allow_negative_numbers = true,
-    after_help = "Everything is what the engine trains, bit for bit, in NumPy's format (numpy.load); world.json has every parameter as a number. N samples, k classes, m neurons a class, M views a class; patches are numbered through all samples.\n\n  world.json                  seed, version, regime, procedure, networks, steps, training errors\n  labels.npy                  [N]            y\n  kinds.npy                   [N]            the view a single-view sample keeps; -1 if multi-view\n  patch-starts.npy            [N + 1]        first patch of each sample; last their number\n  patch-features.npy          [patches]      M class + view; -1 for pure noise\n  patch-weights.npy           [patches]      z_p\n  patch-feature-noise.npy     [patches]      alpha_p\n  inputs.npy                  [patches][d]   x_p (dense engine)\n  NETWORK/start-features.npy  [M k][k][m]    <w_{i,r}, v>\n  NETWORK/start-noise.npy     [patches][k][m]  <w_{i,r}, xi_p> (engines of the limit of large d)\n  NETWORK/start-weights.npy   [k][m][d]      w_{i,r} (dense engine)\n  NETWORK/soft-labels.npy     [N][k]         the teacher's tempered logits, for a student\n  NETWORK/end-features.npy    [M k][k][m]    <w_{i,r}, v> at the end\n  NETWORK/end-logits.npy      [N][k]         F_i(X_n) at the end\n\nNetworks are member-0, member-1, ..., joint, distilled, label_distilled, self_distilled and self_distilled-swapped. Random features are not written. The engines overlap and overlap-adaptive draw noise overlaps when needed; start-noise.npy has every one that they could draw."
+    after_help = "Everything is what the engine trains, bit for bit, in NumPy's format (numpy.load); world.json has every parameter as a number. N samples, k classes, m neurons a class, M views a class; patches are numbered through all samples.\n\n  world.json                  seed, version, regime, procedure, networks, training\n  labels.npy                  [N]            y\n  kinds.npy                   [N]            the view it keeps; -1: multi-view\n  patch-starts.npy            [N + 1]        first patch; last the count\n  patch-features.npy          [patches]      M class + view; -1 for pure noise\n  patch-weights.npy           [patches]      z_p\n  patch-feature-noise.npy     [patches]      alpha_p\n  inputs.npy                  [patches][d]   x_p (dense engine)\n  NETWORK/start-features.npy  [M k][k][m]    <w_{i,r}, v>\n  NETWORK/start-noise.npy     [patches][k][m]  <w_{i,r}, xi_p> (overlap)\n  NETWORK/start-weights.npy   [k][m][d]      w_{i,r} (dense engine)\n  NETWORK/soft-labels.npy     [N][k]         teacher's tempered logits\n  NETWORK/end-features.npy    [M k][k][m]    <w_{i,r}, v> at the end\n  NETWORK/end-logits.npy      [N][k]         F_i(X_n) at the end\n\nNetworks are member-0, member-1, ..., joint, distilled, label_distilled, self_distilled and self_distilled-swapped. Random features are not written. The engines overlap and overlap-adaptive draw noise overlaps when needed; start-noise.npy has every one that they could draw."
 )]
 pub struct Args {
     /// Name of a theorem (see `multiview list`) or path of a theorem file
@@ -22,7 +22,7 @@ pub struct Args {
     /// The number of the world
     #[arg(long, value_name = "N", default_value_t = 0)]
     world: u64,
-    /// Where the arrays go: a directory that is empty or not there yet
+    /// Directory for the arrays: new or empty
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
 }

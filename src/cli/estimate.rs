@@ -52,7 +52,7 @@ pub fn cost(Setting { regime, procedure }: &Setting, seed: u64) -> Cost {
     }
 }
 
-/// Predicted sample gradients of a world: what its time is proportional to.
+/// Predicted sample gradients of a world, to which its time is proportional.
 pub fn steps_of_world(Setting { regime, procedure }: &Setting) -> f64 {
     let (_, steps) = work(regime, procedure);
     (steps * regime.data.sample_count() as f64).max(1.0)

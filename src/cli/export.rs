@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
     after_help = "worlds.csv has a row for each world of each theorem and control that asks for it: seed, experiment, theorem, control, world, swept values, and every quantity (see `multiview list --quantities`). models.csv has a row for each model of these worlds. An empty cell is a quantity that is not measured there, or has no number; the column `undefined` gives the reason.\n\nExamples:\n  pandas.read_csv(\"worlds.csv\")\n  polars.read_csv(\"worlds.csv\")\n  read.csv(\"worlds.csv\")"
 )]
 pub struct Args {
-    /// Directory of a record, of a verification or an exploration, finished or not
+    /// Directory of the record of a verification or an exploration, finished or not
     record: PathBuf,
     /// Where the tables go [default: the record's directory]
     #[arg(long, value_name = "DIR")]
@@ -44,7 +44,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     print(&format!("{} in {}\n", FILES.join(" and "), path(out)))
 }
 
-/// True if a record is of an exploration, the manifest of which holds a sweep.
+/// True if a record is that of an exploration: its manifest holds a sweep.
 fn is_exploration(record: &Path) -> Result<bool, Failure> {
     let [manifest, ..] = Record::files(record);
     let text =

@@ -39,7 +39,7 @@ pub fn require_within(plan: &Plan, threads: usize, size: f64, place: &str) -> Re
     Err(FieldError::out_of_range("threads", &threads, allowed).into())
 }
 
-/// Refuses what needs more than there is.
+/// Refuses a run that needs more memory than there is.
 pub fn require_parts(parts: &[Part]) -> Result<(), Failure> {
     let Some(size) = available() else {
         return Ok(());

@@ -34,7 +34,7 @@ use multiview::printable::{json, lines};
 use std::process::ExitCode;
 
 /// Proof-check the multi-view theory of ensembles, knowledge distillation and self-distillation
-/// (Allen-Zhu and Li, arXiv 2012.09816) by training the networks it speaks of.
+/// (Allen-Zhu and Li, arXiv 2012.09816) by training its networks.
 #[derive(Debug, Parser)]
 #[command(
     name = "multiview",
@@ -48,11 +48,11 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Train worlds until every claim is confirmed, refuted, or out of budget
+    /// Train worlds until every claim is confirmed or refuted, or its budget is spent
     Verify(verify::Args),
     /// Map where claims hold in parameter space, on one machine or a cluster
     Explore(Box<explore::Args>),
-    /// Write a record as flat tables, a row a world and a row a model, for pandas, polars and R
+    /// Write a record as flat tables, with a row per world and a row per model, for pandas, polars and R
     Export(export::Args),
     /// Regenerate the reports from their records, training what is missing
     Report(report::Args),
@@ -131,17 +131,17 @@ fn theorem(name: &str) -> Result<multiview::theorem::Theorem, Failure> {
     })
 }
 
-/// A value as indented JSON, of which a terminal obeys nothing.
+/// A value as indented JSON, without anything that a terminal would obey.
 fn json_text(value: &impl serde::Serialize) -> Result<String, Failure> {
     Ok(json(&serde_json::to_string_pretty(value)?) + "\n")
 }
 
-/// Prints `text`, as far as anyone reads it: `multiview list | head -3` is no error. What a terminal would obey is written out.
+/// Prints `text`, as far as anyone reads it: `multiview list | head -3` is not an error. What a terminal would obey is written out.
 fn print(text: &str) -> Result<(), Failure> {
     print_styled(&lines(text))
 }
 
-/// Prints `text`, in which nothing stands that a terminal obeys but styles, which go where nothing shows them.
+/// Prints `text`, which holds nothing that a terminal obeys except styles; these are dropped where nothing shows them.
 fn print_styled(text: &str) -> Result<(), Failure> {
     use std::io::{ErrorKind, Write};
     match anstream::stdout().write_all(text.as_bytes()) {

@@ -62,7 +62,7 @@ impl Kept {
         let parent = file.parent().unwrap_or(&file);
         if file.is_dir() || made_below(&file) || !(parent.is_dir() || made_below(parent)) {
             return Err(format!(
-                "{}: cannot be written: it is a directory, or in one that is not there",
+                "{}: cannot be written: it is a directory, or its directory does not exist",
                 output.display()
             )
             .into());
@@ -76,7 +76,7 @@ impl Kept {
         match files.into_iter().find(|file| file.symlink_metadata().is_ok()) {
             None => Ok(()),
             Some(file) => Err(format!(
-                "{}: is there already, and not from here: choose another directory, or remove the file",
+                "{}: exists already, and nothing is overwritten: choose another directory, or remove the file",
                 file.display()
             )
             .into()),
@@ -119,7 +119,7 @@ pub fn require_empty(directory: &Path) -> Result<(), Failure> {
     match first {
         None => Ok(()),
         Some(_) => Err(format!(
-            "{place}: holds files, and nothing is overwritten: choose an empty directory, or one that is not there"
+            "{place}: holds files, and nothing is overwritten: choose an empty directory, or a new one"
         )
         .into()),
     }
@@ -131,7 +131,7 @@ fn same_file(a: &Path, b: &Path) -> bool {
     resolved(a) == resolved(b) || identity(a).is_some_and(|id| identity(b) == Some(id))
 }
 
-/// Where a path leads through symbolic links, of which the last ones may lead to what is not there yet.
+/// The target of a path through symbolic links. The last of them may point to files that do not exist yet.
 fn resolved(path: &Path) -> PathBuf {
     /// As many as Linux follows.
     const MOST_LINKS: usize = 40;
@@ -168,7 +168,7 @@ fn identity(path: &Path) -> Option<(u64, u64)> {
     Some((facts.dev(), facts.ino()))
 }
 
-/// Elsewhere a hard link is not told from a file of its own.
+/// On other systems a hard link cannot be told from a separate file.
 #[cfg(not(unix))]
 fn identity(_: &Path) -> Option<()> {
     None

@@ -59,7 +59,7 @@ const RECORDS: [Shipped; 5] = [
 
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Everything under DIR is a function of the records in DIR/records and DIR/sweeps; what is missing there is trained first, which from nothing takes hours. Interrupt it at any time: finished worlds are kept."
+    after_help = "Everything under DIR is a function of the records in DIR/records and DIR/sweeps; what is missing there is trained first, which takes hours if there are none. Interrupt it at any time: finished worlds are kept."
 )]
 pub struct Args {
     /// Where the reports and their records are
@@ -92,7 +92,7 @@ impl Args {
 
 pub fn run(args: &Args) -> Result<ExitCode, Failure> {
     if !args.dir.is_dir() {
-        return Err(format!("{}: is no directory", args.dir.display()).into());
+        return Err(format!("{}: is not a directory", args.dir.display()).into());
     }
     let kept = args.kept_files();
     let empty = std::fs::read_dir(&args.dir).is_ok_and(|mut entries| entries.next().is_none());

@@ -34,7 +34,7 @@ pub fn of(header: &[&str], rows: impl Iterator<Item = Vec<String>>) -> Table {
     table
 }
 
-/// The same text on lines that fit the terminal; what is wrapped hangs below the indent of its line.
+/// The same text on lines that fit the terminal; wrapped lines are indented below their first.
 pub fn fitted(text: &str) -> String {
     let fit = |line: &str| {
         let indent = line.len() - line.trim_start_matches(' ').len();
@@ -100,7 +100,7 @@ fn told(finding: &Finding) -> String {
             Some(worlds) => format!("… undecided (about {worlds} worlds)"),
             None => "… undecided".into(),
         },
-        (verdict, true, true) => format!("✓ {verdict}, as it must be"),
+        (verdict, true, true) => format!("✓ {verdict}, as it should be"),
         (verdict, true, false) => format!("✓ {verdict}"),
         (verdict, false, _) => format!("✗ {verdict} (!)"),
     };

@@ -36,11 +36,11 @@ pub struct Args {
     /// Write the report as JSON to this file (`-` for standard output)
     #[arg(long, value_name = "F")]
     json: Option<PathBuf>,
-    /// Where to keep the record [default: multiview-runs/TIME, of a shard a directory for just this
+    /// Directory for the record [default: multiview-runs/TIME; for a shard, a directory of this
     /// run]
     #[arg(long, value_name = "DIR", conflicts_with = "resume")]
     record: Option<PathBuf>,
-    /// Continue the run recorded in this directory, as it was asked for
+    /// Continue the run recorded in this directory, with the options it began with
     #[arg(long, value_name = "DIR", conflicts_with_all = ["theorems", "file", "seed", "confidence", "profile"])]
     resume: Option<PathBuf>,
 }
@@ -48,7 +48,7 @@ pub struct Args {
 /// The theorems to decide.
 #[derive(Debug, clap::Args)]
 struct Asked {
-    /// Theorems to decide (see `multiview list`); all of the profile when none is named
+    /// Theorems to decide (see `multiview list`) [default: all that the profile tests]
     #[arg(value_name = "THEOREM")]
     theorems: Vec<String>,
     /// Decide the theorem in this file, beside those named (repeatable)
@@ -415,7 +415,7 @@ fn summary(report: &Report) -> String {
     }
     if report.plan.profile == Profile::Glance {
         words.push(
-            "At a glance: few classes, and more than half of the draws. `multiview verify` decides more claims on means, at 95 %, and `multiview verify theorem-1 theorem-2 theorem-3 theorem-4 all-four --profile full` the theorems as stated, draw by draw, at 99 %; `multiview show THEOREM` estimates the time.".to_owned(),
+            "At a glance: few classes, and bounds that must hold in more than half of the draws. `multiview verify` decides more claims on means, at 95 %, and `multiview verify theorem-1 theorem-2 theorem-3 theorem-4 all-four --profile full` the theorems as stated, draw by draw, at 99 %; `multiview show THEOREM` estimates the time.".to_owned(),
         );
     }
     words.join("\n")

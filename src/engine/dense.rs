@@ -17,7 +17,7 @@
 //! S = Xᵀ W,     F_i(X_n) = Σ_{p,r} φ(S),     E = e ∘ φ'(S),     W += η/N X E
 //! ```
 //!
-//! The products are all but the whole cost. Half of `E` is 0, neurons silent on a patch; skipping those entries exactly was
+//! The products are nearly the whole cost. Half of `E` is 0, neurons silent on a patch; skipping those entries exactly was
 //! tried and is no faster, since a multiply-add then has to load an operand of its own.
 //!
 //! Patches are taken a [`TILE`] at a time, so that their inputs are still in cache when the gradient needs them, which is as soon as the

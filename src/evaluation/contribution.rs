@@ -28,7 +28,7 @@ pub(super) const SURETY: f64 = 30.0;
 /// class and each feature present.
 pub(super) const NEGLECTED: f64 = 1e-8;
 
-/// A normal number, `mean + deviation · N(0, 1)`, of which the deviation is known to lie between two.
+/// A normal number `mean + deviation · N(0, 1)` whose deviation lies between two known values.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Normal {
     pub mean: f64,
@@ -176,7 +176,7 @@ impl Contribution {
         self.value(self.feature_noise * common.max(0.0) + self.reach * self.noise)
     }
 
-    /// Of what a patch of pure noise adds through a neuron, `φ(α S + ξ)` with `α` uniform in `[0, γ]`: bounds of the mean, and one of the
+    /// Bounds of the mean of `φ(α S + ξ)`, `α` uniform in `[0, γ]`, which a patch of pure noise adds through a neuron, and one of the
     /// second moment. Both are convex in `α`, so that the midpoint rule falls short of them and the trapezoidal rule exceeds them.
     pub fn pure_noise(&self, common: f64) -> PureNoise {
         const SHARES: i32 = 8;

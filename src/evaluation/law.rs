@@ -182,7 +182,7 @@ impl Product {
 }
 
 impl Largest {
-    /// Of these classes.
+    /// The largest logit of these classes.
     pub fn new(laws: Vec<Law>) -> Self {
         let mut events: Vec<(f64, usize, f64)> = Vec::new();
         for (class, law) in laws.iter().enumerate() {

@@ -16,7 +16,7 @@
 //! - the least `S_i` are concave in `i`, being the minimum of concave sequences, so that their differences are in descending order;
 //! - the largest `S_i` have differences in some order, and in descending order these have sums no smaller.
 //!
-//! Two to four patches are `C − 1 ≤ 3` coordinates, and some hundred boxes know their law well. Of many patches most coordinates are left
+//! Two to four patches are `C − 1 ≤ 3` coordinates, and some hundred boxes know their law well. With many patches most coordinates are left
 //! whole: the bounds then hold but are wide, and sampling takes over where they are apart.
 
 use crate::regime::FeaturePatches;
@@ -57,7 +57,7 @@ pub(super) struct Weights {
     pub shares: Rc<[Share]>,
 }
 
-/// True if there is more than one way to weigh the patches of a feature of this total: what has no weight has nothing to share.
+/// True if there is more than one way to weigh the patches of a feature of this total; without weight there is nothing to share.
 pub(super) fn is_free(patches: FeaturePatches, [low, high]: [f64; 2]) -> bool {
     low < high || (matches!(patches, FeaturePatches::Random(_)) && high > 0.0)
 }
@@ -112,7 +112,7 @@ fn weigh(chance: f64, totals: &[[f64; 2]], shares: &Rc<[Share]>) -> impl Iterato
     })
 }
 
-/// Into how many intervals each coordinate of a box is cut.
+/// The number of intervals into which each coordinate of a box is cut.
 struct Resolution {
     total: usize,
     shares: Vec<usize>,

@@ -49,7 +49,7 @@ impl Axis {
     /// The dotted path of the parameter and its values, given the base theorem's setting as a tree.
     ///
     /// # Errors
-    /// A parameter that is not there or not the only one of its name; values that are none or occur twice.
+    /// A parameter that does not exist or whose name is ambiguous; values that are invalid or occur twice.
     pub(super) fn resolve(
         &self,
         tree: &toml::Value,
@@ -78,7 +78,7 @@ impl Values {
     /// The values one by one.
     ///
     /// # Errors
-    /// An empty list, or a range that is none.
+    /// An empty list, or an invalid range.
     pub fn list(&self, parameter: &str) -> Result<Vec<toml::Value>, FieldError> {
         let field = format!("axes.{parameter}");
         match self {
@@ -157,7 +157,7 @@ fn is_whole(parameter: Option<&toml::Value>, range: &str) -> bool {
     }
 }
 
-/// Returns true if two values are one: `5` and `5.0` are.
+/// Returns true if two values are equal, as `5` and `5.0` are.
 fn same(a: &toml::Value, b: &toml::Value) -> bool {
     let number = |v: &toml::Value| v.as_float().or(v.as_integer().map(|i| i as f64));
     a == b || number(a).zip(number(b)).is_some_and(|(a, b)| a == b)

@@ -1,4 +1,4 @@
-//! Where an exploration is kept: a record whose manifest is the sweep and the shard.
+//! The record of an exploration, whose manifest is the sweep and the shard.
 
 use super::sweep::{Cell, Sweep, SweepError};
 use crate::field::require;

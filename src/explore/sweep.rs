@@ -175,7 +175,7 @@ impl Sweep {
     /// Every cell on a base theorem, in order: the first axis varies slowest.
     ///
     /// # Errors
-    /// A parameter that is not there or not the only one of its name, values that are none, a cell out of range, a budget
+    /// A parameter that does not exist or whose name is ambiguous, invalid values, a cell out of range, a budget
     /// without worlds.
     pub(super) fn cells_of(&self, base: &Theorem) -> Result<Vec<Cell>, SweepError> {
         require(

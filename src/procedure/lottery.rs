@@ -165,7 +165,7 @@ impl Race {
     }
 }
 
-/// The ends of the lotteries of a world's single models: for each model, shares of the classes.
+/// The outcomes of the lotteries of a world's single models: for each model, shares of the classes.
 #[derive(Default)]
 pub(super) struct Lottery {
     predicted: Vec<f64>,

@@ -1,7 +1,7 @@
 //! Bytes that a world needs, before it is drawn: an estimate that is rather too high than too low.
 //!
 //! One function for each consumer: [`samples`] for training and test inputs, [`logits`], [`network_bytes`] of the engines, `kept` for
-//! a trained network, `random_features::bytes` for read-outs, `no_views::bytes` for networks on inputs without views; [`world`] says which of them are there at once. What is small beside
+//! a trained network, `random_features::bytes` for read-outs, `no_views::bytes` for networks on inputs without views; [`world`] says which of them exist at once. What is small beside
 //! these is left out: optimiser scratch, records, the program itself. Sums and products are in `f64`, so that none wraps.
 
 use super::Procedure;

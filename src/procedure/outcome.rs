@@ -89,7 +89,7 @@ impl Outcome {
         self.models.push(ModelRow { role, ..row });
     }
 
-    /// Adds the ensemble of `members`, network `index`, of which `portrait` shows the sum.
+    /// Adds the ensemble of `members`, network `index`; `portrait` shows their sum.
     pub fn ensemble<'a>(
         &mut self,
         (role, index): (&str, u64),

@@ -125,7 +125,7 @@ const MEASURES: [Measure; 12] = [
 /// The quantity that compares all [`ORDERED`] roles.
 pub(super) const ORDER: &str = "trained.order";
 
-/// The roles of which the paper gives the order.
+/// The roles whose order the paper gives.
 const ORDERED: [&str; 5] = ["single", "ensemble", "joint", "distilled", "self_distilled"];
 
 /// The role of the ensemble of several students.

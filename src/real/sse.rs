@@ -6,7 +6,7 @@ use pulp::bytemuck::cast;
 use pulp::core_arch::x86::Sse;
 use std::arch::x86_64::{__m128, _MM_HINT_T0};
 
-/// Every x86-64 has it, which the compiler knows: nothing is asked at run time.
+/// Every x86-64 processor has SSE, and the compiler knows it: nothing is checked at run time.
 #[inline(always)]
 fn sse() -> Sse {
     Sse::try_new().unwrap_or_else(|| unreachable!("every x86-64 has SSE"))

@@ -36,7 +36,7 @@ struct Line {
 }
 
 impl Form {
-    /// Of a record that was begun with this manifest, the text of which is given.
+    /// The form of a record that was begun with the manifest of this text.
     pub(super) fn of(asked: &impl Asked, manifest: &[u8]) -> Result<Self, String> {
         Ok(Self {
             seed: asked.seed(),
@@ -95,7 +95,7 @@ impl Form {
         };
         let setting = (self.settings.get(&line.experiment)).ok_or_else(|| {
             format!(
-                "experiment = {:?} is none of this run: the regimes and procedures in the manifest have other keys",
+                "experiment = {:?} is not one of this run: the regimes and procedures in the manifest have other keys",
                 line.experiment
             )
         })?;

@@ -22,8 +22,8 @@ fn verdicts(evidence: &Evidence) -> String {
     let mut out = String::new();
     let _ = writeln!(
         out,
-        "\nOf {} claims, {} are confirmed, {} refuted and {} undecided; of {} claims put to negative controls, where the same \
-         code must refute them, {} are refuted. {} worlds of seed {}, profile {}, multiview {}.\n\n{}\n",
+        "\n{} claims: {} confirmed, {} refuted, {} undecided. {} claims in negative controls, where the same \
+         code must refute them: {} refuted. {} worlds of seed {}, profile {}, multiview {}.\n\n{}\n",
         own.len(),
         count(&own, Verdict::Confirmed),
         count(&own, Verdict::Refuted),
@@ -111,10 +111,10 @@ pub(super) fn overview(main: &Evidence, replications: &[Evidence], figures: &Fig
         out += &decided_again(evidence, last);
     }
     out += "\nA claim is *confirmed* when its interval lies inside the claimed band, *refuted* when the two are disjoint, \
-        *undecided* otherwise. What is replicated is the world, a data set with its initialisations. Every `test_error` and `gain` is in units of μ; `err` of random features is not. \
+        *undecided* otherwise. The replicate is the world, a data set with its initialisations. Every `test_error` and `gain` is in units of μ; `err` of random features is not. \
         The regime of each theorem is on its page.\n\n\
-        The origin says who states a claim, who gives the numbers of its band, and who says it of worlds in this form: the paper's theory, an experiment in the paper, a deduction of \
-        ours from the theory, or we, where the paper says without a number that something holds, vanishes or fails.\n";
+        The origin says who states a claim, who gives the numbers of its band, and who chose its statistic. It is one of four: the paper's theory, an experiment in the paper, a deduction of \
+        ours from the theory, or our own choice, where the paper says without a number that something holds, vanishes or fails.\n";
     out += &regimes(main);
     let others: Vec<&Evidence> = (replications.iter())
         .filter(|e| shown.iter().all(|known| known.name != e.name))
@@ -194,7 +194,7 @@ fn maps(figures: &Figures) -> String {
 fn provenance(main: &Evidence) -> String {
     let plan = &main.report.plan;
     format!(
-        "\n## Provenance\n\nMade by `multiview report` from the records under [records](records), and from those beside the maps; deleting all but the records and running it \
+        "\n## Provenance\n\nMade by `multiview report` from the records under [records](records) (and from those of the sweeps, where there are any); deleting all but the records and running it \
          again restores these files. Record {}, seed {}, multiview {}. For machines: [results.json](results.json), \
          [its schema](results.schema.json).\n",
         main.name,
@@ -253,7 +253,7 @@ fn guarantee(main: &Evidence) -> String {
     format!(
         "Confidence {} % over the {} verdicts of one error budget together; {apart} on shares of worlds have a level of their own (on their pages), and {every} on *every \
          world* say what was seen, with a bound on the worlds not seen. Intervals for means and shares hold at all numbers of worlds at once, so \
-         stopping early is honest: exactly for shares and bounded means; for other means exactly if worlds are normal, or if none lies farther than five times the claim's scale beyond the end of its \
+         stopping early is honest. They are exact for shares and bounded means. For other means they are exact if worlds are normal, or if none lies farther than five times the claim's scale beyond the end of its \
          band. Exponents are decided once, after a \
          number of worlds fixed beforehand, by an approximate interval that the tests calibrate by simulation.",
         text::number(100.0 * main.report.plan.confidence, 1.0).trim_end_matches(".0"),
@@ -274,8 +274,8 @@ fn regimes(main: &Evidence) -> String {
     ];
     let titles = QUANTITIES.map(|(_, title)| title).join(" | ");
     let mut out = format!(
-        "\n## The same quantities in every regime\n\nMeans over worlds. No one regime serves all claims at this size: weak features of other \
-         classes keep ties away, strong ones carry the dark knowledge.\n\n| regime of | K | {titles} |\n|---|---|---|---|---|---|---|---|---|\n"
+        "\n## The same quantities in every regime\n\nMeans over worlds. No single regime serves all claims at this size: weak features of other \
+         classes keep ties (classes that learn both views) away, but only strong ones carry the dark knowledge.\n\n| regime of | K | {titles} |\n|---|---|---|---|---|---|---|---|---|\n"
     );
     let theorems = main.report.plan.theorems.iter();
     let mut rest: Vec<&Theorem> = theorems
@@ -399,8 +399,8 @@ pub(super) fn theorem(main: &Evidence, theorem: &Theorem) -> String {
         if let Some(law) = &f.power_law {
             let _ = writeln!(
                 out,
-                "\n{}: {} from the first value to the last, which decides; a line fitted to all has exponent {} ± {} (standard error, were the \
-                 line true; χ² = {:.1} on {} degrees of freedom).",
+                "\n{}: {} from the first value to the last, which decides; a line fitted to all has exponent {} ± {} (standard error if the \
+                 line is true; χ² = {:.1} on {} degrees of freedom).",
                 claim(f),
                 text::measured(f),
                 text::number(law.fitted_exponent, law.fitted_standard_error),
@@ -430,7 +430,7 @@ pub(super) fn theorem(main: &Evidence, theorem: &Theorem) -> String {
     out += &refutations(theorem, &controls);
     out += "\n## The regime against the paper's assumptions\n";
     if theorem.procedure.no_views.is_some() {
-        out += "\nInputs without views take k, N, d and ν² from it. What else there is of data is the control's.\n";
+        out += "\nInputs without views take k, N, d and ν² from it. The other rows on data describe the *multi-view* control.\n";
     }
     out += "\n| parameter | the paper | here | standing |\n|---|---|---|---|\n";
     for a in assumptions(&theorem.regime, &theorem.procedure) {
@@ -503,7 +503,7 @@ fn learned_of_views(main: &Evidence, theorem: &Theorem) -> String {
         ("acc_view_2", "right on view 2 alone"),
         ("acc_view_3", "right on view 3 alone"),
         ("acc_view_4", "right on view 4 alone"),
-        ("classes_both", "classes of which every view is known"),
+        ("classes_both", "classes with every view known"),
         ("condition", "condition number"),
     ];
     let of = |model: &str, measure: &str| {

@@ -104,9 +104,9 @@ pub struct SoftLabel {
     pub feature: String,
     /// Mean tempered logit of the ensemble, the teacher.
     pub teacher: f64,
-    /// Of the single model, at the teacher's scale `S`.
+    /// Mean tempered logit of the single model, at the teacher's scale `S`.
     pub single: f64,
-    /// Of the distilled student.
+    /// Mean tempered logit of the distilled student.
     pub student: f64,
     /// Pairs of input and class averaged over.
     pub pairs: usize,
@@ -314,7 +314,7 @@ fn cells(model: &str, evaluation: &Evaluation) -> ModelCells {
     }
 }
 
-/// The mass on classes other than the label, by what of the class the input contains.
+/// The mass on classes other than the label, by the feature of the class that the input contains.
 fn soft_labels(
     theorem: &Theorem,
     world: &World,

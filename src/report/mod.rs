@@ -186,7 +186,7 @@ fn answered<'a>(evidence: &'a Evidence, theorem: &'a str) -> impl Iterator<Item 
 }
 
 /// Every theorem with the evidence that decides it: the main record's, or that of the last other record with verdicts on it where the
-/// main one leaves the theorem out, or to its other profile. A theorem that no record has tested is left out.
+/// main one leaves the theorem out, or to another profile. A theorem that no record has tested is left out.
 fn decided<'a>(
     main: &'a Evidence,
     replications: &'a [Evidence],

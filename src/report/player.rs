@@ -146,7 +146,7 @@ fn words(race: &Race, look: usize) -> String {
         }
     };
     format!(
-        "step {}: one view of {} classes known, both of {}; training error {:.1} %, test error {:.2} μ; mean soft label on known views {}, on others {}",
+        "step {}: one view known in {} classes, both in {}; training error {:.1} %, test error {:.2} μ; mean soft label on known views {}, on others {}",
         race.steps[look],
         known(1),
         known(2),

@@ -61,7 +61,7 @@ fn run(evidence: &Evidence) -> Value {
     })
 }
 
-/// Who makes each part of the claim.
+/// The source of each part of the claim.
 fn origin(f: &Finding) -> Value {
     let parts = f.origins().into_iter();
     let named = parts.map(|(part, source)| (part.replace(' ', "_"), json!(source)));

@@ -147,7 +147,7 @@ pub fn subject(
     }
 }
 
-/// Who makes a claim: who states it, and which of its parts are another's.
+/// The origin of a claim in words: the source of its statement, then the parts with another source.
 pub fn origin(parts: &[(&'static str, Source)]) -> String {
     let mut groups: Vec<(Source, Vec<&str>)> = Vec::new();
     for (part, source) in parts {

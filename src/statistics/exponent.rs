@@ -13,7 +13,7 @@
 //! interval is not `b` ± a multiple of the standard error: a mean, or a variance, is taken to vary
 //! as a `χ²` of the same relative variance, that is, of `2/u²` degrees of freedom (`1/(2u²)` for
 //! the square of a standard deviation; Satterthwaite, Biometrics Bulletin 2(6), 1946), and the
-//! ratio of two of them as an `F`, of which the longer tail is taken on both sides. For that `u` is
+//! ratio of two of them as an `F`, of which the longer tail is taken on both sides. Because `u` is
 //! itself estimated, the tail's probability is that of Student's with the degrees of freedom of the
 //! smaller sample. The interval is approximate. The tests calibrate it by simulation at the levels
 //! and worlds of the shipped claims: it holds its level for counts and for normal worlds; for the

@@ -24,7 +24,7 @@ use super::{Band, Interval, Sides};
 /// fewer successes than the uniform mixture `b = 1`, and gives up little when some worlds fail.
 const LEAN: f64 = 0.5;
 
-/// The search for a bound stops here: a millionth of the worlds is nobody's difference.
+/// The search for a bound stops here: a millionth of the worlds makes no difference.
 const TOLERANCE: f64 = 1e-6;
 
 /// `ln K(m)` after `successes` and `failures` (real-valued, so that a future pace can be asked for).

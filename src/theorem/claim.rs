@@ -28,7 +28,7 @@ pub struct Claim {
     /// without a world farther than five times this beyond the end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scale: Option<f64>,
-    /// Who makes the claim, its numbers and its form.
+    /// The sources of the claim, its numbers and its form.
     #[serde(default, skip_serializing_if = "Origin::is_not_stated")]
     pub origin: Origin,
     /// A confidence of the claim's own, outside the run's family-wise budget.
@@ -37,7 +37,7 @@ pub struct Claim {
     /// The claim's part of the run's family-wise budget, relative to the others'; 1 when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weight: Option<f64>,
-    /// Only this profile tests the claim; both when absent.
+    /// The only profile that tests the claim; every profile of the theorem when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub profile: Option<Profile>,
 }
@@ -76,7 +76,7 @@ impl Statistic {
 }
 
 impl Claim {
-    /// Who makes its parts, by name.
+    /// The sources of its parts, by name.
     pub fn origins(&self) -> Vec<(&'static str, Source)> {
         self.origin.parts(self.event.unwrap_or(self.band))
     }

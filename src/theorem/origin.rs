@@ -1,9 +1,9 @@
-//! Who makes a claim: the paper, an experiment in it, or this project.
+//! The makers of a claim: the paper, an experiment in it, or this project.
 
 use crate::statistics::Band;
 use serde::{Deserialize, Serialize};
 
-/// Who says something.
+/// The source of a statement or a number.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Source {
@@ -20,7 +20,7 @@ pub enum Source {
     NotStated,
 }
 
-/// Who makes the parts of a claim. In a theorem file it is one [`Source`] for all parts, or a table
+/// The sources of the parts of a claim. In a theorem file it is one [`Source`] for all parts, or a table
 /// of them.
 ///
 /// ```
@@ -40,17 +40,17 @@ pub enum Source {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "Written")]
 pub struct Origin {
-    /// Who says that something of the kind holds.
+    /// The source of the statement.
     pub statement: Source,
-    /// Who gives the numbers of the claim's band; for a share those of its event.
+    /// The source of the numbers of the claim's band (for a share, of its event).
     pub band: Source,
-    /// Who gives the lower end, if another than the band's.
+    /// The source of the lower end, if it differs from the band's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lower: Option<Source>,
-    /// Who gives the upper end, if another than the band's.
+    /// The source of the upper end, if it differs from the band's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub upper: Option<Source>,
-    /// Who says it of worlds in this form: as a mean, as a share of at least so much. The theorems
+    /// The source of the form: a mean, or a share of at least some number. The theorems
     /// speak of every draw, with a probability that tends to one, so a claim on every world is the
     /// paper's.
     pub statistic: Source,
@@ -102,12 +102,12 @@ impl From<Written> for Origin {
 }
 
 impl Origin {
-    /// Who gives the lower end.
+    /// The source of the lower end.
     pub fn lower(&self) -> Source {
         self.lower.unwrap_or(self.band)
     }
 
-    /// Who gives the upper end.
+    /// The source of the upper end.
     pub fn upper(&self) -> Source {
         self.upper.unwrap_or(self.band)
     }
@@ -117,7 +117,7 @@ impl Origin {
         *self == Self::default()
     }
 
-    /// The parts of a claim with this band, by name, and who makes each.
+    /// The parts of a claim with this band, by name, and their sources.
     pub fn parts(&self, band: Band) -> Vec<(&'static str, Source)> {
         let mut parts = vec![("statement", self.statement)];
         match (band.lower, band.upper) {

@@ -66,7 +66,7 @@ impl Experiment {
 
     /// Returns true if no claim needs another world. A claim on every world asks for none beside
     /// one with inference, and alone for the whole budget, unless a world has broken it. Without a
-    /// claim, when all are for the other profile, no world is needed.
+    /// claim, when all are for another profile, no world is needed.
     ///
     /// A shard cannot know: it sees no prefix of the worlds. It is settled when all of it is
     /// trained.
@@ -201,7 +201,7 @@ pub(super) struct Shared {
 /// The experiment to train a world for next, and the world. For a thread that holds the models of a
 /// world, that is one that needs the same world, if there is one. Else it is the open experiment
 /// with the fewest worlds in flight, so that threads speculate on one experiment only when no other
-/// is open; a world of which another thread holds the models comes last. Experiments of a group
+/// is open; a world whose models another thread holds comes last. Experiments of a group
 /// that lag behind come first, so that they share again. A shard, which trains all of its part,
 /// takes the first worlds of each experiment first: those that a merge cannot do without.
 pub(super) fn next_world(

@@ -37,7 +37,7 @@ pub struct Report {
     pub plan: Plan,
     /// The findings, in the order of theorems, claims, controls.
     pub findings: Vec<Finding>,
-    /// Claims, and claims of controls, that are for the other profile.
+    /// Claims, and claims of controls, that only another profile tests.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub untested: Vec<Untested>,
     /// Gradient steps of the models in the worlds that count; of one that experiments share, once for each of them.
@@ -79,7 +79,7 @@ pub enum Event<'a> {
         /// Every experiment.
         experiments: &'a [Experiment],
     },
-    /// An experiment of which the record holds worlds that count, before any is trained.
+    /// An experiment that has worlds that count in the record, before any is trained.
     Kept {
         /// The experiment, with all claims as they stand.
         experiment: &'a Experiment,
@@ -164,7 +164,7 @@ impl Plan {
     }
 
     /// Trains the worlds that `record` lacks, on `threads` threads, until every claim is settled or
-    /// its budget spent; of a shard all worlds of its part, of which nothing is found. `listen` is
+    /// its budget spent. A shard trains all worlds of its part and decides nothing. `listen` is
     /// told of each world as it begins and ends.
     ///
     /// # Errors

@@ -36,7 +36,7 @@ pub struct Plan {
     pub theorems: Vec<Theorem>,
 }
 
-/// A claim of a theorem, or of one of its controls, that a run does not test since it is for the other profile.
+/// A claim of a theorem, or of one of its controls, that a run does not test, since only another profile does.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Untested {
     /// The theorem.
@@ -149,7 +149,7 @@ impl Plan {
         Ok(experiments.map(|e| (e.key.clone(), setting(e))).collect())
     }
 
-    /// Who asks for which experiment, in the order of theorems, controls, swept values.
+    /// The theorems and controls that ask for each experiment, in the order of theorems, controls, swept values.
     ///
     /// # Errors
     /// A control or a swept value out of range.
@@ -310,7 +310,7 @@ impl Plan {
         tested.map(|(_, control, claim)| (control.is_some(), claim))
     }
 
-    /// The claims that this run leaves to the other profile.
+    /// The claims that this run leaves to another profile.
     pub fn untested(&self) -> Vec<Untested> {
         let left = self.all_claims().filter(|(.., claim)| !self.tests(claim));
         left.filter_map(|(theorem, control, claim)| {

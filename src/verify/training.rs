@@ -14,7 +14,7 @@ struct Round<'a> {
     seed: u64,
     experiments: &'a mut [Experiment],
     record: &'a mut Record,
-    /// The worlds of which threads hold the models.
+    /// The worlds whose models threads hold.
     held: Vec<Shared>,
     failure: Option<VerifyError>,
 }

@@ -30,7 +30,7 @@ pub struct Finding {
     /// The bands in which other quantities of a world must lie too, for a share.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub with: BTreeMap<String, Band>,
-    /// Who makes the claim, its numbers and its form.
+    /// The sources of the claim, its numbers and its form.
     #[serde(default, skip_serializing_if = "Origin::is_not_stated")]
     pub origin: Origin,
     /// The claim's own share of the error budget.
@@ -53,7 +53,7 @@ pub struct Finding {
 }
 
 impl Finding {
-    /// Who makes the parts of the claim, by name.
+    /// The sources of the parts of the claim, by name.
     pub fn origins(&self) -> Vec<(&'static str, Source)> {
         self.origin.parts(self.event.unwrap_or(self.band))
     }
@@ -64,7 +64,7 @@ impl Finding {
     }
 }
 
-/// Worlds in which a quantity has no number, or one that the claim's statistic has no place for.
+/// Worlds in which a quantity has no number, or a number that the claim's statistic does not accept.
 ///
 /// They count against the claim. One of them breaks a claim on every world. To a share, or a mean within a known range, they are
 /// failures ([`Sequence`] says of which kind); a mean, or an exponent, can then only be refuted or left undecided.

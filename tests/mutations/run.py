@@ -24,7 +24,7 @@ COPY = WORK / "source"
 PARTS = ["Cargo.toml", "Cargo.lock", "CHANGELOG.md", "CITATION.cff", "README.md", "src", "examples", "tests", "theorems", "benches", "reports"]
 
 ASLEEP = '''
-/// Whether the fault of this number is awake.
+/// True if the fault of this number is awake.
 #[inline(always)]
 pub(crate) fn planted(fault: u32) -> bool {
     static AWAKE: std::sync::LazyLock<u32> = std::sync::LazyLock::new(|| {

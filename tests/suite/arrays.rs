@@ -156,7 +156,7 @@ fn padded(layout: Layout, values: &[f32], padding: f32) -> Vec<f32> {
     rows.flat_map(|row| [row, &rest].concat()).collect()
 }
 
-/// What is read back trains to the bits that were written, by the engine that stores every overlap.
+/// Arrays read back train to the bits that were written, by the engine that stores every overlap.
 #[test]
 fn arrays_read_back_train_to_the_same_bits() {
     let theorem = theorem(WITNESS, EngineKind::OverlapReference);

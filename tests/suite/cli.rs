@@ -182,7 +182,7 @@ fn what_cannot_be_meant_is_refused_before_training() {
         (&["train", "nosuch"], "`multiview list`"),
         (
             &["report", "--dir", "/nonexistent"],
-            "/nonexistent: is no directory",
+            "/nonexistent: is not a directory",
         ),
         (
             &["explore", "ties", "--axis", "k=60"],
@@ -566,7 +566,7 @@ fn exit_codes_follow_the_verdict() {
     verify(&folder, SMALL, "confirmed")
         .assert()
         .code(0)
-        .stdout(predicate::str::contains("refuted, as it must be"));
+        .stdout(predicate::str::contains("refuted, as it should be"));
     let refuted = SMALL.replace("band = { lower = 0.0 }", "band = { upper = -1.0 }");
     verify(&folder, &refuted, "refuted")
         .assert()

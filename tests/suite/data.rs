@@ -144,7 +144,7 @@ proptest! {
     }
 }
 
-/// Whether `seen` successes out of `n` at probability `p` are within five standard deviations.
+/// True if `seen` successes out of `n` at probability `p` are within five standard deviations.
 fn plausible(seen: usize, n: usize, p: f64) -> bool {
     let n = n as f64;
     (seen as f64 - n * p).abs() <= 5.0 * (n * p * (1.0 - p)).sqrt()
@@ -263,7 +263,7 @@ fn expected_numbers_of_features_and_patches_are_means() {
 }
 
 proptest! {
-    /// What is said of the expected power sums, by quadrature, is what the moments of the simplex say.
+    /// The expected power sums, by quadrature, agree with the moments of the simplex.
     #[test]
     fn expected_power_sums_are_known(least in 1..6usize, more in 0..4usize, q in 1..8u32) {
         let range = least..=least + more;

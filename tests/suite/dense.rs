@@ -39,7 +39,7 @@ fn slope(x: &[f64], y: &[f64]) -> f64 {
     cross / x.iter().map(|x| (x - mx).powi(2)).sum::<f64>()
 }
 
-/// What the limit leaves out are `|ξ|² − ν²`, `⟨ξ, ξ'⟩` and `⟨ξ, v⟩`, all of order `d^{-1/2}`; while the gap
+/// The limit leaves out `|ξ|² − ν²`, `⟨ξ, ξ'⟩` and `⟨ξ, v⟩`, all of order `d^{-1/2}`; while the gap
 /// is small it is linear in them. The horizon lies just past training error 0, before late
 /// classes amplify the gap. One world's log-gap scatters by about 0.3 between dimensions, so the
 /// slope over 8 worlds and a factor of 16 in `d` has a standard error of about 0.3/√8/1.96 ≈ 0.05;

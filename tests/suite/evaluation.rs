@@ -46,7 +46,7 @@ const DRAWS: Draws = Draws {
     multi_view: 2_000,
 };
 
-/// Errors among so many inputs of a cell, every neuron of every network on every patch.
+/// Errors among this many inputs of a cell, every neuron of every network on every patch.
 fn count(
     regime: &Regime,
     networks: &[Trained<f32>],
@@ -100,7 +100,7 @@ fn count(
         .count()
 }
 
-/// Each cell against so many inputs, and the whole against all of them.
+/// Each cell against this many inputs, and the whole against all of them.
 fn check(regime: &Regime, networks: &[Trained<f32>], found: &Evaluation, draws: usize) {
     let views = regime.data.views_per_class;
     let mut rng = Pcg64::seed_from_u64(7);

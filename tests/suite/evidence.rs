@@ -122,7 +122,7 @@ fn worlds_of_another_run_are_refused() {
         (
             manifest.replacen("\"sparsity\": 2.0", "\"sparsity\": 2.5", 1),
             worlds.clone(),
-            "is none of this run",
+            "is not one of this run",
         ),
         (
             manifest.replacen("\"upper\": 0.2", "\"upper\": 0.3", 1),
@@ -142,7 +142,7 @@ fn worlds_of_another_run_are_refused() {
         (
             manifest.clone(),
             of_first("/experiment", "0123456789abcdef".into()),
-            ":1: experiment = \"0123456789abcdef\" is none of this run",
+            ":1: experiment = \"0123456789abcdef\" is not one of this run",
         ),
         (
             manifest.clone(),

@@ -181,7 +181,7 @@ fn the_tables_of_an_exploration_name_the_values_of_its_axes() {
     }
 }
 
-/// What has no number is no number, and tells why, whatever the words.
+/// A quantity without a number is an empty cell with its reason, whatever the words.
 #[test]
 fn a_quantity_without_a_number_is_an_empty_cell_with_a_reason() {
     let reason = "a \"ratio\", without\na denominator";

@@ -216,7 +216,7 @@ proptest! {
         }
     }
 
-    /// What is read of changed lines was written. Lines that are lost, with their seal or without, are worlds still to be trained.
+    /// Every world read from changed lines was written. Lines that are lost, with their seal or without, are worlds still to be trained.
     #[test]
     fn lines_and_seals_are_read_or_refused(which in 1..3_usize, sealed: bool, changes in changes()) {
         let Recorded { plan, worlds, texts } = &*RECORDED;

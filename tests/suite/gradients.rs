@@ -94,7 +94,7 @@ fn teacher(data: &DataSet, classes: usize) -> Vec<f64> {
         .collect()
 }
 
-/// What one step of size 1 adds to the weights, and minus the central differences of `loss`.
+/// The change of the weights in one step of size 1, and minus the central differences of `loss`.
 fn dense_step(
     regime: &Regime,
     data: &DataSet,

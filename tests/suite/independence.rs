@@ -1,4 +1,4 @@
-//! What is drawn apart is independent: networks of one world, patches of one network, worlds of one run, and what a read-out is trained,
+//! Separate draws are independent: networks of one world, patches of one network, worlds of one run, and what a read-out is trained,
 //! tuned and tested on. (Which streams a world asks for: `src/procedure/streams.rs`.)
 
 use crate::small::{self, wide};

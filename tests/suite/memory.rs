@@ -1,4 +1,4 @@
-//! What a run is said to need of memory, against what it takes.
+//! The estimated memory of a run against the memory it takes.
 
 use multiview::record::{Kept, Record};
 use multiview::theorem::{Profile, Theorem};

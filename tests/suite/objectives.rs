@@ -34,7 +34,7 @@ fn residual(objective: &Objective<f64>, step: usize, label: usize, logits: &[f64
     residual
 }
 
-/// What distillation adds to the cross-entropy's residual, in units of `η'/η`.
+/// The part that distillation adds to the cross-entropy's residual, in units of `η'/η`.
 fn push(spec: &Distillation, teacher: &[f64], label: usize, logits: &[f64]) -> Vec<f64> {
     let objective = Objective::distillation(
         K,

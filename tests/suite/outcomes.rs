@@ -1,4 +1,4 @@
-//! What a world reports, rebuilt from the library's public parts: which networks are trained, from which start, on which labels, and how
+//! A world's report, rebuilt from the library's public parts: which networks are trained, from which start, on which labels, and how
 //! their rows and the quantities follow. In the regime used here networks err on `D_m` too, so that its weight `(1 − μ)/μ` shows.
 
 use crate::small::{self, after};
@@ -662,7 +662,7 @@ fn no_claim_is_refuted_by_a_cheaper_ensemble_alone() {
             let Ok(setting) = theorem.setting().with(&cheap) else {
                 continue;
             };
-            // Of so many independent lotteries without ties: `lost` of the single-view inputs of a view that nobody has learned.
+            // The share lost by this many independent lotteries without ties: single-view inputs of a view that no member has learned.
             let law = Prediction::of(&setting.regime, &setting.procedure).ensemble_test_error;
             let lost = law * 2f64.powi(setting.procedure.members as i32);
             for claim in refuted(&theorem, control) {

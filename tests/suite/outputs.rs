@@ -1,4 +1,4 @@
-//! What a command writes never takes the place of what it reads or keeps, and an interrupted one leaves what it has.
+//! A command never overwrites a file that it reads or keeps, and an interrupted one leaves its finished work.
 
 use assert_cmd::Command;
 use predicates::str::contains;
@@ -332,7 +332,7 @@ fn a_settled_row_shows_no_time_left() {
     let output = script(&command).current_dir(folder.path()).output();
     let output = output.expect("it runs");
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    // A row: so many worlds, the time, the time left, and how it stands.
+    // A row: the number of worlds, the time, the time left, and how it stands.
     let rows = text
         .split(" worlds ")
         .filter(|rest| rest.contains("settled"));

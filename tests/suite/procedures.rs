@@ -112,7 +112,7 @@ fn sharing_a_world_changes_no_outcome() {
     }
 }
 
-/// What a world of `M` views says of itself: its record checks, and coverage follows the classes that know one view or more.
+/// A world of `M` views is consistent: its record checks, and coverage follows the classes that know one view or more.
 #[test]
 fn worlds_of_one_to_four_views_are_measured() {
     for views in 1..=4 {

@@ -120,7 +120,7 @@ fn a_number_outside_its_range_is_shown_as_it_was_written() {
     }
 }
 
-/// What the command line refuses: the kind of fault, and the name or the command that helps.
+/// Refusals of the command line: the kind of fault, and the name or the command that helps.
 #[test]
 fn the_command_line_speaks_of_four_kinds() {
     let cases: &[(&[&str], &str)] = &[

@@ -74,7 +74,7 @@ fn shards_merge_to_the_record_of_one_process() {
     (0..3).for_each(|index| dealt.shard(index));
     let mut merge = dealt.merge("whole", &["shard-2", "shard-0", "shard-1"]);
     let merged = merge.args(["--json", "whole.json"]).assert().code(0);
-    merged.stdout(contains("refuted, as it must be"));
+    merged.stdout(contains("refuted, as it should be"));
     assert_eq!(files(&dealt.at("whole")), files(&dealt.at("one")));
     let json = |name: &str| fs::read(dealt.at(name)).expect("a report");
     assert_eq!(json("whole.json"), json("one.json"));
@@ -106,7 +106,7 @@ fn a_shard_is_continued_by_its_command() {
     assert_eq!(files(&dealt.at("whole")), files(&dealt.at("one")));
 }
 
-/// What is decided early needs neither all worlds of a shard nor, of a shard without one of them,
+/// A claim that is decided early needs neither all worlds of a shard nor, of a shard without one of them,
 /// its record.
 #[test]
 fn a_merge_waits_for_no_world_that_it_can_do_without() {

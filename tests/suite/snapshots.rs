@@ -1,4 +1,4 @@
-//! What the program prints, so that a change of words or of a verdict is a visible diff.
+//! Snapshots of the program's output, so that a change of words or of a verdict is a visible diff.
 
 use serde_json::Value;
 

@@ -177,7 +177,7 @@ fn pairs<A: Copy, const N: usize, B: Copy, const M: usize>(
     (all.into_iter()).flat_map(move |a| each.into_iter().map(move |b| (a, b)))
 }
 
-/// What deferred and averaged payments leave out, of the order of `δ²`, amplified while overlaps grow from `σ_0` to `ϱ`; with the
+/// The error of deferred and averaged payments, of the order of `δ²`, amplified while overlaps grow from `σ_0` to `ϱ`; with the
 /// adaptive engine also the second order of changes by 8 % between two evaluations. For the worlds of the tests that use it, in which
 /// no view is in flight at the end and no class learns a wrong feature; `STATED` says what holds otherwise.
 fn tolerance(engine: EngineKind) -> f64 {

@@ -76,7 +76,7 @@ fn a_run_ends_after_consecutive_perfect_steps() {
 }
 
 proptest! {
-    /// The first window of so many zeros, as long as it lies within the budget.
+    /// The first window of this many zeros, as long as it lies within the budget.
     #[test]
     fn the_first_window_of_zeros_ends_the_run(
         errors in prop::collection::vec(0..3usize, 1..60), perfect in 1..6usize, budget in 1..70usize,

@@ -19,7 +19,7 @@ use rand_distr::{Distribution, StandardNormal};
 struct Renaming {
     /// Class `i` becomes `classes[i]`.
     classes: Vec<usize>,
-    /// Whether the views of (old) class `i` are exchanged.
+    /// True if the views of (old) class `i` are exchanged.
     exchanged: Vec<bool>,
     /// Neuron `r` of every class becomes `neurons[r]`.
     neurons: Vec<usize>,

@@ -1,9 +1,9 @@
-//! What is printed fits the terminal, and has colour where there is colour.
+//! Output fits the terminal, and has colour where the terminal has it.
 
 use super::cli::multiview;
 use std::process::Output;
 
-/// Runs the program for a terminal of so many columns.
+/// Runs the program for a terminal of this many columns.
 fn run(columns: usize, arguments: &[&str], environment: &[(&str, &str)]) -> Output {
     let mut command = multiview();
     command.env("COLUMNS", columns.to_string()).args(arguments);

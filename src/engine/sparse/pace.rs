@@ -38,7 +38,7 @@ pub(super) struct Pace<R> {
 pub(super) enum Standing {
     /// The label's logit is the strict maximum.
     Correct,
-    /// It is not.
+    /// The label's logit is not the strict maximum.
     Wrong,
     /// It leads the classes present, but is so small that a class taken for 0 might have more.
     Open,

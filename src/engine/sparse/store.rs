@@ -89,7 +89,7 @@ pub(super) struct Table<R> {
     pub(super) pairs: Vec<u32>,
     /// Place of each pair `[features][k]`, or [`NONE`].
     pub(super) places: Vec<u32>,
-    /// True for pairs of which all blocks are followed.
+    /// True for pairs all of whose blocks are followed.
     pub(super) whole: Vec<bool>,
     pub(super) overlaps: Vec<Lanes<R>>,
     pub(super) gradient: Vec<Lanes<R>>,

@@ -19,15 +19,15 @@ pub fn mechanism(m: &Mechanism) -> Result<Vec<Figure>, FigureError> {
         cells(
             "single-view-error",
             "Single-view error, class by class",
-            "Rows: both views of a model; columns: classes. A dark cell is a view that was not learned: the model errs on \
-             single-view inputs that keep only it. One model loses a view of each class, its ensemble and its student none.",
+            "Rows: both views of a model; columns: classes. A filled cell is a view that was not learned: the model errs on \
+             single-view inputs that keep only it. One model loses a view of nearly every class, its ensemble and its student hardly any.",
             &m.distillation,
         )?,
         cells(
             "union-of-two-lotteries",
             "Self-distillation: the union of two lotteries",
             "Rows: both views of a model; columns: classes. The student knows the views its teacher won and those its own start \
-             would have won; a view that both lost (dark in both) stays lost, which is a quarter of them.",
+             would have won; a view that both lost (filled in both) stays lost, about a quarter of them.",
             &m.self_distillation,
         )?,
         coverage(m)?,
@@ -240,7 +240,7 @@ fn cells(
         let bottom = height as i32 - 20;
         area.draw(&Text::new(
             format!(
-                "classes 0 to {}; dark: error 1, empty: error 0",
+                "classes 0 to {}; filled: error 1, empty: error 0",
                 classes.max(1) - 1
             ),
             (12, bottom),
@@ -286,7 +286,7 @@ fn cells(
 fn coverage(m: &Mechanism) -> Result<Figure, FigureError> {
     let title = "Coverage against ensemble size".to_owned();
     let caption = "Test error on single-view inputs of the ensemble of the first K models of one world (circles), and the law of \
-        independent lotteries, first error × 2^(1−K) (line). Logarithmic scale; an error of 0 is drawn at the bottom."
+        independent lotteries, first error × 2^(1−K) (line), which knows no ties and no shared data. Logarithmic scale; an error of 0 is drawn at the bottom."
         .to_owned();
     let first = m.coverage.first().copied().unwrap_or(0.5);
     let law = |members: usize| first * 0.5f64.powi(members as i32 - 1);
@@ -362,8 +362,8 @@ fn soft_labels(m: &Mechanism) -> Result<Figure, FigureError> {
     bars(
         "soft-labels",
         "Dark knowledge: the mass on a class that is not the label",
-        "Mean tempered logit of a class that is not the label, by which of its features the training input contains: the view that \
-         the one model knows, the view it lost, or none. The teacher marks the lost view; the one model does not; its student does.",
+        "Mean tempered logit of a class that is not the label. Bars are grouped by the feature of that class in the training input: the view that \
+         the one model knows, the view it lost, or none. The teacher and its student mark the lost view; the one model does not.",
         &groups,
         &series.map(|(name, color, of)| (name, color, m.soft_labels.iter().map(of).collect())),
         &[

@@ -90,7 +90,7 @@ pub fn growth(
     };
     let title = "Random features: variance, gain and gap against the number of neurons".to_owned();
     let caption = "Variance of a read-out over draws of its features (circles), the ensemble's gain in squared loss (triangles) and \
-        what distillation leaves on the table (crosses), mean over worlds, against the number M of neurons; the line falls as 1/M."
+        the gap that distillation leaves (crosses), mean over worlds, against the number M of neurons; the line falls as 1/M."
         .to_owned();
     let values = points.iter().flat_map(|p| &p[1..]);
     let y = log_extent(values.map(|y| y.max(1e-9)), 0.1);
