@@ -1,5 +1,5 @@
-//! The bounds of a step: this machine's memory bandwidth and `f32` throughput, measured, against the bytes
-//! and operations of a step, counted.
+//! The bounds of a step: this machine's memory bandwidth and `f32` throughput, measured, against
+//! the bytes and operations of a step, counted.
 
 mod common;
 
@@ -85,7 +85,8 @@ fn main() {
     }
 }
 
-/// The fastest of several, as for the machine's own figures, so that what else runs disturbs both alike.
+/// The fastest of several, as for the machine's own figures, so that what else runs disturbs both
+/// alike.
 fn of_repeats(measure: impl FnMut() -> f64) -> f64 {
     std::iter::repeat_with(measure)
         .take(REPEATS)
@@ -172,14 +173,16 @@ impl Cost {
         let neurons = patches * layout.row() as f64;
         let samples = case.data.samples.len() as f64;
         match engine {
-            // Noise overlaps are read and written once; the backward pass repeats the forward's work.
+            // Noise overlaps are read and written once; the backward pass repeats the forward's
+            // work.
             Engine::Reference => Self {
                 memory: 8.0 * neurons,
                 cache: 16.0 * neurons,
                 flops: neurons * (FORWARD + FORWARD - 3.0 + BACKWARD)
                     + samples * layout.classes as f64 * SOFTMAX,
             },
-            // One fast block a patch, all blocks once a period (at twice the work), classes present.
+            // One fast block a patch, all blocks once a period (at twice the work), classes
+            // present.
             Engine::Sparse | Engine::OnlyFollowed => {
                 let fast = patches * layout.stride as f64;
                 let slow = neurons / Rates::of(&case.regime).period as f64;
@@ -197,8 +200,9 @@ impl Cost {
 }
 
 impl Cost {
-    /// Inputs come from memory for the pre-activations and from cache for the gradient; a buffer of pre-activations is
-    /// written, turned into slopes, weighed and read; for each tile weights are read, and their gradient is read and written.
+    /// Inputs come from memory for the pre-activations and from cache for the gradient; a buffer of
+    /// pre-activations is written, turned into slopes, weighed and read; for each tile weights are
+    /// read, and their gradient is read and written.
     fn of_dense(case: &DenseCase, world: &World<f32>) -> Self {
         let network = &case.regime.network;
         let entries = (world.inputs().nrows() * world.inputs().ncols()) as f64;
@@ -346,7 +350,8 @@ impl WithSimd for MultiplyAdd {
     }
 }
 
-/// Operations a second of multiply-adds with AVX-512, which `pulp::Arch` and our own kernels do without but matrix products use; 0 without it.
+/// Operations a second of multiply-adds with AVX-512, which `pulp::Arch` and our own kernels do
+/// without but matrix products use; 0 without it.
 fn wide_multiply_adds() -> f64 {
     #[cfg(target_arch = "x86_64")]
     if is_x86_feature_detected!("avx512f") {

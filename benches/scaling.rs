@@ -1,8 +1,9 @@
 //! How time and memory grow with classes, width, samples and steps, and what a whole model takes.
 //!
-//! `cargo bench --bench scaling [-- --out DIR] [-- --quick true]` prints Markdown; `DIR` receives it as `scaling.md`, with
-//! `scaling.svg` and `scaling.csv`. Each point is measured in a process of its own, so that its peak memory is its own;
-//! exponents are slopes of log-log least squares, with their standard errors.
+//! `cargo bench --bench scaling [-- --out DIR] [-- --quick true]` prints Markdown; `DIR` receives
+//! it as `scaling.md`, with `scaling.svg` and `scaling.csv`. Each point is measured in a process of
+//! its own, so that its peak memory is its own; exponents are slopes of log-log least squares, with
+//! their standard errors.
 
 mod common;
 
@@ -385,7 +386,8 @@ fn measure(point: &str) {
     );
 }
 
-/// Prints samples, steps, training errors, seconds of data, start, training and evaluation, and peak bytes.
+/// Prints samples, steps, training errors, seconds of data, start, training and evaluation, and
+/// peak bytes.
 fn whole_model(size: &str) {
     let [Some(k), Some(m)] = numbers(size)[..] else {
         panic!("--model K,M, not {size}");

@@ -1,8 +1,10 @@
 //! Dealing a total of worlds out to experiments, round by round.
 //!
-//! A round gives every open experiment up to an equal part of the total, but no more than its claims are expected to need, those
-//! that need fewest first. What settled experiments did not spend is thus dealt out again, to those nearest to a verdict. A round
-//! depends on what the experiments have seen when the one before is complete, and on nothing else: not on threads or interruptions.
+//! A round gives every open experiment up to an equal part of the total, but no more than its
+//! claims are expected to need, those that need fewest first. What settled experiments did not
+//! spend is thus dealt out again, to those nearest to a verdict. A round depends on what the
+//! experiments have seen when the one before is complete, and on nothing else: not on threads or
+//! interruptions.
 
 /// An experiment when a round is complete.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,7 +17,8 @@ pub struct Standing {
     pub needs: Option<u64>,
 }
 
-/// The number of worlds that each experiment may have seen after the next round; none may see another once the total is spent.
+/// The number of worlds that each experiment may have seen after the next round; none may see
+/// another once the total is spent.
 pub fn deal(total: u64, standings: &[Standing]) -> Vec<u64> {
     let part = (total / standings.len().max(1) as u64).max(1);
     let mut rest = total.saturating_sub(standings.iter().map(|s| s.seen).sum());

@@ -1,6 +1,6 @@
-//! The data distribution `D` (Definition 3.1): inputs as lists of patches, each carrying one feature
-//! (or none) with a weight. Noise vectors are the engines' affair: the dense engine draws them in
-//! `R^d`, the overlap engine draws their overlaps with the weights.
+//! The data distribution `D` (Definition 3.1): inputs as lists of patches, each carrying one
+//! feature (or none) with a weight. Noise vectors are the engines' affair: the dense engine draws
+//! them in `R^d`, the overlap engine draws their overlaps with the weights.
 
 use crate::regime::DataRegime;
 use crate::seed::{Purpose, WorldSeed};
@@ -57,8 +57,8 @@ impl DataSet {
         Self { samples }
     }
 
-    /// Total number of patches over all samples, patches of pure noise left out unless they have been
-    /// [added](Self::with_noise_patches).
+    /// Total number of patches over all samples, patches of pure noise left out unless they have
+    /// been [added](Self::with_noise_patches).
     pub fn patch_count(&self) -> usize {
         self.samples.iter().map(|s| s.patches.len()).sum()
     }
@@ -72,7 +72,8 @@ impl DataSet {
         starts
     }
 
-    /// The same samples with every patch of pure noise written out behind the others, `P` patches each.
+    /// The same samples with every patch of pure noise written out behind the others, `P` patches
+    /// each.
     #[must_use]
     pub fn with_noise_patches(&self, regime: &DataRegime, seed: WorldSeed) -> Self {
         let mut samples = self.samples.clone();
@@ -91,8 +92,8 @@ fn draw_kind(regime: &DataRegime, rng: &mut impl Rng) -> Kind {
     }
 }
 
-/// Draws an input of the given label and kind (steps 2 to 6 of Definition 3.1), its patches of pure noise left out
-/// (see [`add_noise_patches`]).
+/// Draws an input of the given label and kind (steps 2 to 6 of Definition 3.1), its patches of pure
+/// noise left out (see [`add_noise_patches`]).
 pub fn draw_sample(regime: &DataRegime, label: usize, kind: Kind, rng: &mut impl Rng) -> Sample {
     let views = regime.views_per_class;
     let mut patches = Vec::new();
@@ -131,14 +132,15 @@ pub fn draw_sample(regime: &DataRegime, label: usize, kind: Kind, rng: &mut impl
     }
 }
 
-/// Patches of pure noise of an input that shows `present` patches with features: `P` less those, or none as needed.
+/// Patches of pure noise of an input that shows `present` patches with features: `P` less those, or
+/// none as needed.
 pub fn noise_patch_count(regime: &DataRegime, present: usize) -> usize {
     let total = regime.patch_count().unwrap_or(present);
     total.saturating_sub(present)
 }
 
-/// Writes out an input's patches of pure noise, behind the others. They differ in their noise alone, and there may be `k²` of them, so a
-/// [`DataSet`] does without.
+/// Writes out an input's patches of pure noise, behind the others. They differ in their noise
+/// alone, and there may be `k²` of them, so a [`DataSet`] does without.
 pub fn add_noise_patches(regime: &DataRegime, sample: &mut Sample, rng: &mut impl Rng) {
     for _ in 0..noise_patch_count(regime, sample.patches.len()) {
         sample.patches.push(Patch {

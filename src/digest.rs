@@ -5,7 +5,8 @@ use sha2::{Digest, Sha256};
 
 /// The first `bytes` bytes of the SHA-256 of `parts` together, in hexadecimal.
 ///
-/// It catches accidents and casual edits. It is not a signature: anyone who changes a text on purpose can recompute the digest.
+/// It catches accidents and casual edits. It is not a signature: anyone who changes a text on
+/// purpose can recompute the digest.
 pub(crate) fn digest<'a>(parts: impl IntoIterator<Item = &'a [u8]>, bytes: usize) -> String {
     let mut hash = Sha256::new();
     parts.into_iter().for_each(|part| hash.update(part));
@@ -16,7 +17,8 @@ pub(crate) fn digest<'a>(parts: impl IntoIterator<Item = &'a [u8]>, bytes: usize
         .collect()
 }
 
-/// The first 16 hexadecimal digits of the SHA-256 of what is asked for, in canonical JSON: of an experiment, its regime and procedure.
+/// The first 16 hexadecimal digits of the SHA-256 of what is asked for, in canonical JSON: of an
+/// experiment, its regime and procedure.
 pub fn key(asked: &impl Serialize) -> String {
     let text = serde_json::to_string(asked)
         .unwrap_or_else(|e| unreachable!("plain values serialise: {e}"));

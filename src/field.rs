@@ -152,8 +152,8 @@ impl FieldError {
 }
 
 impl Fault {
-    /// The fault that a reader of TOML or JSON tells of in its own words, which speak of Rust's types.
-    /// `value` is the text of the value, or of the name, at fault.
+    /// The fault that a reader of TOML or JSON tells of in its own words, which speak of Rust's
+    /// types. `value` is the text of the value, or of the name, at fault.
     pub(crate) fn of_reader(message: &str, value: &str) -> Self {
         let value = value.to_owned();
         let mut names = message.split('`').skip(1).step_by(2);
@@ -221,7 +221,8 @@ impl FieldError {
     }
 }
 
-/// The dotted path of the key or value that stands at a byte of a text. Entries of a list go by their `name`.
+/// The dotted path of the key or value that stands at a byte of a text. Entries of a list go by
+/// their `name`.
 fn path_at(table: &DeTable, byte: usize) -> Option<String> {
     let below = |key: &str, inner: &DeTable| match path_at(inner, byte)? {
         path if path.is_empty() => Some(key.to_owned()),
@@ -280,7 +281,8 @@ pub(crate) fn require_between(
     require(within, field, value, format!("{least} to {most}"))
 }
 
-/// A value as TOML writes it; one that TOML has no form for, such as a number beyond 64 bits, as JSON does.
+/// A value as TOML writes it; one that TOML has no form for, such as a number beyond 64 bits, as
+/// JSON does.
 pub fn written(value: &(impl Serialize + ?Sized)) -> String {
     match toml::Value::try_from(value) {
         Ok(value) => in_toml(&value),

@@ -1,16 +1,17 @@
 //! Proof-check the multi-view theory of ensembles and distillation by running it.
 //!
-//! Allen-Zhu and Li ([arXiv 2012.09816](https://arxiv.org/abs/2012.09816)) explain why an ensemble of
-//! independently initialised networks beats each of its members, why its accuracy can be distilled into one
-//! network, and why self-distillation helps. Data have several *views*. Each network learns one view of
-//! each class, by a lottery at initialisation. Soft labels carry the views it missed. Their bounds hold "for sufficiently large
-//! `k`". This crate trains the networks the theory speaks of, at finite size, over many independent
-//! *worlds* (a data set and its initialisations), and decides each bound: **confirmed**, **refuted** or **undecided**.
+//! Allen-Zhu and Li ([arXiv 2012.09816](https://arxiv.org/abs/2012.09816)) explain why an ensemble
+//! of independently initialised networks beats each of its members, why its accuracy can be
+//! distilled into one network, and why self-distillation helps. Data have several *views*. Each
+//! network learns one view of each class, by a lottery at initialisation. Soft labels carry the
+//! views it missed. Their bounds hold "for sufficiently large `k`". This crate trains the networks
+//! the theory speaks of, at finite size, over many independent *worlds* (a data set and its
+//! initialisations), and decides each bound: **confirmed**, **refuted** or **undecided**.
 //!
 //! # A tour
 //!
-//! A [`Regime`](regime::Regime) holds every parameter of a world, under its usual name; the paper's symbol stands in
-//! its documentation. Theorem files are the usual source of one:
+//! A [`Regime`](regime::Regime) holds every parameter of a world, under its usual name; the paper's
+//! symbol stands in its documentation. Theorem files are the usual source of one:
 //!
 //! ```
 //! use multiview::theorem::Theorem;
@@ -52,7 +53,8 @@
 //! assert!(lopsided.count() > 6);
 //! ```
 //!
-//! A claim is watched world by world with time-uniform confidence, so that looking after every world costs no confidence:
+//! A claim is watched world by world with time-uniform confidence, so that looking after every
+//! world costs no confidence:
 //!
 //! ```
 //! use multiview::statistics::{Band, Method, Sequence, Verdict};
@@ -67,8 +69,8 @@
 //! # Ok::<(), multiview::field::FieldError>(())
 //! ```
 //!
-//! [`verify::Plan`] does all of this for theorem files, keeps the record and makes the report; the program `multiview` is
-//! its command line.
+//! [`verify::Plan`] does all of this for theorem files, keeps the record and makes the report; the
+//! program `multiview` is its command line.
 //!
 //! # Where things are
 //!

@@ -57,8 +57,9 @@ impl<R: Real> SmoothedRelu<R> {
         (slope * t * self.threshold_over_exponent + excess, slope)
     }
 
-    /// [`value_and_slope`](Self::value_and_slope) of eight pre-activations at once, for an exponent known to be 3 if `CUBIC`.
-    /// One operation on all lanes at a time: the compiler makes each a single vector instruction.
+    /// [`value_and_slope`](Self::value_and_slope) of eight pre-activations at once, for an exponent
+    /// known to be 3 if `CUBIC`. One operation on all lanes at a time: the compiler makes each a
+    /// single vector instruction.
     #[inline(always)]
     pub fn evaluate_lanes<const CUBIC: bool>(&self, z: Lanes<R>) -> (Lanes<R>, Lanes<R>) {
         let zero = R::zero();

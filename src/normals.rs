@@ -1,8 +1,8 @@
 //! Standard normal numbers in bulk: eight generators side by side, so that the draw vectorises.
 //!
-//! Each lane is a xoshiro128++ (Blackman and Vigna 2018); pairs of its outputs become pairs of normals by the
-//! transform of Box and Muller. Only additions, multiplications and square roots of `f32` are used, so a
-//! stream is the same on every machine. Radii stop at `√(2 ln 2^33) ≈ 6.76`.
+//! Each lane is a xoshiro128++ (Blackman and Vigna 2018); pairs of its outputs become pairs of
+//! normals by the transform of Box and Muller. Only additions, multiplications and square roots of
+//! `f32` are used, so a stream is the same on every machine. Radii stop at `√(2 ln 2^33) ≈ 6.76`.
 
 use crate::real::{LANES, Lanes, each};
 use rand::Rng;
@@ -89,7 +89,8 @@ fn bits([a, b, c, d]: [Lanes<u32>; 4]) -> ([Lanes<u32>; 4], Lanes<u32>) {
     (state, out)
 }
 
-/// `√(−2 ln u)` with `u = (bits + 1/2)/2^32`: Cephes' `logf`, absolute error below 2e-7 of the logarithm.
+/// `√(−2 ln u)` with `u = (bits + 1/2)/2^32`: Cephes' `logf`, absolute error below 2e-7 of the
+/// logarithm.
 #[inline(always)]
 pub(crate) fn radius(bits: u32) -> f32 {
     // The two halves convert exactly as signed numbers, which vectorise everywhere.
@@ -116,8 +117,8 @@ pub(crate) fn radius(bits: u32) -> f32 {
     (-2.0 * log).sqrt()
 }
 
-/// Sine and cosine of an angle uniform on the circle: 2 bits choose the quadrant, 30 the angle in it, in
-/// `[−π/4, π/4)`, where Cephes' polynomials have relative error below 1e-7.
+/// Sine and cosine of an angle uniform on the circle: 2 bits choose the quadrant, 30 the angle in
+/// it, in `[−π/4, π/4)`, where Cephes' polynomials have relative error below 1e-7.
 #[inline(always)]
 pub(crate) fn sine_cosine(bits: u32) -> (f32, f32) {
     const STEP: f32 = std::f32::consts::FRAC_PI_2 / (1u32 << 30) as f32;

@@ -7,20 +7,24 @@
 //! trained networks   training the average ≲ single < self-distilled < distilled ≈ ensemble
 //! ```
 //!
-//! A world is finite, so the signs need a margin; it is [`MARGIN`] of the ensemble's gain over a single model
-//! (**choice**). The gain is the one unit that both kinds of models share, whatever their errors are, and a
-//! tenth of it is what the claim *distillation fails* has allowed since before the orders were measured.
+//! A world is finite, so the signs need a margin; it is [`MARGIN`] of the ensemble's gain over a
+//! single model (**choice**). The gain is the one unit that both kinds of models share, whatever
+//! their errors are, and a tenth of it is what the claim *distillation fails* has allowed since
+//! before the orders were measured.
 //!
 //! - `a > b`: the accuracy of `a` is above that of `b` by more than the margin.
-//! - `a ≥ b`: `b > a` does not hold. Single and distilled read-outs are apart by 0.7 and 0.5 points in the paper,
-//!   where the gains are 3.8 and 6.4: next to nothing, and nothing is what the theory says of them.
+//! - `a ≥ b`: `b > a` does not hold. Single and distilled read-outs are apart by 0.7 and 0.5 points
+//!   in the paper, where the gains are 3.8 and 6.4: next to nothing, and nothing is what the theory
+//!   says of them.
 //! - `a ≈ b`: neither `a > b` nor `b > a`.
-//! - `a ≲ b`: `a > b` does not hold. The theory says that training the average does not help; in the paper's own
-//!   numbers it even costs 0.2 points of 0.5, so how far it may fall behind is not part of the order.
+//! - `a ≲ b`: `a > b` does not hold. The theory says that training the average does not help; in
+//!   the paper's own numbers it even costs 0.2 points of 0.5, so how far it may fall behind is not
+//!   part of the order.
 //!
 //! The paper's own numbers are in order by this reading, which a test below holds.
 
-/// The share of the ensemble's gain by which an accuracy must be above another to count as above it.
+/// The share of the ensemble's gain by which an accuracy must be above another to count as above
+/// it.
 pub const MARGIN: f64 = 0.1;
 
 /// Test errors of the five models, in any unit.
@@ -68,7 +72,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// From accuracies in percent: training the average, ensemble, single, distilled, self-distilled.
+    /// From accuracies in percent: training the average, ensemble, single, distilled,
+    /// self-distilled.
     fn of([joint, ensemble, single, distilled, self_distilled]: [f64; 5]) -> TestErrors {
         TestErrors {
             single: 100.0 - single,
@@ -128,7 +133,8 @@ mod tests {
     }
 
     proptest! {
-        /// No errors are in both orders, and the unit of the errors does not matter: a power of two is exact.
+        /// No errors are in both orders, and the unit of the errors does not matter: a power of two
+        /// is exact.
         #[test]
         fn orders_exclude_each_other_in_any_unit(
             errors in prop::array::uniform5(0.0..1.0f64),

@@ -1,8 +1,10 @@
 //! Predictions of a regime before anything is trained: the numbers that led to the shipped regimes.
 //!
-//! Each is a leading-order estimate at finite `k`, with the derivation beside it; the reports set them against what was
-//! measured. Notation: `z` is a main weight (about 1), `z'` the weight of another class's feature in multi-view inputs, each shared by the
-//! patches of the feature, `Λ` the largest of `m` initial overlaps. Sums over patches are taken at their expectation over the shares.
+//! Each is a leading-order estimate at finite `k`, with the derivation beside it; the reports set
+//! them against what was measured. Notation: `z` is a main weight (about 1), `z'` the weight of
+//! another class's feature in multi-view inputs, each shared by the patches of the feature, `Λ` the
+//! largest of `m` initial overlaps. Sums over patches are taken at their expectation over the
+//! shares.
 
 use crate::network::SmoothedRelu;
 use crate::procedure::Procedure;
@@ -11,11 +13,13 @@ use crate::statistics::last_holding;
 use serde::Serialize;
 use statrs::distribution::{Continuous, ContinuousCDF, Normal};
 
-/// Logit at which a class's own samples are fitted well enough to stop pulling: `e^{−6.5}` is about 0.0015.
+/// Logit at which a class's own samples are fitted well enough to stop pulling: `e^{−6.5}` is about
+/// 0.0015.
 const FITTED_LOGIT: f64 = 6.5;
 
-/// Spread of the classes' learning times, in units of the typical one: how long the slow wait for the fast. Tuned, with the 1.8 below, on
-/// single models with weak features of other classes; with strong ones (0.4) ties are predicted two to three times too many.
+/// Spread of the classes' learning times, in units of the typical one: how long the slow wait for
+/// the fast. Tuned, with the 1.8 below, on single models with weak features of other classes; with
+/// strong ones (0.4) ties are predicted two to three times too many.
 const WAITING_SPREAD: f64 = 0.8;
 
 /// Predictions for one regime.
@@ -27,7 +31,8 @@ pub struct Prediction {
     pub last_learning_steps: f64,
     /// Largest overlap of a learned view when its samples are fitted.
     pub fitted_overlap: f64,
-    /// Share of the winner's growth that reaches the losing view of a class while slow classes are waited for.
+    /// Share of the winner's growth that reaches the losing view of a class while slow classes are
+    /// waited for.
     pub waiting_gradient: f64,
     /// The same from single-view samples of the losing view, until their noise has memorised them.
     pub memorising_gradient: f64,
@@ -35,16 +40,18 @@ pub struct Prediction {
     pub tie_share: f64,
     /// Share of (class, view) pairs that a single model learns.
     pub single_coverage: f64,
-    /// The same of an ensemble of the procedure's `K` members, without ties: `1 − (1 − 1/M)^K` of `M` equal views.
+    /// The same of an ensemble of the procedure's `K` members, without ties: `1 − (1 − 1/M)^K` of
+    /// `M` equal views.
     pub ensemble_coverage: f64,
     /// `err(D)/μ` of a single model.
     pub single_test_error: f64,
-    /// `err(D)/μ` of the ensemble of the procedure's `K` members: the law `(1 − 1/M)^K` of independent lotteries without ties, `2^{−K}` of two
-    /// views.
+    /// `err(D)/μ` of the ensemble of the procedure's `K` members: the law `(1 − 1/M)^K` of
+    /// independent lotteries without ties, `2^{−K}` of two views.
     pub ensemble_test_error: f64,
     /// `err(D)/μ` of self-distillation: the union of two lotteries.
     pub self_distilled_test_error: f64,
-    /// The same of the later generations of a chain, the second to the fourth: generation `g` is the union of `g + 1` lotteries.
+    /// The same of the later generations of a chain, the second to the fourth: generation `g` is
+    /// the union of `g + 1` lotteries.
     pub generation_test_errors: [f64; 3],
     /// Pull of distillation on the right feature over that on a wrong one; well above 1 is needed.
     pub right_over_wrong: f64,
@@ -100,7 +107,8 @@ impl Prediction {
         let main = relative * (data.main_weight[0] + data.main_weight[1]) / 2.0;
         let relu = SmoothedRelu::<f64>::new(network);
 
-        // Λ' = (η/k) Σ z_p^q (Λ/ϱ)^{q−1} until saturation, so T = ϱ^{q−1} / ((q−2) (η/k) Σ z_p^q Λ^{q−2}).
+        // Λ' = (η/k) Σ z_p^q (Λ/ϱ)^{q−1} until saturation, so T = ϱ^{q−1} / ((q−2) (η/k) Σ z_p^q
+        // Λ^{q−2}).
         let luck = expected_maximum(network.neurons_per_class);
         let start = luck * regime.init_scale();
         let rate = regime.training.learning_rate_per_class;
@@ -120,15 +128,16 @@ impl Prediction {
         let shares = data.patches_per_feature;
         let fitted_overlap = fitted_overlap(&relu, network.relu_threshold, shares);
 
-        // A learned class stays pushed up by the samples of other classes that contain it: in balance its own samples
-        // keep the residual s z' φ'(z'A) e^{φ(z'A)} / k, and it feeds the losing view as long as slow classes are waited for.
+        // A learned class stays pushed up by the samples of other classes that contain it: in
+        // balance its own samples keep the residual s z' φ'(z'A) e^{φ(z'A)} / k, and it feeds the
+        // losing view as long as slow classes are waited for.
         let at = |share: f64| relu.value_and_slope(share * other * fitted_overlap);
         let value = shares.expected_sum(|share| at(share).0);
         let slope = shares.expected_sum(|share| share * at(share).1);
         let waiting_gradient = WAITING_SPREAD * data.sparsity * other * slope * value.exp() / k;
 
-        // The n = μ N / (M k) single-view samples of the losing view pull at it until their noise, ν² each, has
-        // grown to fit them; 1.8 σ_0 is where their pre-activation starts.
+        // The n = μ N / (M k) single-view samples of the losing view pull at it until their noise,
+        // ν² each, has grown to fit them; 1.8 σ_0 is where their pre-activation starts.
         let samples = data.single_view_share * data.sample_count() as f64 / data.features() as f64;
         let memorising_gradient = 1.8 * regime.init_scale() * samples
             / (data.weak_weight * fitted_overlap * data.noise_variance);
@@ -146,7 +155,8 @@ impl Prediction {
         // Of as many lotteries, with ties.
         let missed_by = |lotteries: i32| odds.mean(|race| missed(race).powi(lotteries));
         let missed_by_all = odds.mean(|race| (1.0 - race.won).powi(members));
-        // A single-view input of an unlearned view is still classified when no learned feature of another class is on it.
+        // A single-view input of an unlearned view is still classified when no learned feature of
+        // another class is on it.
         let lost = 1.0 - (-data.sparsity).exp();
         Self {
             learning_steps,
@@ -161,8 +171,8 @@ impl Prediction {
             ensemble_test_error: lost * missed_by_all,
             self_distilled_test_error: lost * missed_by(2),
             generation_test_errors: [3, 4, 5].map(|lotteries| lost * missed_by(lotteries)),
-            // A neuron meets its own view on s/k of the samples of k − 1 other classes, a wrong one on those of one class; both views are
-            // shared by patches alike.
+            // A neuron meets its own view on s/k of the samples of k − 1 other classes, a wrong one
+            // on those of one class; both views are shared by patches alike.
             right_over_wrong: k * (other / main).powf(q),
             learning_over_memorising: data.sample_count() as f64 * data.sparsity / k
                 * other.powf(q)
@@ -172,8 +182,8 @@ impl Prediction {
     }
 }
 
-/// The overlap `A` at which a view is fitted, `E Σ_p φ(u_p A) = 6.5`: with one patch on the linear branch, `A = 6.5 + (1 − 1/q) ϱ`. More patches
-/// need more, at most so much on each.
+/// The overlap `A` at which a view is fitted, `E Σ_p φ(u_p A) = 6.5`: with one patch on the linear
+/// branch, `A = 6.5 + (1 − 1/q) ϱ`. More patches need more, at most so much on each.
 fn fitted_overlap(relu: &SmoothedRelu<f64>, threshold: f64, shares: FeaturePatches) -> f64 {
     let falls_short = |overlap: f64| {
         shares.expected_sum(|share| relu.value_and_slope(share * overlap).0) < FITTED_LOGIT
@@ -210,10 +220,12 @@ struct Race {
 }
 
 impl Odds {
-    /// The odds where view `ℓ` scores `favours[ℓ]` times the largest of `m` standard normals, all independent.
+    /// The odds where view `ℓ` scores `favours[ℓ]` times the largest of `m` standard normals, all
+    /// independent.
     ///
-    /// With densities `f` and distributions `F` of the scores, view `ℓ` wins with chance `∫ f_ℓ Π_{j ≠ ℓ} F_j`. It comes in second to view
-    /// `j`, within a share `ε`, with chance `ε ∫ x f_ℓ f_j Π F` over the other views: of two equal views, `ε ∫ x f²`.
+    /// With densities `f` and distributions `F` of the scores, view `ℓ` wins with chance
+    /// `∫ f_ℓ Π_{j ≠ ℓ} F_j`. It comes in second to view `j`, within a share `ε`, with chance
+    /// `ε ∫ x f_ℓ f_j Π F` over the other views: of two equal views, `ε ∫ x f²`.
     fn of(m: usize, favours: &[f64]) -> Self {
         let largest = favours.iter().copied().fold(0.0, f64::max);
         // In units of the largest, so that no score has mass beyond 8.
@@ -253,7 +265,8 @@ impl Odds {
         }
     }
 
-    /// Share of classes that learn a second view where that is allowed to start behind by a share `head_start`.
+    /// Share of classes that learn a second view where that is allowed to start behind by a share
+    /// `head_start`.
     fn tie_share(&self, head_start: f64) -> f64 {
         match self.closeness > 0.0 {
             true => (self.closeness * head_start).min(1.0),
@@ -292,7 +305,8 @@ mod tests {
     fn the_luck_of_m_neurons() {
         assert!((expected_maximum(1)).abs() < 1e-9);
         assert!((expected_maximum(2) - 1.0 / std::f64::consts::PI.sqrt()).abs() < 1e-6);
-        // Two half-normals: ln |x/y| has density 1/π at 0, each is positive half of the time, and either may lead.
+        // Two half-normals: ln |x/y| has density 1/π at 0, each is positive half of the time, and
+        // either may lead.
         let even = Odds::of(1, &[1.0; 2]);
         assert!((even.closeness - 0.5 / std::f64::consts::PI).abs() < 1e-6);
         assert!((quantile_of_maximum(1, 0.975) - 1.959_964).abs() < 1e-6);
@@ -301,8 +315,8 @@ mod tests {
         assert!(closeness(16, 2) > closeness(8, 2) && closeness(8, 3) > closeness(8, 2));
     }
 
-    /// Equal views win alike; a stronger one wins more often: of two normals `P(h x > y) = 1/2` for any `h`, but of positive maxima
-    /// more.
+    /// Equal views win alike; a stronger one wins more often: of two normals `P(h x > y) = 1/2` for
+    /// any `h`, but of positive maxima more.
     #[test]
     fn the_odds_of_a_lottery() {
         for views in 1..=4 {
@@ -329,7 +343,8 @@ mod tests {
         assert!((uneven.mean(|race| race.won) - 0.5).abs() < 1e-6);
     }
 
-    /// Views of unequal weight leave the single model at half, since each view is missing equally often; two models agree more often.
+    /// Views of unequal weight leave the single model at half, since each view is missing equally
+    /// often; two models agree more often.
     #[test]
     fn a_stronger_view_tilts_the_lottery() {
         let theorem = Theorem::embedded("single-model").expect("embedded");
@@ -355,7 +370,8 @@ mod tests {
         assert!(of(1).self_distilled_test_error > 0.8 * two);
     }
 
-    /// Each generation of a chain misses what one lottery more misses: of equal views its share of the one before.
+    /// Each generation of a chain misses what one lottery more misses: of equal views its share of
+    /// the one before.
     #[test]
     fn a_generation_of_a_chain_misses_half_of_what_the_last_one_missed() {
         let theorem = Theorem::embedded("single-model").expect("embedded");
@@ -370,7 +386,8 @@ mod tests {
         }
     }
 
-    /// Patches that share a feature's weight change growth by `Σ z_p^q`, and the logit of a fitted view.
+    /// Patches that share a feature's weight change growth by `Σ z_p^q`, and the logit of a fitted
+    /// view.
     #[test]
     fn patches_share_what_a_feature_pulls() {
         let theorem = Theorem::embedded("single-model").expect("embedded");

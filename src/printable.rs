@@ -1,8 +1,9 @@
 //! Text from outside, made fit for the place where it is shown.
 //!
-//! Titles, statements, names, paths and values come from files, and a file may hold anything: sequences that a terminal obeys, marks that
-//! turn the direction of a line, characters that no XML document may have, tags, links. Each kind of place has one function here, and
-//! whatever crosses into such a place goes through it:
+//! Titles, statements, names, paths and values come from files, and a file may hold anything:
+//! sequences that a terminal obeys, marks that turn the direction of a line, characters that no XML
+//! document may have, tags, links. Each kind of place has one function here, and whatever crosses
+//! into such a place goes through it:
 //!
 //! ```
 //! use multiview::printable::{line, markdown, xml};
@@ -45,7 +46,8 @@ fn with(text: &str, mark: impl Fn(char) -> Option<String>) -> String {
     out
 }
 
-/// One line for a terminal, a log or a table: what is obeyed is written as Rust would (`\u{1b}`, `\n`).
+/// One line for a terminal, a log or a table: what is obeyed is written as Rust would (`\u{1b}`,
+/// `\n`).
 pub fn line(text: &str) -> String {
     with(text, |c| obeyed(c).then(|| c.escape_default().to_string()))
 }
@@ -72,7 +74,8 @@ pub fn word(path: &Path) -> String {
     format!("'{}'", text.replace('\'', "'\\''"))
 }
 
-/// A JSON text for a terminal: what is obeyed, which JSON has within strings only, becomes `\u001b`.
+/// A JSON text for a terminal: what is obeyed, which JSON has within strings only, becomes
+/// `\u001b`.
 pub fn json(text: &str) -> String {
     with(text, |c| {
         (obeyed(c) && c != '\n').then(|| {
@@ -96,12 +99,14 @@ pub fn xml(text: &str) -> String {
     })
 }
 
-/// Words of a paragraph, a heading or a table's cell of Markdown, in one line: no tag, link, image or cell of their own.
+/// Words of a paragraph, a heading or a table's cell of Markdown, in one line: no tag, link, image
+/// or cell of their own.
 pub fn markdown(text: &str) -> String {
     inline(&line(text))
 }
 
-/// Paragraphs of Markdown: as [`markdown`], and no line begins a heading, a table, a list, a quotation or a block of code.
+/// Paragraphs of Markdown: as [`markdown`], and no line begins a heading, a table, a list, a
+/// quotation or a block of code.
 pub fn markdown_lines(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for (index, line) in inline(&lines(text)).split('\n').enumerate() {

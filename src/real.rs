@@ -1,5 +1,5 @@
-//! The floating-point types a network can be trained in, `f32` for speed and `f64` for checks, and their arithmetic in
-//! lanes: in an order that does not depend on the processor.
+//! The floating-point types a network can be trained in, `f32` for speed and `f64` for checks, and
+//! their arithmetic in lanes: in an order that does not depend on the processor.
 
 #[cfg(target_arch = "x86_64")]
 mod sse;
@@ -40,7 +40,8 @@ pub(crate) fn larger<R: Real>(a: R, b: R) -> R {
     if a > b { a } else { b }
 }
 
-/// Asks memory for values that are read soon, and does not wait for them: a hint, which changes no number.
+/// Asks memory for values that are read soon, and does not wait for them: a hint, which changes no
+/// number.
 #[inline(always)]
 pub(crate) fn prefetch<T>(values: &[T]) {
     #[cfg(target_arch = "x86_64")]
@@ -99,8 +100,8 @@ impl Real for f32 {
     fn exp_lanes(x: Lanes<Self>) -> Lanes<Self> {
         let x = each(|l| if x[l] > -87.0 { x[l] } else { -87.0 });
         let x = each(|l| if x[l] < 88.0 { x[l] } else { 88.0 });
-        // Adding and taking away 1.5 · 2^23 rounds to the nearest integer without a branch or a call, and
-        // leaves that integer in the low bits of the sum.
+        // Adding and taking away 1.5 · 2^23 rounds to the nearest integer without a branch or a
+        // call, and leaves that integer in the low bits of the sum.
         const ROUND: f32 = 12_582_912.0;
         let rounded = each(|l| x[l] * std::f32::consts::LOG2_E + ROUND);
         let n = each(|l| rounded[l] - ROUND);

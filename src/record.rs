@@ -1,16 +1,17 @@
-//! The append-only record of a run: `manifest.json`, which says what was asked, and `worlds.jsonl`, one
-//! synced line for each finished world.
+//! The append-only record of a run: `manifest.json`, which says what was asked, and `worlds.jsonl`,
+//! one synced line for each finished world.
 //!
 //! A world is in the record or it is not: a line torn by a crash is dropped on the next opening,
 //! with a warning, and its world is trained again. When its run has ended, a record is put in
 //! order: it holds the worlds that count alone, by experiment and index, so that runs which asked
 //! for the same have the same record, byte by byte, however they were trained.
 //!
-//! A line carries what made its world (seed, experiment, version) and a digest of itself and of the manifest, and `seal.json` has that
-//! of all lines of a run that has ended. Reading a record reports any line that belongs to another run, that was changed, or
-//! whose quantities are not those of its own model rows. This catches accidents and casual edits; it is not a signature, since anyone
-//! can compute a digest. Records of version 0.6 have bare lines, which are held against their model rows alone, and a seal if
-//! `multiview report` has put one on.
+//! A line carries what made its world (seed, experiment, version) and a digest of itself and of the
+//! manifest, and `seal.json` has that of all lines of a run that has ended. Reading a record
+//! reports any line that belongs to another run, that was changed, or whose quantities are not
+//! those of its own model rows. This catches accidents and casual edits; it is not a signature,
+//! since anyone can compute a digest. Records of version 0.6 have bare lines, which are held
+//! against their model rows alone, and a seal if `multiview report` has put one on.
 
 mod line;
 
@@ -173,7 +174,8 @@ impl Record {
     /// Reads the record in `directory`, which has this manifest, and leaves it as it is.
     ///
     /// # Errors
-    /// If it cannot be read, a complete line is malformed, of another run or changed, or the lines are not those that were sealed.
+    /// If it cannot be read, a complete line is malformed, of another run or changed, or the lines
+    /// are not those that were sealed.
     pub fn read(directory: &Path, asked: &impl Asked) -> Result<Kept, RecordError> {
         let path = directory.join(WORLDS);
         let text = match std::fs::read(&path) {
@@ -361,7 +363,8 @@ fn unseal(directory: &Path) -> Result<(), RecordError> {
     }
 }
 
-/// Refuses other lines than those that were sealed. Where some are missing, as after a torn one, the run has not ended.
+/// Refuses other lines than those that were sealed. Where some are missing, as after a torn one,
+/// the run has not ended.
 fn check_seal(directory: &Path, digests: &BTreeSet<String>) -> Result<(), RecordError> {
     let path = directory.join(SEAL);
     let text = match std::fs::read_to_string(&path) {
@@ -410,7 +413,8 @@ fn open(path: &Path) -> Result<File, RecordError> {
         .create(true)
         .open(path)
         .map_err(io(path))?;
-    // A process that this one is just starting holds its lock until it has closed what it inherited: that passes.
+    // A process that this one is just starting holds its lock until it has closed what it
+    // inherited: that passes.
     const TRIES: u32 = 10;
     for tried in 1..=TRIES {
         match file.try_lock() {

@@ -10,8 +10,8 @@ pub use shares::FeaturePatches;
 use statrs::function::gamma::gamma;
 use std::f64::consts::PI;
 
-/// Largest mean logit of patches of pure noise with the engines that follow a few of them: a hundredth of a nat moves no softmax by more
-/// than 1 %.
+/// Largest mean logit of patches of pure noise with the engines that follow a few of them: a
+/// hundredth of a nat moves no softmax by more than 1 %.
 pub const PURE_NOISE_LOGIT: f64 = 0.01;
 
 /// Every parameter that decides how a world is drawn and how its networks are trained.
@@ -32,8 +32,8 @@ pub struct Regime {
 pub struct DataRegime {
     /// `k`: number of classes. At least 2.
     pub classes: usize,
-    /// `M`: features per class, 1 to 4: 2 in the theory, 1 in its negative control. A single-view input keeps one view at full weight and
-    /// every other at `ρ`.
+    /// `M`: features per class, 1 to 4: 2 in the theory, 1 in its negative control. A single-view
+    /// input keeps one view at full weight and every other at `ρ`.
     #[serde(default = "two")]
     pub views_per_class: usize,
     /// `N`: training samples; `"paper"` takes `⌈k^1.2 / μ⌉`.
@@ -45,9 +45,11 @@ pub struct DataRegime {
     pub sparsity: f64,
     /// Range of the total weight `Σ_p z_p` of the label's features; lower end at least 1.
     pub main_weight: [f64; 2],
-    /// Relative weight of each of the `M` views, 0.5 to 2: the label's view `ℓ` weighs `view_weights[ℓ]` times a number in `main_weight`,
-    /// at least 1 all the same, as the definition asks of every view. Without a list all views are equal, as Assumption 4.1 of the paper
-    /// wants them; other classes' features and missing views weigh as much of every view (**choice**).
+    /// Relative weight of each of the `M` views, 0.5 to 2: the label's view `ℓ` weighs
+    /// `view_weights[ℓ]` times a number in `main_weight`, at least 1 all the same, as the
+    /// definition asks of every view. Without a list all views are equal, as Assumption 4.1 of the
+    /// paper wants them; other classes' features and missing views weigh as much of every view
+    /// (**choice**).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub view_weights: Vec<f64>,
     /// Range of the total weight of the other classes' features in multi-view inputs; at most 0.4.
@@ -56,15 +58,15 @@ pub struct DataRegime {
     pub weak_weight: f64,
     /// `Γ`: total weight of the other classes' features in single-view inputs; in (ρ, 1).
     pub single_view_other_weight: f64,
-    /// `C_p`: patches that carry one feature: a number, with equal shares of its total weight, or a range `[least, most]`, with shares
-    /// drawn at random.
+    /// `C_p`: patches that carry one feature: a number, with equal shares of its total weight, or a
+    /// range `[least, most]`, with shares drawn at random.
     #[serde(default)]
     pub patches_per_feature: FeaturePatches,
     /// `P`: patches of an input; `"as-needed"` has no patch of pure noise (**choice**).
     #[serde(default)]
     pub patches: PatchCount,
-    /// `γ`: feature noise, `α_p` uniform in `[0, γ]` and common to all features of a patch (**choice**);
-    /// `"paper"` takes `k^{−1.5}`.
+    /// `γ`: feature noise, `α_p` uniform in `[0, γ]` and common to all features of a patch
+    /// (**choice**); `"paper"` takes `k^{−1.5}`.
     #[serde(default)]
     pub feature_noise: Relation,
     /// `ν² = σ_p² d`: expected squared norm of a patch's Gaussian noise.
@@ -160,8 +162,8 @@ impl Relation {
     }
 }
 
-/// A number of steps, or of steps for each class: with a step size of `η ∝ k` and `σ_0 ∝ 1/k`, what takes off at the start takes a
-/// time that is proportional to `k`.
+/// A number of steps, or of steps for each class: with a step size of `η ∝ k` and `σ_0 ∝ 1/k`, what
+/// takes off at the start takes a time that is proportional to `k`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(untagged, expecting = "a whole number, or { per_class = c }")]
 pub enum StepCount {
@@ -183,7 +185,8 @@ impl StepCount {
         }
     }
 
-    /// Refuses fewer than `least` steps, or more than are allowed with as many classes as the largest regime has.
+    /// Refuses fewer than `least` steps, or more than are allowed with as many classes as the
+    /// largest regime has.
     pub(crate) fn validate(self, field: &str, least: usize) -> Result<(), FieldError> {
         let allowed = format!("{least} to {MOST_STEPS}");
         match self {
@@ -302,22 +305,25 @@ const VIEW_WEIGHTS: [f64; 2] = [0.5, 2.0];
 /// Most views of a class.
 const MOST_VIEWS: usize = 4;
 
-/// Least `μ`: with less, the largest training set is expected to hold less than one single-view sample, and `err(D)/μ` divides by
-/// what was never seen.
+/// Least `μ`: with less, the largest training set is expected to hold less than one single-view
+/// sample, and `err(D)/μ` divides by what was never seen.
 const LEAST_SHARE: f64 = 1.0 / MOST_SAMPLES as f64;
 
-/// Least weight beside the label's, which is at least 1: in single precision (a relative step of 6e-8) a smaller one is lost in their sum.
+/// Least weight beside the label's, which is at least 1: in single precision (a relative step of
+/// 6e-8) a smaller one is lost in their sum.
 const LEAST_WEIGHT: f64 = 1e-7;
 
-/// Least `ν²` above 0: `B` of size `σ_0 ν` adds to `z A` of size `σ_0`, and is lost beside it where `ν` is below [`LEAST_WEIGHT`].
+/// Least `ν²` above 0: `B` of size `σ_0 ν` adds to `z A` of size `σ_0`, and is lost beside it where
+/// `ν` is below [`LEAST_WEIGHT`].
 const LEAST_VARIANCE: f64 = LEAST_WEIGHT * LEAST_WEIGHT;
 
-/// Least `σ_0`: with the least `ν` an initial noise overlap is `1e-7 σ_0`, and single precision has no numbers below 1.2e-38 that carry
-/// all digits.
+/// Least `σ_0`: with the least `ν` an initial noise overlap is `1e-7 σ_0`, and single precision has
+/// no numbers below 1.2e-38 that carry all digits.
 const LEAST_INIT_SCALE: f64 = 1e-30;
 
-/// Least step size per class: `η/N ≥ 2e-19`, so that its product with a residual as small as those that count (9e-27 is taken for 0) is
-/// no smaller than about 1e-38 times `φ'`, where single precision ends.
+/// Least step size per class: `η/N ≥ 2e-19`, so that its product with a residual as small as those
+/// that count (9e-27 is taken for 0) is no smaller than about 1e-38 times `φ'`, where single
+/// precision ends.
 pub(crate) const LEAST_RATE: f64 = 1e-12;
 
 /// Refuses a value that is neither 0 nor within [`least`, `most`).
@@ -330,7 +336,8 @@ fn require_zero_or(field: &str, value: f64, least: f64, most: f64) -> Result<(),
     )
 }
 
-/// Refuses a confidence that the statistics have no use for: errors of more than one in four are no evidence.
+/// Refuses a confidence that the statistics have no use for: errors of more than one in four are no
+/// evidence.
 ///
 /// # Errors
 /// A `value` of `field` outside [0.75, 1).
@@ -368,7 +375,8 @@ impl Regime {
             let needed = "training.engine = \"dense\" needs the number of dimensions d";
             return Err(FieldError::missing("data.dimension", needed));
         }
-        // A typical start has this slope; where single precision has no number for it no neuron ever moves.
+        // A typical start has this slope; where single precision has no number for it no neuron
+        // ever moves.
         let (scale, threshold) = (self.init_scale(), self.network.relu_threshold);
         let power = self.network.relu_exponent as i32 - 1;
         require(
@@ -381,8 +389,9 @@ impl Regime {
             ),
         )?;
         let weakest = self.data.view_weights().fold(f64::INFINITY, f64::min);
-        // Equal shares give Σ z_p^q = total^q / C_p^{q−1}, which Definition 3.1 wants to be at least 1. Random shares cannot all keep to
-        // that, nor does the paper's own figure: reports state their expected Σ z_p^q.
+        // Equal shares give Σ z_p^q = total^q / C_p^{q−1}, which Definition 3.1 wants to be at
+        // least 1. Random shares cannot all keep to that, nor does the paper's own figure: reports
+        // state their expected Σ z_p^q.
         let FeaturePatches::Equal(count) = self.data.patches_per_feature else {
             return Ok(());
         };
@@ -399,9 +408,10 @@ impl Regime {
         )
     }
 
-    /// Checks that the regime's engine can train its networks. Those that leave blocks at rest out need an activation that is flat at 0,
-    /// patches of pure noise that add nothing by their number, and feature noise that wakes no block. (Not a part of
-    /// [`validate`](Self::validate): records of versions whose engines trained other regimes stay readable.)
+    /// Checks that the regime's engine can train its networks. Those that leave blocks at rest out
+    /// need an activation that is flat at 0, patches of pure noise that add nothing by their
+    /// number, and feature noise that wakes no block. (Not a part of [`validate`](Self::validate):
+    /// records of versions whose engines trained other regimes stay readable.)
     ///
     /// # Errors
     /// The field that prevents it.
@@ -426,7 +436,8 @@ impl Regime {
                  training.engine; \"overlap-reference\" trains any number"
             ),
         )?;
-        // α Σ_v A[v] is at most γ times the overlap of a learned view, φ(A) = 6.5 on the linear branch; blocks at rest lie below 8 σ_0.
+        // α Σ_v A[v] is at most γ times the overlap of a learned view, φ(A) = 6.5 on the linear
+        // branch; blocks at rest lie below 8 σ_0.
         let network = &self.network;
         let learned = 6.5 + (1.0 - 1.0 / f64::from(network.relu_exponent)) * network.relu_threshold;
         let rest = 8.0 * self.init_scale() * self.data.noise_variance.sqrt().max(1.0);
@@ -441,7 +452,8 @@ impl Regime {
         )
     }
 
-    /// `P m E[φ(B)]`: the mean logit of patches of pure noise at the start, for any class; 0 where there are as many patches as needed.
+    /// `P m E[φ(B)]`: the mean logit of patches of pure noise at the start, for any class; 0 where
+    /// there are as many patches as needed.
     pub fn pure_noise_logit(&self) -> f64 {
         let network = &self.network;
         let q = f64::from(network.relu_exponent);
@@ -501,7 +513,8 @@ impl DataRegime {
         self.classes * self.views_per_class
     }
 
-    /// Expected number of features that an input shows: the label's, and each other one with probability `s/k`.
+    /// Expected number of features that an input shows: the label's, and each other one with
+    /// probability `s/k`.
     pub fn mean_features(&self) -> f64 {
         let views = self.views_per_class as f64;
         views * (1.0 + self.sparsity * (1.0 - 1.0 / self.classes as f64))
@@ -722,7 +735,8 @@ impl TrainingRegime {
     }
 }
 
-/// `E z^q` of a `z` that is uniform in an interval: `(b^{q+1} − a^{q+1})/((q + 1)(b − a))`, divided out.
+/// `E z^q` of a `z` that is uniform in an interval: `(b^{q+1} − a^{q+1})/((q + 1)(b − a))`, divided
+/// out.
 pub(crate) fn mean_power([low, high]: [f64; 2], exponent: u32) -> f64 {
     let q = exponent as i32;
     let terms = (0..=q).map(|i| low.powi(i) * high.powi(q - i));

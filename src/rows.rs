@@ -1,7 +1,8 @@
 //! Sparse rows over classes: a few entries for each sample, and one value for all classes left out.
 //!
-//! A trained network's logits are 0, up to noise at the scale of `σ_0`, on every class of which a sample shows nothing. So logits
-//! and soft labels are kept for the classes present alone: arrays of size `N`, not `N k`.
+//! A trained network's logits are 0, up to noise at the scale of `σ_0`, on every class of which a
+//! sample shows nothing. So logits and soft labels are kept for the classes present alone: arrays
+//! of size `N`, not `N k`.
 
 use crate::real::Real;
 
@@ -32,7 +33,8 @@ impl<R: Real> ClassRows<R> {
         Self::default()
     }
 
-    /// Rows in which every one of `classes` classes has an entry; `values` is row-major `[N][classes]`.
+    /// Rows in which every one of `classes` classes has an entry; `values` is row-major
+    /// `[N][classes]`.
     pub fn dense(classes: usize, values: &[R]) -> Self {
         let mut rows = Self::new();
         for row in values.chunks_exact(classes) {
@@ -133,7 +135,8 @@ impl<R: Real> ClassRow<'_, R> {
     pub fn is_largest(&self, label: usize, classes: usize) -> bool {
         let own = self.of(label);
         let beaten = self.entries().all(|(i, f)| i == label || f < own);
-        // The label has an entry of its own in every network's row; the classes left out are beaten together.
+        // The label has an entry of its own in every network's row; the classes left out are beaten
+        // together.
         beaten && (self.classes.len() >= classes || self.rest < own)
     }
 }

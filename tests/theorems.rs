@@ -1,8 +1,9 @@
-//! Every theorem file, and every negative control in it, as a test of its own: `cargo test ensemble` runs
-//! the theorem `ensemble` and its controls.
+//! Every theorem file, and every negative control in it, as a test of its own:
+//! `cargo test ensemble` runs the theorem `ensemble` and its controls.
 //!
-//! Theorems that share a regime share the networks of their worlds, so the selected ones are decided in one run of each profile,
-//! quick and glance, on a fixed seed, when the first of them is asked for.
+//! Theorems that share a regime share the networks of their worlds, so the selected ones are
+//! decided in one run of each profile, quick and glance, on a fixed seed, when the first of them is
+//! asked for.
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use multiview::record::{Kept, Record};
@@ -11,7 +12,8 @@ use multiview::verify::{Finding, Plan, Report};
 use std::path::Path;
 use std::sync::{Arc, LazyLock};
 
-/// The seed of `reports/records/quick-44`; not used in choosing a regime, a claim or a theorem's budget.
+/// The seed of `reports/records/quick-44`; not used in choosing a regime, a claim or a theorem's
+/// budget.
 const SEED: u64 = 44;
 
 type Decided =

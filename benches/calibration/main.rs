@@ -1,5 +1,5 @@
-//! How often the decision is wrong, and how many worlds it needs, on simulated worlds of known truth. Writes `reports/calibration/README.md` and
-//! `reports/calibration/rows.csv`:
+//! How often the decision is wrong, and how many worlds it needs, on simulated worlds of known
+//! truth. Writes `reports/calibration/README.md` and `reports/calibration/rows.csv`:
 //!
 //! ```text
 //! cargo bench --bench calibration [RUNS]

@@ -1,4 +1,5 @@
-//! Whole runs on simulated worlds: several claims on one world, a negative control, one error budget, and worlds dealt out adaptively.
+//! Whole runs on simulated worlds: several claims on one world, a negative control, one error
+//! budget, and worlds dealt out adaptively.
 
 use super::rows::{SEED, Tally};
 use multiview::procedure::WorldOutcome;
@@ -63,7 +64,8 @@ pub fn plan(total_worlds: Option<u64>) -> Plan {
     }
 }
 
-/// A world in which every claim's mean is at the end of its band, and the four quantities are correlated by a half.
+/// A world in which every claim's mean is at the end of its band, and the four quantities are
+/// correlated by a half.
 fn world(rng: &mut Pcg64Mcg) -> WorldOutcome {
     let common: f64 = StandardNormal.sample(rng);
     let normal = Normal::standard();
@@ -117,7 +119,8 @@ pub fn worlds(plan: &Plan, mut world: impl FnMut() -> WorldOutcome) -> Worlds {
     worlds
 }
 
-/// One run, interrupted at a random place and resumed: what is reported before and after must agree.
+/// One run, interrupted at a random place and resumed: what is reported before and after must
+/// agree.
 pub fn run(plan: &Plan, run: u64) -> Report {
     let mut rng = Pcg64Mcg::seed_from_u64(SEED + run);
     let mut worlds = worlds(plan, || world(&mut rng));
@@ -132,7 +135,8 @@ pub fn run(plan: &Plan, run: u64) -> Report {
     whole
 }
 
-/// Runs in which any claim is confirmed, and in which any is refuted: with every mean on its edge each is a mistake of one kind.
+/// Runs in which any claim is confirmed, and in which any is refuted: with every mean on its edge
+/// each is a mistake of one kind.
 pub fn tally(plan: &Plan, runs: u64) -> Tally {
     let one = |index: u64| {
         let report = run(plan, index);

@@ -131,7 +131,8 @@ impl Case {
         clock.elapsed().as_secs_f64()
     }
 
-    /// Seconds of a step: a run of `steps + 1` less a run of 1, so that what a run costs once does not count.
+    /// Seconds of a step: a run of `steps + 1` less a run of 1, so that what a run costs once does
+    /// not count.
     pub fn seconds_per_step(&self, engine: Engine, steps: usize) -> f64 {
         let once = self.seconds(engine, 1);
         (self.seconds(engine, steps + 1) - once).max(0.0) / steps as f64

@@ -1,8 +1,8 @@
 //! This crate's side of the comparison with other frameworks (see `run.sh`).
 //!
-//! `export overlap|dense DIR K M STEPS SIGMA` writes a world, a start and our parameters after `STEPS` steps;
-//! `time reference|two-rate|dense K M THREADS` answers each line on standard input with the milliseconds of a
-//! step of one model.
+//! `export overlap|dense DIR K M STEPS SIGMA` writes a world, a start and our parameters after
+//! `STEPS` steps; `time reference|two-rate|dense K M THREADS` answers each line on standard input
+//! with the milliseconds of a step of one model.
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -96,7 +96,8 @@ fn export_dense(dir: &Path, mut regime: Regime, sigma: f64, steps: usize) {
     }
 }
 
-/// Writes the common part of both engines' worlds: sizes, rates, labels, and the sample of each patch.
+/// Writes the common part of both engines' worlds: sizes, rates, labels, and the sample of each
+/// patch.
 fn export(dir: &Path, regime: &Regime, data: &DataSet, steps: usize) {
     let rate = regime.learning_rate() / data.samples.len() as f64;
     let header = serde_json::json!({
@@ -123,7 +124,8 @@ fn whole(dir: &Path, name: &str, values: impl Iterator<Item = usize>) {
     fs::write(dir.join(name), bytes).expect("a file in DIR");
 }
 
-/// Answers each line with milliseconds. With two threads, two models train at once: time over models.
+/// Answers each line with milliseconds. With two threads, two models train at once: time over
+/// models.
 fn answer(threads: usize, seconds_per_step: impl Fn() -> f64 + Sync) {
     for _ in std::io::stdin().lines() {
         let start = Barrier::new(threads);

@@ -1,8 +1,10 @@
-//! One world as plain arrays, for a witness in another language: bit for bit what the engine trains.
+//! One world as plain arrays, for a witness in another language: bit for bit what the engine
+//! trains.
 //!
-//! [`of_world`] draws a world, trains its networks, and returns files in NumPy's format, numbers little-endian, arrays row-major. `N` are
-//! the samples, `k` the classes, `m` the neurons of a class and `M` its views, as in a [`Regime`]. Patches are numbered through all
-//! samples; those of pure noise stand behind the others of their sample.
+//! [`of_world`] draws a world, trains its networks, and returns files in NumPy's format, numbers
+//! little-endian, arrays row-major. `N` are the samples, `k` the classes, `m` the neurons of a
+//! class and `M` its views, as in a [`Regime`]. Patches are numbered through all samples; those of
+//! pure noise stand behind the others of their sample.
 //!
 //! | file | type | shape | holds |
 //! |---|---|---|---|
@@ -21,14 +23,16 @@
 //! | `NETWORK/end-features.npy` | `f4` | `[M k][k][m]` | `A` at the end |
 //! | `NETWORK/end-logits.npy` | `f4` | `[N][k]` | `F_i(X_n)` at the end; 0 where the engine takes it for 0 |
 //!
-//! (`i8` and `f4` are NumPy's names: integers of 8 bytes, floating-point numbers of 4.) Networks are `member-0` and so on, `joint`,
-//! `distilled` (and `distilled-2` and so on, further students of the same ensemble), `label_distilled`, `self_distilled`,
-//! `self_distilled-swapped`, the same student with the views of its start exchanged, and `generation_2` and so on, the later students of a
-//! chain. Random features are not written, nor are networks on inputs without views.
+//! (`i8` and `f4` are NumPy's names: integers of 8 bytes, floating-point numbers of 4.) Networks
+//! are `member-0` and so on, `joint`, `distilled` (and `distilled-2` and so on, further students of
+//! the same ensemble), `label_distilled`, `self_distilled`, `self_distilled-swapped`, the same
+//! student with the views of its start exchanged, and `generation_2` and so on, the later students
+//! of a chain. Random features are not written, nor are networks on inputs without views.
 //!
-//! The engines `overlap` and `overlap-adaptive` draw noise overlaps when they need them, and most of them never. What is written is every
-//! one that they could draw, as the reference engine stores them: the two train from one start, and end apart by what
-//! [their approximations](crate::engine::sparse) cost.
+//! The engines `overlap` and `overlap-adaptive` draw noise overlaps when they need them, and most
+//! of them never. What is written is every one that they could draw, as the reference engine stores
+//! them: the two train from one start, and end apart by what [their
+//! approximations](crate::engine::sparse) cost.
 
 mod npy;
 

@@ -28,7 +28,8 @@ pub struct Args {
     action: Option<Action>,
     #[command(flatten)]
     sweep: SweepArgs,
-    /// Where the worlds, tables and maps go [default: a directory under multiview-runs for just this exploration]
+    /// Where the worlds, tables and maps go [default: a directory under multiview-runs for just
+    /// this exploration]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Only this part of the cells [default: what Slurm or Kubernetes says, else all]

@@ -83,7 +83,8 @@ fn bytes(bytes: f64) -> String {
     }
 }
 
-/// Bytes of memory, as Linux tells: the machine's, or what it grants this process's group (as Slurm and Kubernetes ask of it).
+/// Bytes of memory, as Linux tells: the machine's, or what it grants this process's group (as Slurm
+/// and Kubernetes ask of it).
 fn available() -> Option<f64> {
     let facts = read_to_string("/proc/meminfo").ok()?;
     let total = facts.lines().find_map(|l| l.strip_prefix("MemTotal:"))?;
@@ -93,7 +94,8 @@ fn available() -> Option<f64> {
     Some(limits.fold(1024.0 * kilobytes, f64::min))
 }
 
-/// The limits of a group and of those it belongs to; a line is `ID:CONTROLLERS:PATH`, without controllers in version 2.
+/// The limits of a group and of those it belongs to; a line is `ID:CONTROLLERS:PATH`, without
+/// controllers in version 2.
 fn limits(group: &str) -> Vec<f64> {
     let mut fields = group.splitn(3, ':').skip(1);
     let (root, file) = match fields.next() {

@@ -1,7 +1,8 @@
-//! The command line: what a user types, and what is printed. Everything else is in the library, which never
-//! prints and never exits.
+//! The command line: what a user types, and what is printed. Everything else is in the library,
+//! which never prints and never exits.
 
-/// Prints one line on standard error, as far as anyone reads it; what a terminal would obey is written out.
+/// Prints one line on standard error, as far as anyone reads it; what a terminal would obey is
+/// written out.
 macro_rules! tell {
     ($($words:tt)*) => {{
         use std::io::Write;
@@ -52,7 +53,8 @@ enum Command {
     Verify(verify::Args),
     /// Map where claims hold in parameter space, on one machine or a cluster
     Explore(Box<explore::Args>),
-    /// Write a record as flat tables, with a row per world and a row per model, for pandas, polars and R
+    /// Write a record as flat tables, with a row per world and a row per model, for pandas, polars
+    /// and R
     Export(export::Args),
     /// Regenerate the reports from their records, training what is missing
     Report(report::Args),
@@ -91,7 +93,8 @@ pub fn run() -> ExitCode {
     })
 }
 
-/// Prints what clap has to say: help as it is, and an error, which repeats what was typed, without what a terminal would obey.
+/// Prints what clap has to say: help as it is, and an error, which repeats what was typed, without
+/// what a terminal would obey.
 fn usage(error: &clap::Error) -> ExitCode {
     use std::io::Write;
     let _ = if error.use_stderr() {
@@ -136,12 +139,14 @@ fn json_text(value: &impl serde::Serialize) -> Result<String, Failure> {
     Ok(json(&serde_json::to_string_pretty(value)?) + "\n")
 }
 
-/// Prints `text`, as far as anyone reads it: `multiview list | head -3` is not an error. What a terminal would obey is written out.
+/// Prints `text`, as far as anyone reads it: `multiview list | head -3` is not an error. What a
+/// terminal would obey is written out.
 fn print(text: &str) -> Result<(), Failure> {
     print_styled(&lines(text))
 }
 
-/// Prints `text`, which holds nothing that a terminal obeys except styles; these are dropped where nothing shows them.
+/// Prints `text`, which holds nothing that a terminal obeys except styles; these are dropped where
+/// nothing shows them.
 fn print_styled(text: &str) -> Result<(), Failure> {
     use std::io::{ErrorKind, Write};
     match anstream::stdout().write_all(text.as_bytes()) {

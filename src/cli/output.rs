@@ -21,7 +21,8 @@ impl Kept {
         self
     }
 
-    /// Refuses an output in the place of a file that is read or kept, by whatever path or link, or of any record's.
+    /// Refuses an output in the place of a file that is read or kept, by whatever path or link, or
+    /// of any record's.
     pub fn require_apart(&self, output: &Path) -> Result<(), Failure> {
         let place = output.display();
         if output
@@ -51,7 +52,8 @@ impl Kept {
         Ok(())
     }
 
-    /// Refuses a file that could not be written once there is something to write; a directory `made` meanwhile counts as there.
+    /// Refuses a file that could not be written once there is something to write; a directory
+    /// `made` meanwhile counts as there.
     pub fn require_writable(&self, output: &Path, made: Option<&Path>) -> Result<(), Failure> {
         if output.as_os_str() == "-" {
             return Ok(());
@@ -70,7 +72,8 @@ impl Kept {
         self.require_apart(output)
     }
 
-    /// Refuses a directory in which one of the files to be written is there already, so that it must be someone else's.
+    /// Refuses a directory in which one of the files to be written is there already, so that it
+    /// must be someone else's.
     pub fn require_room(&self, directory: &Path, names: &[String]) -> Result<(), Failure> {
         let files = names.iter().map(|name| directory.join(name));
         match files.into_iter().find(|file| file.symlink_metadata().is_ok()) {
@@ -131,7 +134,8 @@ fn same_file(a: &Path, b: &Path) -> bool {
     resolved(a) == resolved(b) || identity(a).is_some_and(|id| identity(b) == Some(id))
 }
 
-/// The target of a path through symbolic links. The last of them may point to files that do not exist yet.
+/// The target of a path through symbolic links. The last of them may point to files that do not
+/// exist yet.
 fn resolved(path: &Path) -> PathBuf {
     /// As many as Linux follows.
     const MOST_LINKS: usize = 40;

@@ -70,8 +70,8 @@ impl Pace {
     }
 
     /// Seconds until the run ends on this number of threads, once there is a world to judge by: the
-    /// worlds that are likely to come, each at the mean of its experiment's, or in proportion to its
-    /// predicted steps where none of them has ended.
+    /// worlds that are likely to come, each at the mean of its experiment's, or in proportion to
+    /// its predicted steps where none of them has ended.
     pub fn seconds_left(&self, threads: usize) -> Option<f64> {
         let timed = || self.experiments.values().filter(|work| work.worlds > 0);
         let size: f64 = timed().map(|work| work.size * work.worlds as f64).sum();

@@ -65,7 +65,8 @@ pub struct Args {
     /// Where the reports and their records are
     #[arg(long, value_name = "DIR", default_value = "reports")]
     dir: PathBuf,
-    /// Change nothing; say which records are missing and which files differ from what the records give, and exit with 1 if any
+    /// Change nothing; say which records are missing and which files differ from what the records
+    /// give, and exit with 1 if any
     #[arg(long)]
     check: bool,
     /// Train no world: show what the finished records hold, and leave out the others

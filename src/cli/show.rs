@@ -186,8 +186,8 @@ fn rule(Setting { regime, procedure }: &Setting, path: &str) -> Option<String> {
     }
 }
 
-/// The time that all worlds of a profile take here; nothing where none is trained, or none would fit in
-/// this machine.
+/// The time that all worlds of a profile take here; nothing where none is trained, or none would
+/// fit in this machine.
 fn time(theorem: &Theorem, profile: Profile, budget: Budget) -> Result<String, Failure> {
     let plan = Plan::new(vec![theorem.clone()], profile, 1);
     let tested = |claim: &Claim| claim.profile.is_none_or(|only| only == profile);

@@ -81,8 +81,8 @@ fn create(path: &Path, text: &str) -> std::io::Result<()> {
     std::fs::File::create_new(path)?.write_all(text.as_bytes())
 }
 
-/// Refuses a path that a job script cannot carry: sbatch reads its directives line by line, takes quotes and backslashes for its own, and
-/// replaces what follows a percent sign.
+/// Refuses a path that a job script cannot carry: sbatch reads its directives line by line, takes
+/// quotes and backslashes for its own, and replaces what follows a percent sign.
 fn require_plain(field: &str, path: &Path) -> Result<(), Failure> {
     let text = path.to_str();
     if text.is_some_and(|text| line(text) == text && !text.contains(['"', '\\', '%'])) {

@@ -18,7 +18,8 @@ pub struct SweepArgs {
         conflicts_with = "sweep"
     )]
     theorem: String,
-    /// Without SWEEP: an axis, as PARAMETER=a,b,c or PARAMETER=a..b:log:n or PARAMETER=a..b:lin:n (repeatable)
+    /// Without SWEEP: an axis, as PARAMETER=a,b,c or PARAMETER=a..b:log:n or PARAMETER=a..b:lin:n
+    /// (repeatable)
     #[arg(long, value_name = "AXIS", conflicts_with = "sweep")]
     axis: Vec<String>,
     /// Without SWEEP: pair the values of the axes at random instead of taking every combination

@@ -57,7 +57,8 @@ struct Asked {
     /// Seed of the experiment: another seed means fresh worlds
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
-    /// Family-wise confidence over all claims of the run, at least 0.75 and below 1 [default: the profile's]
+    /// Family-wise confidence over all claims of the run, at least 0.75 and below 1 [default: the
+    /// profile's]
     #[arg(long, value_name = "C", value_parser = confidence)]
     confidence: Option<f64>,
     /// The budget of worlds for a verdict
@@ -354,7 +355,8 @@ fn default_directory() -> PathBuf {
     free(Path::new("multiview-runs"), &now.as_millis().to_string())
 }
 
-/// The directory of this name, or of the name with the first number at which there is none: a clock that is set back shows a time twice.
+/// The directory of this name, or of the name with the first number at which there is none: a clock
+/// that is set back shows a time twice.
 fn free(parent: &Path, name: &str) -> PathBuf {
     let mut directory = parent.join(name);
     let mut number = 1;

@@ -1,4 +1,5 @@
-//! The literal engine: patches and weights as vectors in `R^d`, gradient descent as matrix products.
+//! The literal engine: patches and weights as vectors in `R^d`, gradient descent as matrix
+//! products.
 //!
 //! The reference that the [overlap](super::state) dynamics must approach as `d` grows, at a cost of
 //! a factor of `d`. A patch is
@@ -7,23 +8,26 @@
 //! x_p = z_p v + α_p Σ_{v'} v' + ξ_p,      ξ_p ~ N(0, ν²/d · I_d),      w_{i,r} ~ N(0, σ_0² I_d)
 //! ```
 //!
-//! and the features are the first `M k` vectors of the standard basis. Nothing is lost by that: the laws
-//! of `ξ` and `w` are invariant under rotations and gradient descent commutes with them, so any other
-//! orthonormal features give the same law of every overlap and logit.
+//! and the features are the first `M k` vectors of the standard basis. Nothing is lost by that: the
+//! laws of `ξ` and `w` are invariant under rotations and gradient descent commutes with them, so
+//! any other orthonormal features give the same law of every overlap and logit.
 //!
-//! With the inputs as columns of `X` (`[d][patches]`) and the weights as columns of `W` (`[d][k·m]`), a step is
+//! With the inputs as columns of `X` (`[d][patches]`) and the weights as columns of `W`
+//! (`[d][k·m]`), a step is
 //!
 //! ```text
 //! S = Xᵀ W,     F_i(X_n) = Σ_{p,r} φ(S),     E = e ∘ φ'(S),     W += η/N X E
 //! ```
 //!
-//! The products are nearly the whole cost. Half of `E` is 0, neurons silent on a patch; skipping those entries exactly was
-//! tried and is no faster, since a multiply-add then has to load an operand of its own.
+//! The products are nearly the whole cost. Half of `E` is 0, neurons silent on a patch; skipping
+//! those entries exactly was tried and is no faster, since a multiply-add then has to load an
+//! operand of its own.
 //!
-//! Patches are taken a [`TILE`] at a time, so that their inputs are still in cache when the gradient needs them, which is as soon as the
-//! residuals of all their samples are known: the last sample's often only with the next tile. `S`, `φ'` and `E` share one buffer. The
-//! products run on the calling thread, so a result depends on the seed and on the processor's instruction set, never on the number of
-//! threads: worlds are what runs in parallel.
+//! Patches are taken a [`TILE`] at a time, so that their inputs are still in cache when the
+//! gradient needs them, which is as soon as the residuals of all their samples are known: the last
+//! sample's often only with the next tile. `S`, `φ'` and `E` share one buffer. The products run on
+//! the calling thread, so a result depends on the seed and on the processor's instruction set,
+//! never on the number of threads: worlds are what runs in parallel.
 
 use super::driver::{Engine, Observer, Stop, View, drive};
 use super::is_correct;
@@ -47,8 +51,9 @@ use std::ops::Range;
 /// Largest `d`.
 const LARGEST_DIMENSION: usize = 1 << 20;
 
-/// Patches of a tile. They are the rows of `S`, of which the kernels of matrix products take 24 at a time with AVX2 and up to 96 with
-/// AVX-512 (in `f64` half as many), wasting what a last one lacks; and two tiles of a thousand dimensions stay in a second-level cache.
+/// Patches of a tile. They are the rows of `S`, of which the kernels of matrix products take 24 at
+/// a time with AVX2 and up to 96 with AVX-512 (in `f64` half as many), wasting what a last one
+/// lacks; and two tiles of a thousand dimensions stay in a second-level cache.
 pub const TILE: usize = 48;
 
 /// Checks `d`: at least the number of features, which are orthonormal.
@@ -139,8 +144,8 @@ where
     }
 }
 
-/// The patches of `data` as vectors, `[dimension][patches of all samples]`: features, and noise vectors of expected squared norm `ν²`.
-/// The dimension is at least the number of features.
+/// The patches of `data` as vectors, `[dimension][patches of all samples]`: features, and noise
+/// vectors of expected squared norm `ν²`. The dimension is at least the number of features.
 pub fn draw_inputs<R: Real>(
     regime: &DataRegime,
     data: &DataSet,
@@ -186,9 +191,9 @@ impl<R: Real> World<'_, R> {
         self.inputs.as_ref()
     }
 
-    /// The overlaps `A = ⟨w, v⟩` and `B = ⟨w, ξ⟩` of `weights` with this world: where the overlap engines
-    /// start in order to follow the same network. `B` is what the features leave of `Xᵀ W`, so that
-    /// pre-activations agree.
+    /// The overlaps `A = ⟨w, v⟩` and `B = ⟨w, ξ⟩` of `weights` with this world: where the overlap
+    /// engines start in order to follow the same network. `B` is what the features leave of `Xᵀ W`,
+    /// so that pre-activations agree.
     pub fn overlaps(&self, regime: &Regime, weights: &Weights<R>) -> Overlaps<R> {
         let layout = Layout::of(regime);
         let own = weights.features(regime);
@@ -230,7 +235,8 @@ impl<R: Real> World<'_, R> {
     }
 }
 
-/// Trains by full-batch gradient descent until `stop`; returns the weights with what evaluation and distillation need of them.
+/// Trains by full-batch gradient descent until `stop`; returns the weights with what evaluation and
+/// distillation need of them.
 pub fn train<R: Real>(
     regime: &Regime,
     world: &World<'_, R>,
@@ -408,7 +414,8 @@ struct Pass<'a, R> {
     neurons: usize,
     /// First patch of each sample, and last the number of patches.
     starts: Vec<usize>,
-    /// `S`, then `φ'(S)`, then `E` of the last few tiles, as many as a sample can span: `[k m][TILE]` each.
+    /// `S`, then `φ'(S)`, then `E` of the last few tiles, as many as a sample can span:
+    /// `[k m][TILE]` each.
     ring: Vec<Vec<R>>,
     /// `Σ_r φ(S)` on each patch, then its sample's residual: `[k][patches, padded to whole tiles]`.
     per_patch: Vec<Vec<R>>,

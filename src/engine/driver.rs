@@ -4,14 +4,15 @@ use super::state::{StepView, Trained};
 
 /// A training run of one network: what an engine is.
 pub trait Engine<R> {
-    /// Evaluates the network after `step` steps, of which `left` are still to be taken, and gathers the gradient of the next; returns how
-    /// many training samples are misclassified.
+    /// Evaluates the network after `step` steps, of which `left` are still to be taken, and gathers
+    /// the gradient of the next; returns how many training samples are misclassified.
     fn evaluate(&mut self, step: usize, left: usize) -> usize;
     /// The network as it was last evaluated.
     fn view(&mut self) -> View<'_, R>;
     /// Takes the step.
     fn descend(&mut self);
-    /// Checks a stop: the number of training samples misclassified as the network stands, every class counted.
+    /// Checks a stop: the number of training samples misclassified as the network stands, every
+    /// class counted.
     fn finish(self: Box<Self>, steps: usize) -> Trained<R>;
 }
 

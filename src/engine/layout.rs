@@ -3,7 +3,8 @@
 use crate::real::LANES;
 use crate::regime::Regime;
 
-/// Shape of the arrays over classes and neurons: `[…][k][stride]`, the first `m` of a stride in use.
+/// Shape of the arrays over classes and neurons: `[…][k][stride]`, the first `m` of a stride in
+/// use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Layout {
     /// `k`.

@@ -1,6 +1,7 @@
 //! Engines that train a network on a world by full-batch gradient descent.
 //!
-//! An engine is a [step, a state to observe and a finish](driver::Engine); one [driver](driver::drive) runs them all.
+//! An engine is a [step, a state to observe and a finish](driver::Engine); one
+//! [driver](driver::drive) runs them all.
 
 pub mod dense;
 pub mod driver;
@@ -45,7 +46,8 @@ where
 }
 
 impl<R: Real> Start<R> {
-    /// Exchanges the views of every class, of which there are two: the antithetic initialisation, of the same law.
+    /// Exchanges the views of every class, of which there are two: the antithetic initialisation,
+    /// of the same law.
     pub fn swap_views(&mut self, regime: &Regime) {
         match self {
             Self::Overlaps(overlaps) => overlaps.swap_views(),
@@ -79,7 +81,8 @@ pub fn network_bytes(regime: &Regime) -> f64 {
     4.0 * numbers
 }
 
-/// A training set with its noise vectors, every patch written out, for the dense engine of a valid regime.
+/// A training set with its noise vectors, every patch written out, for the dense engine of a valid
+/// regime.
 pub(crate) fn dense_world<'a, R: Real>(
     regime: &Regime,
     data: &'a DataSet,

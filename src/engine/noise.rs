@@ -1,8 +1,9 @@
 //! Initial noise overlaps `B[n,p][i,r] = ⟨w_{i,r}, ξ_{n,p}⟩ ~ N(0, σ_0² ν²)`, drawn by counter.
 //!
-//! A *block*, class `i`'s neurons on patch `p` of sample `n`, is a function of (seed, network, sample, patch, class) alone: it is
-//! drawn when needed, in any order, as often as needed, or never. The generator is Philox4x32-10 (Salmon et al. 2011), made for just this:
-//! four words of counter in, four random words out, which the transform of Box and Muller makes four normals.
+//! A *block*, class `i`'s neurons on patch `p` of sample `n`, is a function of (seed, network,
+//! sample, patch, class) alone: it is drawn when needed, in any order, as often as needed, or
+//! never. The generator is Philox4x32-10 (Salmon et al. 2011), made for just this: four words of
+//! counter in, four random words out, which the transform of Box and Muller makes four normals.
 
 use super::layout::Layout;
 use crate::normals::{radius, sine_cosine};
@@ -70,7 +71,8 @@ impl NoiseStream {
         }
     }
 
-    /// Hands the standard normals of blocks, `[blocks][stride]`, to `put` with their places; `stride` is whole lanes.
+    /// Hands the standard normals of blocks, `[blocks][stride]`, to `put` with their places;
+    /// `stride` is whole lanes.
     #[inline(always)]
     fn fill(
         &self,

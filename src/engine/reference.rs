@@ -1,7 +1,8 @@
 //! The overlap dynamics written out: every (sample, patch, neuron) in every step.
 //!
-//! Slow and plain, with every noise overlap stored: the engine that [`sparse`](super::sparse) must agree with, and the one for regimes
-//! that it refuses, such as the linear activation. Patches of pure noise are patches like all others here.
+//! Slow and plain, with every noise overlap stored: the engine that [`sparse`](super::sparse) must
+//! agree with, and the one for regimes that it refuses, such as the linear activation. Patches of
+//! pure noise are patches like all others here.
 
 use super::driver::{Engine, Observer, Stop, View, drive};
 use super::is_correct;
@@ -48,7 +49,8 @@ pub struct Reference<'a, R> {
     common: Common<R>,
     /// Of the last step.
     loss: f64,
-    /// Logits of one sample, before and after they are summed across neurons, its residuals, and room.
+    /// Logits of one sample, before and after they are summed across neurons, its residuals, and
+    /// room.
     sums: Vec<Lanes<R>>,
     logits: Vec<R>,
     residual: Vec<R>,

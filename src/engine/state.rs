@@ -1,9 +1,9 @@
 //! The limit `d → ∞`: a network as its overlaps with the features and the noise vectors.
 //!
 //! Gradients lie in the span of the features and of the training patches' noise vectors, so the
-//! dynamics close in `A[v][i,r] = ⟨w_{i,r}, v⟩` and `B[n,p][i,r] = ⟨w_{i,r}, ξ_{n,p}⟩`. As `d → ∞` the
-//! noise vectors become orthogonal with `|ξ|² = ν²`, and one gradient step with residual `e[n,i]` and
-//! pre-activation `s = z A + B` is
+//! dynamics close in `A[v][i,r] = ⟨w_{i,r}, v⟩` and `B[n,p][i,r] = ⟨w_{i,r}, ξ_{n,p}⟩`. As `d → ∞`
+//! the noise vectors become orthogonal with `|ξ|² = ν²`, and one gradient step with residual
+//! `e[n,i]` and pre-activation `s = z A + B` is
 //!
 //! ```text
 //! A[v]   += η/N Σ_{n,p: v} e[n,i] φ'(s) z_p
@@ -33,7 +33,8 @@ pub struct Overlaps<R> {
 }
 
 impl<R: Real> Overlaps<R> {
-    /// The initialisation of network `index` of a world: `A ~ N(0, σ_0²)`, `B ~ N(0, σ_0² ν²)`, independent.
+    /// The initialisation of network `index` of a world: `A ~ N(0, σ_0²)`, `B ~ N(0, σ_0² ν²)`,
+    /// independent.
     pub fn draw(regime: &Regime, seed: WorldSeed, index: u64) -> Self {
         let layout = Layout::of(regime);
         let scale = regime.init_scale();
@@ -138,7 +139,8 @@ impl<R: Real> NullaryFnOnce for Fill<'_, R> {
 }
 
 impl<R: Real> Overlaps<R> {
-    /// Exchanges the views of every class in `A`, of which there are two: the antithetic initialisation, of the same law.
+    /// Exchanges the views of every class in `A`, of which there are two: the antithetic
+    /// initialisation, of the same law.
     pub fn swap_views(&mut self) {
         let row = self.layout.row();
         for class in self.features.chunks_exact_mut(2 * row) {
@@ -155,7 +157,8 @@ pub struct Trained<R> {
     pub layout: Layout,
     /// `A` at the end, `[features][k][stride]`.
     pub features: Vec<R>,
-    /// `F_i(X_n)` on the training set at the end; classes left out have logits at the scale of the initial noise, taken for 0.
+    /// `F_i(X_n)` on the training set at the end; classes left out have logits at the scale of the
+    /// initial noise, taken for 0.
     pub training_logits: ClassRows<R>,
     /// Gradient steps taken.
     pub steps: usize,

@@ -1,19 +1,22 @@
 //! The contribution of a feature to a logit.
 //!
-//! A feature of total weight `Z`, on patches of weight `z_p = Z u_p` each, adds to a class the sum over patches and neurons of `φ(s + ξ)`
-//! with `s = z_p a + α_p S` and fresh noise `ξ ~ N(0, τ²)`, `τ = σ_0 ν`, independent for each patch and neuron. `φ` is convex and
-//! its slope grows up to `ϱ`, so around any `s`
+//! A feature of total weight `Z`, on patches of weight `z_p = Z u_p` each, adds to a class the sum
+//! over patches and neurons of `φ(s + ξ)` with `s = z_p a + α_p S` and fresh noise `ξ ~ N(0, τ²)`,
+//! `τ = σ_0 ν`, independent for each patch and neuron. `φ` is convex and its slope grows up to `ϱ`,
+//! so around any `s`
 //!
 //! ```text
 //! φ(s) + φ'(s) ξ  ≤  φ(s + ξ)  ≤  φ(s) + φ'(s) ξ + κ ξ²/2,      κ = max φ'' within reach of the noise.
 //! ```
 //!
-//! The linear terms add up to one normal number of deviation `τ (Σ φ'(s)²)^½`: a contribution lies between two normals. With `L = ln(1/δ)`
-//! the squares stay below `Σκ + 2 (L Σκ²)^½ + 2 L max κ` times `τ²/2` but for a chance `δ` (Laurent and Massart 2000, lemma 1), and
-//! `τ` times the *reach* bounds every noise number of an input but for a chance `δ`. Where `Z` lies in an interval and `α_p` in
-//! `[0, γ]`, the lower normal takes the smallest `s` of each neuron and the upper one the largest. Where the shares `u_p` lie in a
-//! [box](super::weights), `Σ_p φ(s)` is convex in them and taken at those that give least and most; the slopes, which then lie between
-//! bounds, leave the deviation between two.
+//! The linear terms add up to one normal number of deviation `τ (Σ φ'(s)²)^½`: a contribution lies
+//! between two normals. With `L = ln(1/δ)` the squares stay below `Σκ + 2 (L Σκ²)^½ + 2 L max κ`
+//! times `τ²/2` but for a chance `δ` (Laurent and Massart 2000, lemma 1), and `τ` times the *reach*
+//! bounds every noise number of an input but for a chance `δ`. Where `Z` lies in an interval and
+//! `α_p` in `[0, γ]`, the lower normal takes the smallest `s` of each neuron and the upper one the
+//! largest. Where the shares `u_p` lie in a [box](super::weights), `Σ_p φ(s)` is convex in them and
+//! taken at those that give least and most; the slopes, which then lie between bounds, leave the
+//! deviation between two.
 
 use super::portrait::Neurons;
 use super::weights::Weights;
@@ -24,8 +27,8 @@ use statrs::function::gamma::ln_gamma;
 /// `ln(1/δ)` with `δ = e^{−30} ≈ 1e-13`.
 pub(super) const SURETY: f64 = 30.0;
 
-/// The part of a cell's error that the bounds of chance `δ` leave out: there are fewer than 1e5 of them for an input, a few for each
-/// class and each feature present.
+/// The part of a cell's error that the bounds of chance `δ` leave out: there are fewer than 1e5 of
+/// them for an input, a few for each class and each feature present.
 pub(super) const NEGLECTED: f64 = 1e-8;
 
 /// A normal number `mean + deviation · N(0, 1)` whose deviation lies between two known values.
@@ -52,7 +55,8 @@ impl Normal {
     }
 }
 
-/// Bounds of a contribution: one normal that it is no smaller than, and one that it is no larger than, each in distribution.
+/// Bounds of a contribution: one normal that it is no smaller than, and one that it is no larger
+/// than, each in distribution.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Bounds {
     pub low: Normal,
@@ -133,8 +137,8 @@ impl Contribution {
         [low.ends(-self.reach)[0].max(0.0), high.ends(self.reach)[1]]
     }
 
-    /// `κ τ²/2` for an `s` between these. The linear activation bends at 0 alone: there it is what a noise within reach can add beyond its
-    /// tangent, all of it certain.
+    /// `κ τ²/2` for an `s` between these. The linear activation bends at 0 alone: there it is what
+    /// a noise within reach can add beyond its tangent, all of it certain.
     fn remainder(&self, [least, most]: [f64; 2]) -> [f64; 2] {
         let reach = self.reach * self.noise;
         if self.exponent == 1 {
@@ -149,9 +153,9 @@ impl Contribution {
         [0.0, 0.5 * self.noise * self.noise * bend]
     }
 
-    /// A bound of what patches of weight `z`, each with neurons of overlap at most `peak` with its feature, add to a class but for a
-    /// chance `δ` (Bernstein's inequality, with Minkowski's for the moments:
-    /// `E (s + ξ)_+^n ≤ (s + τ (E N_+^n)^{1/n})^n`).
+    /// A bound of what patches of weight `z`, each with neurons of overlap at most `peak` with its
+    /// feature, add to a class but for a chance `δ` (Bernstein's inequality, with Minkowski's for
+    /// the moments: `E (s + ξ)_+^n ≤ (s + τ (E N_+^n)^{1/n})^n`).
     pub fn crowd(&self, groups: &[(f64, f64)], neurons: usize, [peak, common]: [f64; 2]) -> f64 {
         let (mut mean, mut variance, mut largest) = (0.0, 0.0, 0.0f64);
         for (patches, z) in groups.iter().filter(|(patches, _)| *patches > 0.0) {
@@ -176,8 +180,9 @@ impl Contribution {
         self.value(self.feature_noise * common.max(0.0) + self.reach * self.noise)
     }
 
-    /// Bounds of the mean of `φ(α S + ξ)`, `α` uniform in `[0, γ]`, which a patch of pure noise adds through a neuron, and one of the
-    /// second moment. Both are convex in `α`, so that the midpoint rule falls short of them and the trapezoidal rule exceeds them.
+    /// Bounds of the mean of `φ(α S + ξ)`, `α` uniform in `[0, γ]`, which a patch of pure noise
+    /// adds through a neuron, and one of the second moment. Both are convex in `α`, so that the
+    /// midpoint rule falls short of them and the trapezoidal rule exceeds them.
     pub fn pure_noise(&self, common: f64) -> PureNoise {
         const SHARES: i32 = 8;
         let largest = self.feature_noise * common;
@@ -200,7 +205,8 @@ impl Contribution {
         noise
     }
 
-    /// Mean and second moment of `φ(s + ξ)`, by the trapezoidal rule, which is exact but for rounding where a function is smooth.
+    /// Mean and second moment of `φ(s + ξ)`, by the trapezoidal rule, which is exact but for
+    /// rounding where a function is smooth.
     fn moments(&self, s: f64) -> [f64; 2] {
         const HALF: i32 = 40;
         let (mut moments, mut total) = ([0.0; 2], 0.0);

@@ -1,7 +1,8 @@
 //! Laws of logits as atoms, rounded to one side.
 //!
-//! An error is the likelier the larger, in distribution, the other classes' logits are and the smaller the label's is. So rounding every
-//! other class up and the label down bounds the error's probability from above, and the reverse from below.
+//! An error is the likelier the larger, in distribution, the other classes' logits are and the
+//! smaller the label's is. So rounding every other class up and the label down bounds the error's
+//! probability from above, and the reverse from below.
 
 use super::contribution::{Bounds, Normal};
 use statrs::function::erf::erfc;
@@ -11,7 +12,8 @@ const ATOMS: usize = 64;
 /// Atoms kept of each of two laws whose sum is taken.
 const COARSE: usize = 24;
 
-/// Values of one group of atoms lie within this factor: one feature too few is never taken for one more.
+/// Values of one group of atoms lie within this factor: one feature too few is never taken for one
+/// more.
 const ALIKE: f64 = 0.75;
 
 /// The direction in which a law is rounded.
@@ -30,7 +32,8 @@ impl Side {
     }
 }
 
-/// A standard normal cut into slices, `(chance, [lower end, upper end])`; the outermost end at the reach of the noise.
+/// A standard normal cut into slices, `(chance, [lower end, upper end])`; the outermost end at the
+/// reach of the noise.
 pub(super) fn slices(reach: f64) -> Vec<(f64, [f64; 2])> {
     let inner = (-12..=12).map(|step| 0.25 * f64::from(step));
     let mut ends = vec![-reach, -5.0, -4.25, -3.5];
@@ -210,7 +213,8 @@ impl Largest {
         self.values[0]
     }
 
-    /// `P(some class is at least t)`, with `shift` added to each class of `shifted`; a shift of −∞ leaves its class out.
+    /// `P(some class is at least t)`, with `shift` added to each class of `shifted`; a shift of −∞
+    /// leaves its class out.
     pub fn at_least(&self, t: f64, shifted: &[(usize, f64)]) -> f64 {
         let count = self.values.partition_point(|value| *value >= t);
         let mut product = count

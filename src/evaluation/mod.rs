@@ -1,12 +1,14 @@
 //! Test error, stratified by (class, part of the mixture).
 //!
-//! `err(D)/μ = err(D_s) + ((1 − μ)/μ) err(D_m)`. In the limit `d → ∞` the error of each cell (class, view) is computed, not sampled:
-//! [`product`] derives a lower and an upper bound. Where these are apart, as where strong wrong features were learned, fresh inputs are
-//! drawn, with what was computed as control variate. [`TestSet`] samples plainly: it serves models whose logits are no sum over features, and
-//! checks the others.
+//! `err(D)/μ = err(D_s) + ((1 − μ)/μ) err(D_m)`. In the limit `d → ∞` the error of each cell
+//! (class, view) is computed, not sampled: [`product`] derives a lower and an upper bound. Where
+//! these are apart, as where strong wrong features were learned, fresh inputs are drawn, with what
+//! was computed as control variate. [`TestSet`] samples plainly: it serves models whose logits are
+//! no sum over features, and checks the others.
 //!
-//! Fresh Gaussian noise enters a pre-activation as an independent `N(0, σ_0² ν²)`, as at the start: in the limit `d → ∞` training leaves the
-//! overlaps with fresh noise as they were. At finite `d`, for the dense engine, this leaves out their change of order `d^{-1/2}`.
+//! Fresh Gaussian noise enters a pre-activation as an independent `N(0, σ_0² ν²)`, as at the start:
+//! in the limit `d → ∞` training leaves the overlaps with fresh noise as they were. At finite `d`,
+//! for the dense engine, this leaves out their change of order `d^{-1/2}`.
 
 mod contribution;
 mod law;
@@ -29,8 +31,8 @@ use rand::Rng;
 use sampled::{Sampler, Seen};
 use serde::{Deserialize, Serialize};
 
-/// A part's half-width of `err/μ` that needs no sampling: both parts together know `err/μ` to 0.0005, so that a draw can be held against
-/// 0.001 `μ`.
+/// A part's half-width of `err/μ` that needs no sampling: both parts together know `err/μ` to
+/// 0.0005, so that a draw can be held against 0.001 `μ`.
 const NARROW: f64 = 0.00025;
 
 /// The number of fresh inputs drawn for each cell whose error must be sampled.
@@ -74,7 +76,8 @@ impl Draws {
 }
 
 impl Evaluation {
-    /// The errors of a network, or of a sum of some. Draws inputs from `rng` only where the computed bounds are apart.
+    /// The errors of a network, or of a sum of some. Draws inputs from `rng` only where the
+    /// computed bounds are apart.
     pub fn of(regime: &Regime, portrait: &Portrait, draws: Draws, rng: &mut impl Rng) -> Self {
         let (k, views) = (regime.data.classes, regime.data.views_per_class);
         let mut evaluation = Self {
@@ -147,7 +150,8 @@ fn cells(
             cell.rate = cell.rate.clamp(rate - half_width, rate + half_width);
         }
     }
-    // What is known best; decided for the part as a whole, since a cell's few draws would flatter themselves.
+    // What is known best; decided for the part as a whole, since a cell's few draws would flatter
+    // themselves.
     let uncertainty =
         |cells: &Vec<Cell>| score::mean(cells, |c| c.half_width) + score::variance(cells).sqrt();
     let candidates = [computed, controlled, plain].into_iter();
@@ -156,7 +160,8 @@ fn cells(
         .unwrap_or_default()
 }
 
-/// The state of a cell after some draws: the rate of the control and the mean of what was summed beside it.
+/// The state of a cell after some draws: the rate of the control and the mean of what was summed
+/// beside it.
 fn estimate(control: Cell, seen: Seen, [sum, squares]: [f64; 2]) -> Cell {
     let n = seen.draws as f64;
     let mean = sum / n;

@@ -45,8 +45,9 @@ impl TestSet {
         }
     }
 
-    /// The logits of a trained network, `[inputs][k]`, every neuron on every patch: a check of [`Evaluation::of`](super::Evaluation::of) where the network is small.
-    /// Fresh Gaussian noise enters a pre-activation as an independent `N(0, σ_0² ν²)`.
+    /// The logits of a trained network, `[inputs][k]`, every neuron on every patch: a check of
+    /// [`Evaluation::of`](super::Evaluation::of) where the network is small. Fresh Gaussian noise
+    /// enters a pre-activation as an independent `N(0, σ_0² ν²)`.
     pub fn logits(&self, regime: &Regime, network: &Trained<f32>, rng: &mut impl Rng) -> Vec<f64> {
         let activation = SmoothedRelu::<f64>::new(&regime.network);
         let noise = regime.init_scale() * regime.data.noise_variance.sqrt();
@@ -77,7 +78,8 @@ impl TestSet {
         logits
     }
 
-    /// Scores logits `[inputs][k]`: an input is an error unless its label's logit is the strict maximum.
+    /// Scores logits `[inputs][k]`: an input is an error unless its label's logit is the strict
+    /// maximum.
     pub fn score<R: Real>(&self, logits: &[R]) -> Evaluation {
         let mut single = vec![(0, 0); self.classes * self.views];
         let mut multi = vec![(0, 0); self.classes];

@@ -6,12 +6,12 @@ use crate::regime::Regime;
 /// Networks with no more feature overlaps than these are kept whole: two megabytes.
 const KEPT_WHOLE: usize = 1 << 18;
 
-/// Initial overlaps larger than this multiple of `σ_0` are not expected in any network that fits a memory (their chance is 1e-15 each), so
-/// what is larger has been learned.
+/// Initial overlaps larger than this multiple of `σ_0` are not expected in any network that fits a
+/// memory (their chance is 1e-15 each), so what is larger has been learned.
 const AWAKE: f64 = 8.0;
 
-/// Neurons of one class as they see one feature `v`: for each its overlap `A[v][i,r]` and `S[i,r] = Σ_v A[v][i,r]`, which feature
-/// noise multiplies (0 where there is none).
+/// Neurons of one class as they see one feature `v`: for each its overlap `A[v][i,r]` and
+/// `S[i,r] = Σ_v A[v][i,r]`, which feature noise multiplies (0 where there is none).
 pub(super) type Neurons = Vec<[f32; 2]>;
 
 /// The neurons of a class and a feature of another class.
@@ -27,8 +27,10 @@ pub(super) struct Wrong {
 /// The numbers that decide the logits of a network, or of an ensemble, on fresh inputs.
 ///
 /// - every class's neurons and its own features;
-/// - the pairs of a class and another's feature that are *awake*: wrong features, learned or in the making;
-/// - of all other pairs, which are as they started, the largest overlap of each class; small networks keep these pairs too.
+/// - the pairs of a class and another's feature that are *awake*: wrong features, learned or in the
+///   making;
+/// - of all other pairs, which are as they started, the largest overlap of each class; small
+///   networks keep these pairs too.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Portrait {
     pub(super) neurons: usize,
@@ -45,7 +47,8 @@ pub struct Portrait {
 }
 
 impl Portrait {
-    /// The portrait of a network; `regime` is its world's, with the network's own number of neurons.
+    /// The portrait of a network; `regime` is its world's, with the network's own number of
+    /// neurons.
     pub fn of(regime: &Regime, network: &Trained<f32>) -> Self {
         Self::of_features(regime, &network.features)
     }
@@ -102,7 +105,8 @@ impl Portrait {
         portrait
     }
 
-    /// The portrait of networks whose logits are summed: side by side, their neurons are one wider network's.
+    /// The portrait of networks whose logits are summed: side by side, their neurons are one wider
+    /// network's.
     ///
     /// # Panics
     /// If there is none.

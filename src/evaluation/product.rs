@@ -1,32 +1,40 @@
 //! The error of each cell as a product over classes, bracketed.
 //!
-//! In the limit `d → ∞` a logit on a fresh input is a sum over the features present, `F_i = Σ_v X_{v,i}`, and given the weights of the
-//! label's features all else is independent: the presence and the weight of each other feature, and the noise that each class sees. A class's
-//! own features decide its logit. With `U_i` their sum, and `T` the label's,
+//! In the limit `d → ∞` a logit on a fresh input is a sum over the features present,
+//! `F_i = Σ_v X_{v,i}`, and given the weights of the label's features all else is independent: the
+//! presence and the weight of each other feature, and the noise that each class sees. A class's own
+//! features decide its logit. With `U_i` their sum, and `T` the label's,
 //!
 //! ```text
 //! P(error | cell) = 1 − E_T Π_{i ≠ y} P(U_i < T)                                                              (1)
 //! ```
 //!
-//! where `U_i` is a mixture over which of the class's features are present. This is the *product*. It is computed with every law rounded
-//! down, and rounded up: intervals of the label's weights and of the noise are taken at their ends, so that what (1)
-//! becomes is a bound whatever the number of intervals. A tie is an error: `P(U_i < T)` is strict.
+//! where `U_i` is a mixture over which of the class's features are present. This is the *product*.
+//! It is computed with every law rounded down, and rounded up: intervals of the label's weights and
+//! of the noise are taken at their ends, so that what (1) becomes is a bound whatever the number of
+//! intervals. A tie is an error: `P(U_i < T)` is strict.
 //!
 //! Four things are missing from the product, and bracketed:
 //!
-//! - *Features of other classes that are not awake*, with the noise on their patches. Of the features of all classes at most
-//!   `n` are present (Bernstein's inequality), and what they can add to a logit is bounded likewise; at least they add nothing.
-//! - *Patches of pure noise*: their number and its part in a logit lie between bounds (Bernstein); nearly the same is added to every class.
-//! - *A wrong feature `v` of class `i` on the label's side* (`v` one of the label's): always present, and of the label's weight; its part is
-//!   added to the class in each interval of that weight. This belongs to the product.
-//! - *Other wrong features.* Of each class the strongest few are followed, and what the others add is bounded as a sum of independent
-//!   numbers (Bernstein). If `v` feeds class `i ≠ y`, then upwards: the events `F_i < t` all say that independent numbers are small, so they
-//!   help one another (Harris' inequality), and `P(all F_i < t) ≥ Π P(F_i < t)` with each class's own chance to see its wrong features.
-//!   Downwards they are left out. If `v` feeds the label, then downwards: with those features present or not, the label gains at most
-//!   all of their parts, and errors from the classes that own them are left out; upwards they are left out.
+//! - *Features of other classes that are not awake*, with the noise on their patches. Of the
+//!   features of all classes at most `n` are present (Bernstein's inequality), and what they can
+//!   add to a logit is bounded likewise; at least they add nothing.
+//! - *Patches of pure noise*: their number and its part in a logit lie between bounds (Bernstein);
+//!   nearly the same is added to every class.
+//! - *A wrong feature `v` of class `i` on the label's side* (`v` one of the label's): always
+//!   present, and of the label's weight; its part is added to the class in each interval of that
+//!   weight. This belongs to the product.
+//! - *Other wrong features.* Of each class the strongest few are followed, and what the others add
+//!   is bounded as a sum of independent numbers (Bernstein). If `v` feeds class `i ≠ y`, then
+//!   upwards: the events `F_i < t` all say that independent numbers are small, so they help one
+//!   another (Harris' inequality), and `P(all F_i < t) ≥ Π P(F_i < t)` with each class's own chance
+//!   to see its wrong features. Downwards they are left out. If `v` feeds the label, then
+//!   downwards: with those features present or not, the label gains at most all of their parts, and
+//!   errors from the classes that own them are left out; upwards they are left out.
 //!
-//! Everything else that is neglected has a chance below 1e-8, which each cell's half-width includes. The result holds for every regime; it is
-//! narrow where strong wrong features are few and the noise is small beside what the classes have learned.
+//! Everything else that is neglected has a chance below 1e-8, which each cell's half-width
+//! includes. The result holds for every regime; it is narrow where strong wrong features are few
+//! and the noise is small beside what the classes have learned.
 
 use super::contribution::{Bounds, Contribution, Normal, SURETY};
 use super::law::{Largest, Law, Side, slices};
@@ -35,8 +43,8 @@ use super::weights::{Weights, boxes, is_free};
 use crate::data::Kind;
 use crate::regime::{DataRegime, FeaturePatches, Regime};
 
-/// Boxes of another class's weights: intervals of its total, where the patches of a feature have equal shares; of the shares too, where
-/// these are random.
+/// Boxes of another class's weights: intervals of its total, where the patches of a feature have
+/// equal shares; of the shares too, where these are random.
 const OTHER_BOXES: [usize; 2] = [24, 192];
 /// Boxes of the label's weights, one after the other until the error is known.
 const LABEL_BOXES: [usize; 4] = [1, 8, 64, 512];
@@ -65,7 +73,8 @@ pub(super) struct Part<'a> {
     slices: Vec<(f64, [f64; 2])>,
     /// The largest logit of the classes, rounded down and up.
     largest: [Largest; 2],
-    /// `[k]`: what is added to each class besides its own and the awake features, at least and at most.
+    /// `[k]`: what is added to each class besides its own and the awake features, at least and at
+    /// most.
     rest: Vec<Bracket>,
     /// `[k]`: the wrong features that are followed.
     fed: Vec<Fed<'a>>,
@@ -87,8 +96,9 @@ pub(super) fn contribution(regime: &Regime, portrait: &Portrait) -> Contribution
     Contribution::new(regime, numbers as f64)
 }
 
-/// Bounds of what is added to each class, `[k]`, by patches of pure noise and, unless the portrait is whole and every pair is `seen`, by
-/// features of other classes that are not awake, in inputs of one part of the mixture.
+/// Bounds of what is added to each class, `[k]`, by patches of pure noise and, unless the portrait
+/// is whole and every pair is `seen`, by features of other classes that are not awake, in inputs of
+/// one part of the mixture.
 pub(super) fn rest(
     regime: &Regime,
     portrait: &Portrait,
@@ -114,7 +124,8 @@ pub(super) fn rest(
         true => data.other_weight[1],
         false => data.single_view_other_weight,
     };
-    // Moments of φ are convex in the weight: random shares give no more than the whole on one patch and nothing on the others.
+    // Moments of φ are convex in the weight: random shares give no more than the whole on one patch
+    // and nothing on the others.
     let groups: Vec<(f64, f64)> = [(most.floor(), other), (views, data.largest_main_weight())]
         .into_iter()
         .flat_map(|(features, total)| match cp {
@@ -196,7 +207,8 @@ impl<'a> Part<'a> {
         boxes(self.data.patches_per_feature, total, count)
     }
 
-    /// Chooses the wrong features to follow, none where they are left out, and adds a bound of the others to the rest.
+    /// Chooses the wrong features to follow, none where they are left out, and adds a bound of the
+    /// others to the rest.
     fn follow(&mut self) {
         self.fed = vec![Fed::default(); self.data.classes];
         if self.extent == Extent::Product {
@@ -253,7 +265,8 @@ impl<'a> Part<'a> {
         law.settled(high)
     }
 
-    /// The mean of a function of a normal number, negative ones taken for 0, with each slice at its lower (0) or upper (1) end.
+    /// The mean of a function of a normal number, negative ones taken for 0, with each slice at its
+    /// lower (0) or upper (1) end.
     fn mean(&self, normal: Normal, end: usize, f: impl Fn(f64) -> f64) -> f64 {
         if normal.deviation[1] == 0.0 {
             return f(normal.mean);
@@ -264,8 +277,8 @@ impl<'a> Part<'a> {
             .sum()
     }
 
-    /// Bounds of the error's probability in a cell, with the label's weights cut as finely as it takes to bring them within `narrow` of
-    /// their mean, or as it helps.
+    /// Bounds of the error's probability in a cell, with the label's weights cut as finely as it
+    /// takes to bring them within `narrow` of their mean, or as it helps.
     pub fn error(&self, label: usize, kind: Kind, narrow: f64) -> Bracket {
         let mut last = [0.0, 1.0];
         for boxes in LABEL_BOXES {
@@ -325,7 +338,8 @@ impl<'a> Part<'a> {
 struct Cell<'a> {
     /// For each of the label's features, each box's chance and its bounds on the label's logit.
     own: Vec<Vec<(f64, Bounds)>>,
-    /// Wrong features among them: which one, the class that has learned it, and the ends of its part for each box.
+    /// Wrong features among them: which one, the class that has learned it, and the ends of its
+    /// part for each box.
     wrong: Vec<(usize, &'a Wrong, Vec<Bracket>)>,
 }
 
@@ -394,7 +408,8 @@ impl<'a> Cell<'a> {
         self.own.iter().map(least).sum::<f64>() - most
     }
 
-    /// Calls `visit` for each combination of boxes: its chance, bounds of the label's logit, and what wrong features add to classes.
+    /// Calls `visit` for each combination of boxes: its chance, bounds of the label's logit, and
+    /// what wrong features add to classes.
     fn each(&self, mut visit: impl FnMut(f64, Bounds, &[(usize, Bracket)])) {
         let counts: Vec<usize> = self.own.iter().map(Vec::len).collect();
         let total: usize = counts.iter().product();
@@ -447,7 +462,8 @@ fn spread(boxes: &[(f64, Bounds)]) -> f64 {
     high.fold(f64::NEG_INFINITY, f64::max) - low.fold(f64::INFINITY, f64::min)
 }
 
-/// Shares out about `count` boxes among views: the one whose boxes are widest is halved, again and again.
+/// Shares out about `count` boxes among views: the one whose boxes are widest is halved, again and
+/// again.
 fn shared_out(count: usize, spreads: &[f64]) -> Vec<usize> {
     let mut cuts = vec![1; spreads.len()];
     let mut boxes = 1;

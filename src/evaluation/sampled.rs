@@ -1,7 +1,8 @@
 //! The error of a cell from fresh inputs, with the product as control variate.
 //!
-//! On each input two things are asked: whether it is an error (`I`), and whether it would be one in the product (`J`), on the same patches, weights
-//! and noise. The probability of `J` is known, so `P(J) + mean(I − J)` estimates that of `I`, and its Monte-Carlo error is that of the few inputs
+//! On each input two things are asked: whether it is an error (`I`), and whether it would be one in
+//! the product (`J`), on the same patches, weights and noise. The probability of `J` is known, so
+//! `P(J) + mean(I − J)` estimates that of `I`, and its Monte-Carlo error is that of the few inputs
 //! on which the two differ.
 
 use super::contribution::Contribution;
@@ -16,7 +17,8 @@ use rand_distr::StandardNormal;
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Seen {
     pub draws: usize,
-    /// Inputs whose outcome the bounds of what is not drawn leave open; each counts as half an error.
+    /// Inputs whose outcome the bounds of what is not drawn leave open; each counts as half an
+    /// error.
     pub open: usize,
     /// Sums of `I` and of `I²`.
     pub errors: [f64; 2],

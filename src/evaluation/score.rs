@@ -82,8 +82,8 @@ impl Evaluation {
         self.single_view_error() + self.multi_weight() * self.multi_view_error()
     }
 
-    /// The possible error of [`test_error_over_mu`](Self::test_error_over_mu): the bound of what its computed cells neglect, and one Monte-Carlo
-    /// standard error of those that were drawn.
+    /// The possible error of [`test_error_over_mu`](Self::test_error_over_mu): the bound of what
+    /// its computed cells neglect, and one Monte-Carlo standard error of those that were drawn.
     pub fn uncertainty(&self) -> f64 {
         let weight = self.multi_weight();
         let bound =
@@ -129,8 +129,8 @@ pub(super) fn mean(cells: &[Cell], of: impl Fn(&Cell) -> f64) -> f64 {
     cells.iter().map(of).sum::<f64>() / cells.len() as f64
 }
 
-/// Monte-Carlo variance of the mean over equally weighted cells, with the square of one input's share added (so that cells whose inputs
-/// all came out alike are not taken for certain).
+/// Monte-Carlo variance of the mean over equally weighted cells, with the square of one input's
+/// share added (so that cells whose inputs all came out alike are not taken for certain).
 pub(super) fn variance(cells: &[Cell]) -> f64 {
     let drawn = || cells.iter().filter(|c| c.draws > 0);
     let draws: usize = drawn().map(|c| c.draws).sum();

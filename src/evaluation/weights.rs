@@ -1,23 +1,29 @@
 //! The weights of one feature's patches, cut into boxes of known chance.
 //!
-//! A feature's total weight `Z` lies in an interval, and its patches share it: equally, or at random with shares `u_p` uniform on the
-//! simplex. In descending order such shares are
+//! A feature's total weight `Z` lies in an interval, and its patches share it: equally, or at
+//! random with shares `u_p` uniform on the simplex. In descending order such shares are
 //!
 //! ```text
 //! u_(i) = Σ_{j ≥ i} v_j / j,      v_1 = b_1,   v_2 = (1 − b_1) b_2,   …,   v_C = (1 − b_1) … (1 − b_{C−1})
 //! ```
 //!
-//! with `v` uniform on the simplex again (the spacings between ordered exponentials are exponentials), so that `b_1, …, b_{C−1}` are
-//! independent and `1 − b_j` is the `1/(C − j)`-th power of a uniform number. A box is an interval of each `b_j` and of `Z`.
+//! with `v` uniform on the simplex again (the spacings between ordered exponentials are
+//! exponentials), so that `b_1, …, b_{C−1}` are independent and `1 − b_j` is the `1/(C − j)`-th
+//! power of a uniform number. A box is an interval of each `b_j` and of `Z`.
 //!
-//! A feature adds `Σ_p g(Z u_p)` to a logit, with a convex `g`: the larger, the more unequal the shares. That is, of two vectors of
-//! shares the one whose largest `i` have the larger sum for each `i` gives more (Karamata's inequality). In a box the sums
-//! `S_i = u_(1) + … + u_(i)` lie between bounds whose differences are two vectors of shares, one that gives least and one that gives most:
-//! - the least `S_i` are concave in `i`, being the minimum of concave sequences, so that their differences are in descending order;
-//! - the largest `S_i` have differences in some order, and in descending order these have sums no smaller.
+//! A feature adds `Σ_p g(Z u_p)` to a logit, with a convex `g`: the larger, the more unequal the
+//! shares. That is, of two vectors of shares the one whose largest `i` have the larger sum for each
+//! `i` gives more (Karamata's inequality). In a box the sums `S_i = u_(1) + … + u_(i)` lie between
+//! bounds whose differences are two vectors of shares, one that gives least and one that gives
+//! most:
+//! - the least `S_i` are concave in `i`, being the minimum of concave sequences, so that their
+//!   differences are in descending order;
+//! - the largest `S_i` have differences in some order, and in descending order these have sums no
+//!   smaller.
 //!
-//! Two to four patches are `C − 1 ≤ 3` coordinates, and some hundred boxes know their law well. With many patches most coordinates are left
-//! whole: the bounds then hold but are wide, and sampling takes over where they are apart.
+//! Two to four patches are `C − 1 ≤ 3` coordinates, and some hundred boxes know their law well.
+//! With many patches most coordinates are left whole: the bounds then hold but are wide, and
+//! sampling takes over where they are apart.
 
 use crate::regime::FeaturePatches;
 use std::rc::Rc;
@@ -57,7 +63,8 @@ pub(super) struct Weights {
     pub shares: Rc<[Share]>,
 }
 
-/// True if there is more than one way to weigh the patches of a feature of this total; without weight there is nothing to share.
+/// True if there is more than one way to weigh the patches of a feature of this total; without
+/// weight there is nothing to share.
 pub(super) fn is_free(patches: FeaturePatches, [low, high]: [f64; 2]) -> bool {
     low < high || (matches!(patches, FeaturePatches::Random(_)) && high > 0.0)
 }
@@ -90,7 +97,8 @@ pub(super) fn boxes(patches: FeaturePatches, total: [f64; 2], count: usize) -> V
     all
 }
 
-/// Any shares of at most this number of patches, in one box: a patch that is not there is one without weight.
+/// Any shares of at most this number of patches, in one box: a patch that is not there is one
+/// without weight.
 fn whole(patches: usize) -> Rc<[Share]> {
     let equal = 1.0 / patches as f64;
     let of = |patches: usize, most: f64, ends: [f64; 2]| Share {
@@ -118,7 +126,8 @@ struct Resolution {
     shares: Vec<usize>,
 }
 
-/// Halves one coordinate after the other as long as there are no more than `count` boxes: the first shares are the largest.
+/// Halves one coordinate after the other as long as there are no more than `count` boxes: the first
+/// shares are the largest.
 fn resolution(shares: usize, halves_total: bool, count: usize) -> Resolution {
     let mut cuts = Resolution {
         total: 1,
@@ -149,7 +158,8 @@ fn resolution(shares: usize, halves_total: bool, count: usize) -> Resolution {
     cuts
 }
 
-/// The shares of the patches in the box `index`, `b_j` being cut into `cuts[j − 1]` intervals of equal chance.
+/// The shares of the patches in the box `index`, `b_j` being cut into `cuts[j − 1]` intervals of
+/// equal chance.
 fn shares(patches: usize, cuts: &[usize], index: usize) -> Rc<[Share]> {
     let mut rest = index;
     let sticks: Vec<[f64; 2]> = (cuts.iter().zip((1..patches).rev()))
@@ -178,8 +188,8 @@ fn shares(patches: usize, cuts: &[usize], index: usize) -> Rc<[Share]> {
         .collect()
 }
 
-/// The least and the largest `Σ_j c_j v_j` over a box of `b`: from the last stick to the first it is `b_j c_j + (1 − b_j)` times what comes
-/// behind, monotone in each.
+/// The least and the largest `Σ_j c_j v_j` over a box of `b`: from the last stick to the first it
+/// is `b_j c_j + (1 − b_j)` times what comes behind, monotone in each.
 fn extremes(sticks: &[[f64; 2]], c: impl Fn(usize) -> f64) -> [f64; 2] {
     let last = c(sticks.len() + 1);
     let mut behind = [last; 2];
@@ -222,8 +232,9 @@ mod tests {
             .collect()
     }
 
-    /// The chance that `Σ g(u_p)` exceeds each of some values lies between what the boxes say. Of four patches 4,096 boxes are sixteen intervals
-    /// of each of three coordinates: they leave open three of sixteen at most.
+    /// The chance that `Σ g(u_p)` exceeds each of some values lies between what the boxes say. Of
+    /// four patches 4,096 boxes are sixteen intervals of each of three coordinates: they leave open
+    /// three of sixteen at most.
     #[test]
     fn boxes_bracket_the_law_of_a_convex_sum() {
         let g = |u: f64| f64::max(u - 0.3, 0.0) + u.powi(3);
@@ -262,7 +273,8 @@ mod tests {
     }
 
     proptest! {
-        /// In every box the extreme shares add up to 1, the least are in order, and each patch's own ends hold its share.
+        /// In every box the extreme shares add up to 1, the least are in order, and each patch's
+        /// own ends hold its share.
         #[test]
         fn shares_are_shares(patches in 1..9usize, count in 1..200usize) {
             for b in boxes(FeaturePatches::Random([patches; 2]), [0.5, 0.7], count) {

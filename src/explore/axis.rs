@@ -29,7 +29,8 @@ pub const SYMBOLS: [(&str, &str); 17] = [
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Axis {
-    /// A dotted path (`regime.data.classes`), its last word (`classes`) or the paper's symbol (`k`).
+    /// A dotted path (`regime.data.classes`), its last word (`classes`) or the paper's symbol
+    /// (`k`).
     pub parameter: String,
     /// A list of values, `"a..b:lin:n"` or `"a..b:log:n"`.
     pub values: Values,
@@ -49,7 +50,8 @@ impl Axis {
     /// The dotted path of the parameter and its values, given the base theorem's setting as a tree.
     ///
     /// # Errors
-    /// A parameter that does not exist or whose name is ambiguous; values that are invalid or occur twice.
+    /// A parameter that does not exist or whose name is ambiguous; values that are invalid or occur
+    /// twice.
     pub(super) fn resolve(
         &self,
         tree: &toml::Value,

@@ -78,9 +78,9 @@ impl Layout<'_> {
 }
 
 impl<'a> Picture<'a> {
-    /// Every picture of an exploration. Along one axis these are a curve of all shares together, where several claims are on
-    /// shares, and a curve for each claim. Of variants alone it is one table of every claim. Otherwise they are a map of each
-    /// claim for each pair of axes.
+    /// Every picture of an exploration. Along one axis these are a curve of all shares together,
+    /// where several claims are on shares, and a curve for each claim. Of variants alone it is one
+    /// table of every claim. Otherwise they are a map of each claim for each pair of axes.
     pub fn all(cells: &'a Cells) -> Vec<Self> {
         let count = cells.axes.len();
         if cells.variants_alone() {
@@ -326,7 +326,8 @@ impl<'a> Picture<'a> {
         Ok(())
     }
 
-    /// All shares along one axis, each with a colour, a dash and a place of its own beside the tick.
+    /// All shares along one axis, each with a colour, a dash and a place of its own beside the
+    /// tick.
     fn shares<B: DrawingBackend>(&self, area: &DrawingArea<B, Shift>) -> Drawn
     where
         B::ErrorType: 'static,
@@ -364,7 +365,8 @@ impl<'a> Picture<'a> {
             }
             let means = own.iter().map(|s| (x(s), s.finding.estimate.mean));
             let means: Vec<_> = means.filter(|(_, mean)| mean.is_finite()).collect();
-            // Dashes tell the claims apart without colour: none for the first, shorter for each that follows.
+            // Dashes tell the claims apart without colour: none for the first, shorter for each
+            // that follows.
             let (dash, gap) = (14 / (index as u32 + 1), 3 * u32::from(index > 0));
             let style = color.stroke_width(2);
             chart.draw_series(DashedLineSeries::new(
@@ -490,7 +492,8 @@ fn short(x: f64) -> String {
     }
 }
 
-/// The axes beyond `shown`, which a picture or a map cuts through, each with the value at which it does.
+/// The axes beyond `shown`, which a picture or a map cuts through, each with the value at which it
+/// does.
 fn cuts(cells: &Cells, shown: [Option<usize>; 2]) -> Vec<String> {
     (0..cells.axes.len())
         .filter(|axis| !shown.contains(&Some(*axis)))
@@ -498,7 +501,8 @@ fn cuts(cells: &Cells, shown: [Option<usize>; 2]) -> Vec<String> {
         .collect()
 }
 
-/// Every claim of an exploration as text: a table of the variants where they are all that varies, else a map of each claim.
+/// Every claim of an exploration as text: a table of the variants where they are all that varies,
+/// else a map of each claim.
 pub fn text_maps(cells: &Cells) -> String {
     if cells.variants_alone() {
         return text_table(cells);
@@ -517,7 +521,8 @@ fn widest(names: &[String]) -> usize {
     lengths.max().unwrap_or(0)
 }
 
-/// The mark and the value of every claim in every variant: in one table, or in several that fit a line.
+/// The mark and the value of every claim in every variant: in one table, or in several that fit a
+/// line.
 fn text_table(cells: &Cells) -> String {
     let first = widest(&cells.values[0]).max(VARIANT.len());
     let width = |claim: &str| claim.chars().count().max(8);
@@ -575,8 +580,8 @@ fn lacking(cells: &Cells, claim: &str) -> String {
     own.filter_map(line).collect()
 }
 
-/// The first two axes as text: the mark and the value of each cell, and `·` where nothing is known. Below it, the values at which it
-/// cuts through other axes, and worlds without a number.
+/// The first two axes as text: the mark and the value of each cell, and `·` where nothing is known.
+/// Below it, the values at which it cuts through other axes, and worlds without a number.
 fn text_map(cells: &Cells, claim: &str) -> String {
     let mut out = String::new();
     let columns = &cells.values[0];

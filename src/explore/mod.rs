@@ -1,8 +1,9 @@
 //! Exploring: which claims hold where in parameter space.
 //!
-//! A [`Sweep`] turns a theorem and some axes or variants into cells, and each cell into a regime of its own whose claims are decided as
-//! `verify` decides them: world by world with time-uniform sequences, until the cell is settled or its budget spent. A map is
-//! not a family of claims, so its confidence is each cell's own.
+//! A [`Sweep`] turns a theorem and some axes or variants into cells, and each cell into a regime of
+//! its own whose claims are decided as `verify` decides them: world by world with time-uniform
+//! sequences, until the cell is settled or its budget spent. A map is not a family of claims, so
+//! its confidence is each cell's own.
 //!
 //! Cells are independent, and a cell belongs to one shard as a whole. What a cell's claims have
 //! seen is a prefix of its worlds, whatever the order in which they ended; so shards, threads and

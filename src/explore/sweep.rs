@@ -72,7 +72,8 @@ pub struct Sweep {
     /// Named changes of the base, one cell each (times the cells of the axes).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub variants: Vec<Variant>,
-    /// In a file: the base theorem's negative controls are variants as well. [`parse`](Self::parse) adds them.
+    /// In a file: the base theorem's negative controls are variants as well. [`parse`](Self::parse)
+    /// adds them.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub controls: bool,
     /// The way in which axes make cells.
@@ -83,7 +84,8 @@ pub struct Sweep {
     pub claims: Vec<String>,
     /// Most worlds of a cell.
     pub worlds: u64,
-    /// Most worlds of all cells together, dealt out where a verdict is near; none when each cell has only its own budget.
+    /// Most worlds of all cells together, dealt out where a verdict is near; none when each cell
+    /// has only its own budget.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub total_worlds: Option<u64>,
     /// Confidence of each verdict in each cell, at least 0.75 and below 1.
@@ -92,7 +94,8 @@ pub struct Sweep {
     pub seed: u64,
 }
 
-/// A named change of the base theorem: an ingredient that is broken, or an assumption that is restored.
+/// A named change of the base theorem: an ingredient that is broken, or an assumption that is
+/// restored.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Variant {
@@ -115,7 +118,8 @@ pub enum Design {
     /// Every combination of values.
     #[default]
     Grid,
-    /// As many cells as the longest axis has values; every value of each axis about equally often, paired at random.
+    /// As many cells as the longest axis has values; every value of each axis about equally often,
+    /// paired at random.
     LatinHypercube,
 }
 
@@ -134,7 +138,8 @@ impl Sweep {
     /// Reads a sweep from TOML; `file` names it in errors.
     ///
     /// # Errors
-    /// Unknown, missing or mistyped keys; a theorem that cannot be read and whose controls are asked for.
+    /// Unknown, missing or mistyped keys; a theorem that cannot be read and whose controls are
+    /// asked for.
     pub fn parse(file: &str, text: &str) -> Result<Self, SweepError> {
         let mut sweep: Self = toml::from_str(text).map_err(|e| SweepError::Toml {
             file: file.into(),
@@ -167,7 +172,8 @@ impl Sweep {
     /// Every cell, in order: the first axis varies slowest.
     ///
     /// # Errors
-    /// A parameter that is not there, a value or a cell out of range, a theorem that cannot be read or used.
+    /// A parameter that is not there, a value or a cell out of range, a theorem that cannot be read
+    /// or used.
     pub fn cells(&self) -> Result<Vec<Cell>, SweepError> {
         self.cells_of(&self.base()?)
     }
@@ -175,8 +181,8 @@ impl Sweep {
     /// Every cell on a base theorem, in order: the first axis varies slowest.
     ///
     /// # Errors
-    /// A parameter that does not exist or whose name is ambiguous, invalid values, a cell out of range, a budget
-    /// without worlds.
+    /// A parameter that does not exist or whose name is ambiguous, invalid values, a cell out of
+    /// range, a budget without worlds.
     pub(super) fn cells_of(&self, base: &Theorem) -> Result<Vec<Cell>, SweepError> {
         require(
             (1..=100_000).contains(&self.worlds),
@@ -284,7 +290,8 @@ impl Sweep {
     /// The base theorem with the sweep's own values, claims and budget.
     ///
     /// # Errors
-    /// A theorem that cannot be read, has a sweep of its own, or lacks what the sweep sets or claims.
+    /// A theorem that cannot be read, has a sweep of its own, or lacks what the sweep sets or
+    /// claims.
     pub(super) fn base(&self) -> Result<Theorem, SweepError> {
         let mut base = self.theorem()?;
         require(

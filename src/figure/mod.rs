@@ -1,6 +1,7 @@
 //! Charts: one palette and one way to draw, for the reports and for the explorer's maps.
 //!
-//! Colours are few, and never the only carrier of a meaning: shapes, positions and words say the same.
+//! Colours are few, and never the only carrier of a meaning: shapes, positions and words say the
+//! same.
 
 mod table;
 
@@ -143,7 +144,8 @@ pub fn log_tick(x: &f64) -> String {
     format!("{x:.0e}").replace('-', "−")
 }
 
-/// An SVG for inlining in a page: its colours become variables of the page's style sheet, so that it follows the theme.
+/// An SVG for inlining in a page: its colours become variables of the page's style sheet, so that
+/// it follows the theme.
 pub fn themed(svg: &str) -> String {
     PALETTE
         .iter()

@@ -29,8 +29,9 @@ pub struct Labelled {
 }
 
 impl Labelled {
-    /// The training set of a world of a valid regime, and its count of wrong labels. That of [`Inputs::MultiView`] is the one on which
-    /// the [dense engine](crate::engine::dense) trains the networks of this world, but for wrong labels.
+    /// The training set of a world of a valid regime, and its count of wrong labels. That of
+    /// [`Inputs::MultiView`] is the one on which the [dense engine](crate::engine::dense) trains
+    /// the networks of this world, but for wrong labels.
     pub fn training(regime: &Regime, spec: &NoViews, seed: WorldSeed) -> (Self, usize) {
         let mut training = match spec.inputs {
             Inputs::MultiView => {
@@ -146,7 +147,8 @@ fn unlabelled(count: usize) -> DataSet {
     }
 }
 
-/// Replaces each label with this probability by another class, and returns how many it has replaced.
+/// Replaces each label with this probability by another class, and returns how many it has
+/// replaced.
 fn spoil(data: &mut DataSet, classes: usize, share: f64, rng: &mut impl Rng) -> usize {
     let mut wrong = 0;
     for sample in &mut data.samples {

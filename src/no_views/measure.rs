@@ -64,10 +64,12 @@ pub fn measures(quantity: &str) -> bool {
         || MODEL_QUANTITIES.iter().any(of_model)
 }
 
-/// Runs one world of a valid regime, and measures [`MODEL_QUANTITIES`] of the [`MODELS`], and [`WORLD_QUANTITIES`]. A ratio is NaN where
-/// it divides 0 by 0, and the recovered share where the ensemble gains nothing.
+/// Runs one world of a valid regime, and measures [`MODEL_QUANTITIES`] of the [`MODELS`], and
+/// [`WORLD_QUANTITIES`]. A ratio is NaN where it divides 0 by 0, and the recovered share where the
+/// ensemble gains nothing.
 ///
-/// The students are paired: they start alike and take as many steps, so that the soft labels are all they differ by.
+/// The students are paired: they start alike and take as many steps, so that the soft labels are
+/// all they differ by.
 pub fn run_world(regime: &Regime, spec: &NoViews, seed: WorldSeed) -> BTreeMap<String, f64> {
     let (training, wrong) = Labelled::training(regime, spec, seed);
     let fresh = Labelled::fresh(regime, spec, seed);

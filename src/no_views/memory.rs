@@ -1,4 +1,5 @@
-//! Bytes that networks on inputs without views need: see [`procedure::memory`](crate::procedure::memory).
+//! Bytes that networks on inputs without views need: see
+//! [`procedure::memory`](crate::procedure::memory).
 
 use super::spec::{Inputs, NoViews};
 use crate::data::{Patch, Sample};
@@ -32,10 +33,12 @@ pub fn bytes(regime: &Regime, spec: &NoViews) -> f64 {
         Inputs::Mixture(centres) => d * centres as f64,
         _ => 0.0,
     };
-    // Weights and gradient; each class's sums and residuals on each patch, while a network is trained or asked.
+    // Weights and gradient; each class's sums and residuals on each patch, while a network is
+    // trained or asked.
     let network = 2.0 * d * columns + k * patches * training.max(fresh);
     let of_fresh = (spec.members + 3) as f64 * k * fresh;
-    // Of the members, the ensemble and two students; then the mean of the members, and what it is softened to.
+    // Of the members, the ensemble and two students; then the mean of the members, and what it is
+    // softened to.
     let of_training = (spec.members + 5) as f64 * logits(regime, training);
     as_patches + of_training + F32 * (vectors + centres + network + of_fresh)
 }

@@ -5,8 +5,8 @@ use crate::objective::Distillation;
 use crate::regime::{EngineKind, Regime};
 use serde::{Deserialize, Serialize};
 
-/// Inputs without views, and the networks that are trained on them. The regime says the rest: `k`, `N`, `d`, `ν²`, the network and its
-/// training.
+/// Inputs without views, and the networks that are trained on them. The regime says the rest: `k`,
+/// `N`, `d`, `ν²`, the network and its training.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NoViews {
@@ -14,7 +14,8 @@ pub struct NoViews {
     pub inputs: Inputs,
     /// `m*`: neurons per class of the teacher that labels the inputs, 1 to 1024.
     pub teacher_neurons: usize,
-    /// Share of the training labels that are wrong, 0 to 1: each is replaced with this probability by another class.
+    /// Share of the training labels that are wrong, 0 to 1: each is replaced with this probability
+    /// by another class.
     #[serde(default)]
     pub label_noise: f64,
     /// `K`: networks trained alone, 2 to 64.

@@ -4,7 +4,8 @@ use crate::field::{FieldError, require};
 use crate::regime::{LEAST_RATE, MOST_CLASSES, Relation, StepCount, within};
 use serde::{Deserialize, Serialize};
 
-/// The parameters by which a student follows its teacher (section 2 of the paper; equation of `logit^τ`).
+/// The parameters by which a student follows its teacher (section 2 of the paper; equation of
+/// `logit^τ`).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Distillation {
@@ -25,14 +26,16 @@ pub struct Distillation {
     pub warm_up_steps: StepCount,
     /// `T`: number of steps of the student, those of its warm-up included.
     pub steps: StepCount,
-    /// The number of tests, evenly over its steps, of the student on its way; 0 for its end alone. The share of these checkpoints at which
-    /// a bound holds stands for the share of the iterations `t ≤ T` (Theorem 3).
+    /// The number of tests, evenly over its steps, of the student on its way; 0 for its end alone.
+    /// The share of these checkpoints at which a bound holds stands for the share of the iterations
+    /// `t ≤ T` (Theorem 3).
     #[serde(default, skip_serializing_if = "is_zero")]
     pub checkpoints: usize,
 }
 
-/// Least `τ`, and least `τ S`: a student's logits, and a member's, are of order one, and enter a softmax as `e^{τ F}` and `e^{τ S F}`. In
-/// single precision (a relative step of 6e-8) these differ from 1 by a few such steps at 1e-6, and below it say nothing.
+/// Least `τ`, and least `τ S`: a student's logits, and a member's, are of order one, and enter a
+/// softmax as `e^{τ F}` and `e^{τ S F}`. In single precision (a relative step of 6e-8) these differ
+/// from 1 by a few such steps at 1e-6, and below it say nothing.
 const LEAST_TEMPERATURE: f64 = 1e-6;
 
 /// Below the paper's `τ = 1/ln² k` at the largest `k`, 4096.
@@ -71,11 +74,12 @@ pub enum SoftLabels {
     All,
     /// Only the label's own: the dark knowledge is removed.
     LabelOnly,
-    /// All, but those of classes other than the label's are each shown for the next of these classes: dark knowledge of the right size about
-    /// the wrong classes.
+    /// All, but those of classes other than the label's are each shown for the next of these
+    /// classes: dark knowledge of the right size about the wrong classes.
     Permuted,
-    /// None. Label smoothing stands in the teacher's place: the label's own soft label is `1 − ε`, and that of every other class
-    /// `ε/(k − 1)`. In a theorem file: `soft_labels = { smoothed = 0.1 }`.
+    /// None. Label smoothing stands in the teacher's place: the label's own soft label is `1 − ε`,
+    /// and that of every other class `ε/(k − 1)`. In a theorem file:
+    /// `soft_labels = { smoothed = 0.1 }`.
     Smoothed(f64),
 }
 

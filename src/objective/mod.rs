@@ -45,7 +45,8 @@ pub struct Fit<R> {
 }
 
 impl<R: Real> Fit<R> {
-    /// The cross-entropy `−log softmax_y(F)`, in nats: finite however far the label's logit is behind.
+    /// The cross-entropy `−log softmax_y(F)`, in nats: finite however far the label's logit is
+    /// behind.
     pub fn loss(&self) -> f64 {
         self.behind.wide() + self.mass.wide().ln()
     }
@@ -57,8 +58,8 @@ impl<R: Real> Objective<R> {
         Self { teacher: None }
     }
 
-    /// Cross-entropy and a push towards the teacher whose logits `Σ_ℓ F^[ℓ] / K` on the training set are `teacher_logits`; `labels`
-    /// has length `N`.
+    /// Cross-entropy and a push towards the teacher whose logits `Σ_ℓ F^[ℓ] / K` on the training
+    /// set are `teacher_logits`; `labels` has length `N`.
     pub fn distillation(
         classes: usize,
         spec: &Distillation,
@@ -105,7 +106,8 @@ impl<R: Real> Objective<R> {
         }
     }
 
-    /// [`distillation`](Self::distillation) by the mean of several teachers, of which these are the logits on the training set.
+    /// [`distillation`](Self::distillation) by the mean of several teachers, of which these are the
+    /// logits on the training set.
     pub fn taught_by<'a>(
         classes: usize,
         spec: &Distillation,

@@ -1,12 +1,13 @@
-//! The residuals of samples whose logits are mostly 0, as the sparse engine meets them: eight at a time, each in a lane of its own.
+//! The residuals of samples whose logits are mostly 0, as the sparse engine meets them: eight at a
+//! time, each in a lane of its own.
 
 use super::tempered::share;
 use super::{Objective, Teacher};
 use crate::real::{LANES, Lanes, Real, across, each, larger};
 use crate::rows::ClassRow;
 
-/// Eight samples as the sparse engine sees them: the classes that can have a logit of their own, the label first; all others
-/// have logit 0 and share one residual.
+/// Eight samples as the sparse engine sees them: the classes that can have a logit of their own,
+/// the label first; all others have logit 0 and share one residual.
 pub(crate) struct Present<'a, R> {
     /// Their logits, class by class; −∞ where a sample has fewer.
     pub logits: &'a [Lanes<R>],
@@ -36,7 +37,8 @@ impl<R: Real> Objective<R> {
         Some(self.teacher.as_ref()?.soft_labels.row(sample))
     }
 
-    /// [`residual`](Self::residual) for eight samples whose logits are mostly 0. `residual` and `scratch` are as long as the logits.
+    /// [`residual`](Self::residual) for eight samples whose logits are mostly 0. `residual` and
+    /// `scratch` are as long as the logits.
     #[inline(always)]
     pub(crate) fn residual_of_present(
         &self,
@@ -74,8 +76,8 @@ impl<R: Real> Objective<R> {
     }
 }
 
-/// Softmax of `map` of the logits, the largest of which is `top`; returns the absent classes' share and the sum of all exponentials. Sums
-/// over classes are in the order of eight lanes.
+/// Softmax of `map` of the logits, the largest of which is `top`; returns the absent classes' share
+/// and the sum of all exponentials. Sums over classes are in the order of eight lanes.
 #[inline(always)]
 fn softmax_of_present<R: Real>(
     samples: &Present<R>,
@@ -102,8 +104,8 @@ fn softmax_of_present<R: Real>(
 }
 
 impl<R: Real> Teacher<R> {
-    /// [`push`](Self::push) for eight samples whose logits are mostly 0, `top` the largest; returns what the absent
-    /// classes' residual gains.
+    /// [`push`](Self::push) for eight samples whose logits are mostly 0, `top` the largest; returns
+    /// what the absent classes' residual gains.
     #[inline(always)]
     fn push_present(
         &self,
@@ -150,7 +152,8 @@ mod tests {
 
     const K: usize = 12;
 
-    /// Number of classes present on a sample, and the student's and the teacher's logits of these; `1/τ² = 6.25` is inside their range.
+    /// Number of classes present on a sample, and the student's and the teacher's logits of these;
+    /// `1/τ² = 6.25` is inside their range.
     fn samples() -> impl Strategy<Value = Vec<(usize, Vec<(f64, f64)>)>> {
         let logits = prop::collection::vec((-2.0..15.0, -2.0..15.0), 6);
         prop::collection::vec((1..=6usize, logits), LANES)

@@ -15,8 +15,8 @@ pub fn tempered<R: Real>(logits: &[R], temperature: R, truncated: bool, out: &mu
     softmax_in_place(out);
 }
 
-/// [`tempered`] logits of `scale` times a sparse row over `classes` classes: the classes listed, and last, of class `None`, the value
-/// that every other class has.
+/// [`tempered`] logits of `scale` times a sparse row over `classes` classes: the classes listed,
+/// and last, of class `None`, the value that every other class has.
 pub(super) fn tempered_row<R: Real>(
     row: ClassRow<R>,
     classes: usize,
@@ -75,8 +75,9 @@ pub fn softmax_in_place<R: Real>(out: &mut [R]) -> R {
     mass
 }
 
-/// `e^x` for a softmax, or 0 below e⁻⁶⁰ = 9·10⁻²⁷: so small a share moves no overlap, in single precision or double, but
-/// products with it would be subnormal, and processors take a hundred times as long over those.
+/// `e^x` for a softmax, or 0 below e⁻⁶⁰ = 9·10⁻²⁷: so small a share moves no overlap, in single
+/// precision or double, but products with it would be subnormal, and processors take a hundred
+/// times as long over those.
 #[inline(always)]
 pub(super) fn share<R: Real>(x: Lanes<R>) -> Lanes<R> {
     let least = R::of(-60.0);

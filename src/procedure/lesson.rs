@@ -35,7 +35,8 @@ impl Procedure {
         }
     }
 
-    /// The students and their roles, in the order of their rows; none where no network is trained. A teacher comes before its students.
+    /// The students and their roles, in the order of their rows; none where no network is trained.
+    /// A teacher comes before its students.
     pub fn lessons(&self) -> Vec<(&'static str, Lesson)> {
         let networks = self.networks();
         let Some(first) = networks.first() else {

@@ -1,4 +1,5 @@
-//! The lottery: which view of each class the initialisation favours, and which one a network has learned.
+//! The lottery: which view of each class the initialisation favours, and which one a network has
+//! learned.
 
 use super::Procedure;
 use super::quantity::{Quantity, mean};
@@ -8,8 +9,9 @@ use crate::engine::state::Layout;
 use crate::evaluation::Evaluation;
 use crate::regime::Regime;
 
-/// Largest learned overlap of each class with each of its own views, `Λ_{i,ℓ} = max_r ⟨w_{i,r}, v_{i,ℓ}⟩`,
-/// `[k][views]`. `features` is the `A` of one of the regime's networks, `[features][k][stride]`.
+/// Largest learned overlap of each class with each of its own views,
+/// `Λ_{i,ℓ} = max_r ⟨w_{i,r}, v_{i,ℓ}⟩`, `[k][views]`. `features` is the `A` of one of the regime's
+/// networks, `[features][k][stride]`.
 pub fn largest_overlaps(regime: &Regime, features: &[f32]) -> Vec<f32> {
     let Layout {
         classes,
@@ -24,8 +26,8 @@ pub fn largest_overlaps(regime: &Regime, features: &[f32]) -> Vec<f32> {
         .collect()
 }
 
-/// `S_{i,ℓ} = Σ z_p^q` over the training samples of class `i`, `[k][views]`: how strongly each view pulls at its class (at finite `N` the few
-/// single-view samples tell: **choice**).
+/// `S_{i,ℓ} = Σ z_p^q` over the training samples of class `i`, `[k][views]`: how strongly each view
+/// pulls at its class (at finite `N` the few single-view samples tell: **choice**).
 pub fn view_strengths(regime: &Regime, data: &DataSet) -> Vec<f64> {
     let q = regime.network.relu_exponent as i32;
     let mut strengths = vec![0.0f64; regime.data.features()];
@@ -41,9 +43,10 @@ pub fn view_strengths(regime: &Regime, data: &DataSet) -> Vec<f64> {
     strengths
 }
 
-/// For each class, the view that wins by the theory: the one of largest `S_{i,ℓ}^{1/(q−2)} max_r ⟨w_{i,r}, v_{i,ℓ}⟩` at the start (with exponent 1
-/// for the linear activation, which has no lottery to predict). Without `strengths`, `[k][views]`, all are taken for 1. `None` for classes
-/// with a single view.
+/// For each class, the view that wins by the theory: the one of largest
+/// `S_{i,ℓ}^{1/(q−2)} max_r ⟨w_{i,r}, v_{i,ℓ}⟩` at the start (with exponent 1 for the linear
+/// activation, which has no lottery to predict). Without `strengths`, `[k][views]`, all are taken
+/// for 1. `None` for classes with a single view.
 pub fn predicted_views(
     regime: &Regime,
     strengths: Option<&[f64]>,
@@ -96,16 +99,18 @@ impl Predicted {
 
 /// The races between the views of each class, watched while a network is trained.
 ///
-/// The paper: if the start favours a view by a factor `1 + 1/polylog(k)`, the largest overlap of any other view when the winner takes off
-/// is at most `polylog(k)` times its start. Here `polylog(k)` is `ln k`, and a class takes off when the first of its views reaches `ϱ`, where
-/// the activation becomes linear (**choices**).
+/// The paper: if the start favours a view by a factor `1 + 1/polylog(k)`, the largest overlap of
+/// any other view when the winner takes off is at most `polylog(k)` times its start. Here
+/// `polylog(k)` is `ln k`, and a class takes off when the first of its views reaches `ϱ`, where the
+/// activation becomes linear (**choices**).
 pub(super) struct Race {
     threshold: f32,
     /// The starts `Λ`, `[k][views]`.
     starts: Vec<f32>,
     /// For each class, the view that is ahead by `1 + 1/ln k`, if there is one.
     favourites: Vec<Option<usize>>,
-    /// For each class with a favourite, once it has taken off, the largest growth of its other views.
+    /// For each class with a favourite, once it has taken off, the largest growth of its other
+    /// views.
     growth: Vec<Option<f64>>,
 }
 
@@ -142,7 +147,8 @@ impl Race {
                 continue;
             };
             let views = overlaps.iter().zip(starts).enumerate();
-            // A view whose overlaps all start at or below 0, where the activation is flat, has no start to grow from.
+            // A view whose overlaps all start at or below 0, where the activation is flat, has no
+            // start to grow from.
             let others = views.filter(|(view, (_, start))| view != favourite && **start > 0.0);
             let grown = others.map(|(_, (overlap, start))| f64::from(overlap / start));
             *growth = Some(grown.fold(0.0, f64::max));
@@ -176,8 +182,10 @@ pub(super) struct Lottery {
 }
 
 impl Lottery {
-    /// Adds one model, whose largest overlaps ended at `overlaps`. A view is *learned* if its cell [is](crate::evaluation::Cell::is_learned); the *winner* of a class that has
-    /// learned some is the view of largest final overlap. A class that has learned none has no winner, and none was predicted.
+    /// Adds one model, whose largest overlaps ended at `overlaps`. A view is *learned* if its cell
+    /// [is](crate::evaluation::Cell::is_learned); the *winner* of a class that has learned some is
+    /// the view of largest final overlap. A class that has learned none has no winner, and none was
+    /// predicted.
     pub fn observe(
         &mut self,
         regime: &Regime,

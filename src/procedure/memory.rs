@@ -1,8 +1,10 @@
 //! Bytes that a world needs, before it is drawn: an estimate that is rather too high than too low.
 //!
-//! One function for each consumer: [`samples`] for training and test inputs, [`logits`], [`network_bytes`] of the engines, `kept` for
-//! a trained network, `random_features::bytes` for read-outs, `no_views::bytes` for networks on inputs without views; [`world`] says which of them exist at once. What is small beside
-//! these is left out: optimiser scratch, records, the program itself. Sums and products are in `f64`, so that none wraps.
+//! One function for each consumer: [`samples`] for training and test inputs, [`logits`],
+//! [`network_bytes`] of the engines, `kept` for a trained network, `random_features::bytes` for
+//! read-outs, `no_views::bytes` for networks on inputs without views; [`world`] says which of them
+//! exist at once. What is small beside these is left out: optimiser scratch, records, the program
+//! itself. Sums and products are in `f64`, so that none wraps.
 
 use super::Procedure;
 use crate::data::{Patch, Sample};
@@ -31,8 +33,8 @@ pub fn test_inputs(data: &DataRegime, draws: Draws) -> f64 {
     data.classes as f64 * (single + draws.multi_view as f64)
 }
 
-/// Bytes of logits or soft labels on inputs in `f32`, each class with its number: of the classes present, or with an engine that
-/// writes every class out, of all.
+/// Bytes of logits or soft labels on inputs in `f32`, each class with its number: of the classes
+/// present, or with an engine that writes every class out, of all.
 pub fn logits(regime: &Regime, inputs: f64) -> f64 {
     let data = &regime.data;
     let k = data.classes as f64;
@@ -46,7 +48,8 @@ pub fn logits(regime: &Regime, inputs: f64) -> f64 {
     inputs * (8.0 * classes + 32.0)
 }
 
-/// Bytes of a trained network: the overlaps by which it is tested, every class's with its own features, and its logits on the training set.
+/// Bytes of a trained network: the overlaps by which it is tested, every class's with its own
+/// features, and its logits on the training set.
 fn kept(regime: &Regime) -> f64 {
     let features = regime.data.features() as f64 * Layout::of(regime).stride as f64;
     8.0 * features + logits(regime, regime.data.sample_count() as f64)
@@ -61,7 +64,8 @@ pub fn alone(regime: &Regime) -> Vec<Part> {
     ]
 }
 
-/// The need of one world that is trained and written as [arrays](crate::arrays), which are gathered before any is written.
+/// The need of one world that is trained and written as [arrays](crate::arrays), which are gathered
+/// before any is written.
 pub fn arrays(regime: &Regime, procedure: &Procedure) -> Vec<Part> {
     let mut parts = world(regime, [procedure], 1);
     let data = &regime.data;
@@ -103,8 +107,9 @@ const RANDOM: &str =
 const NO_VIEWS: &str =
     "networks on inputs without views (procedure.no_views, data.samples, dimension, classes)";
 
-/// The needs of one world's models at their peak, for all procedures that share them: what is kept from the first to the last, and the
-/// largest of what comes and goes. Read-outs are solved `at_once` at most.
+/// The needs of one world's models at their peak, for all procedures that share them: what is kept
+/// from the first to the last, and the largest of what comes and goes. Read-outs are solved
+/// `at_once` at most.
 pub fn world<'a>(
     regime: &Regime,
     procedures: impl IntoIterator<Item = &'a Procedure>,

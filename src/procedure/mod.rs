@@ -1,4 +1,5 @@
-//! The models that are trained in a world: single models, their ensemble, and the students distilled from them.
+//! The models that are trained in a world: single models, their ensemble, and the students
+//! distilled from them.
 
 mod lesson;
 mod lottery;
@@ -35,8 +36,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Procedure {
-    /// `K`: models trained alone, from independent initialisations on the same data. With 0, allowed beside random
-    /// features or inputs without views, no network is trained, and none distilled.
+    /// `K`: models trained alone, from independent initialisations on the same data. With 0,
+    /// allowed beside random features or inputs without views, no network is trained, and none
+    /// distilled.
     pub members: usize,
     /// Negative control: all members start from one initialisation.
     #[serde(default)]
@@ -47,23 +49,24 @@ pub struct Procedure {
     /// Distils the ensemble of the members into one network.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub distillation: Option<Distillation>,
-    /// Number of students distilled from the ensemble, 1 to 64, each from a start of its own. Where there are
-    /// several, their ensemble is tested too.
+    /// Number of students distilled from the ensemble, 1 to 64, each from a start of its own. Where
+    /// there are several, their ensemble is tested too.
     #[serde(default = "one", skip_serializing_if = "is_one")]
     pub distilled_students: usize,
-    /// Distils the ensemble a second time, from the same initialisation, for what the soft labels carry: with
-    /// `soft_labels = "label-only"` the student is denied the teacher's mass on other classes.
+    /// Distils the ensemble a second time, from the same initialisation, for what the soft labels
+    /// carry: with `soft_labels = "label-only"` the student is denied the teacher's mass on other
+    /// classes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label_distillation: Option<Distillation>,
     /// Distils member 0 into a network of the same size.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub self_distillation: Option<Distillation>,
-    /// Generations of a chain of self-distillation, 1 to 4: each generation's student starts afresh and is taught by the student before
-    /// it, the first one by member 0.
+    /// Generations of a chain of self-distillation, 1 to 4: each generation's student starts afresh
+    /// and is taught by the student before it, the first one by member 0.
     #[serde(default = "one", skip_serializing_if = "is_one")]
     pub generations: usize,
-    /// Trains the self-distilled student from an antithetic pair of initialisations (the two views of
-    /// every class exchanged) and averages their errors.
+    /// Trains the self-distilled student from an antithetic pair of initialisations (the two views
+    /// of every class exchanged) and averages their errors.
     #[serde(default)]
     pub antithetic: bool,
     /// Negative control: the self-distilled student starts from its teacher's initialisation.
@@ -72,10 +75,12 @@ pub struct Procedure {
     /// Watches the members at every step of their training, for `lottery.loser_growth`.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub watch_take_off: bool,
-    /// Random-feature models of the same data: one, their ensemble, its students, and all trained jointly.
+    /// Random-feature models of the same data: one, their ensemble, its students, and all trained
+    /// jointly.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub random_features: Option<RandomFeatures>,
-    /// Networks on inputs without views, of the regime's size: one, their ensemble, and a student with and without this teacher.
+    /// Networks on inputs without views, of the regime's size: one, their ensemble, and a student
+    /// with and without this teacher.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub no_views: Option<NoViews>,
     /// Fresh test inputs for each cell whose error must be sampled.

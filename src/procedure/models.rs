@@ -36,7 +36,8 @@ type Measured = BTreeMap<String, Quantity>;
 
 /// A network that may teach and be one of an ensemble.
 struct Known {
-    /// Without its feature overlaps, the bulk of it: the portrait shows what is still asked of them.
+    /// Without its feature overlaps, the bulk of it: the portrait shows what is still asked of
+    /// them.
     network: Trained<f32>,
     portrait: Portrait,
 }
@@ -91,7 +92,8 @@ impl Models {
         }
     }
 
-    /// The outcome of a valid procedure in this world, whatever other procedures have been asked for before.
+    /// The outcome of a valid procedure in this world, whatever other procedures have been asked
+    /// for before.
     ///
     /// # Errors
     /// If a read-out over random features cannot be solved.

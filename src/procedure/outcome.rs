@@ -1,4 +1,5 @@
-//! Everything measured in one world: the rows of its models, and the quantities that claims speak of.
+//! Everything measured in one world: the rows of its models, and the quantities that claims speak
+//! of.
 
 use super::Procedure;
 use super::lottery::Lottery;
@@ -18,17 +19,20 @@ use std::collections::BTreeMap;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WorldOutcome {
-    /// The quantities that claims speak of, by name (see [`all_quantities`](super::all_quantities)).
+    /// The quantities that claims speak of, by name (see
+    /// [`all_quantities`](super::all_quantities)).
     pub quantities: BTreeMap<String, Quantity>,
     /// One row for each model.
     pub models: Vec<ModelRow>,
 }
 
 impl WorldOutcome {
-    /// Checks a recorded outcome: that it has the models that the procedure trains in a world of this regime, that their errors are
-    /// errors, and that every quantity which follows from them is the one that does.
+    /// Checks a recorded outcome: that it has the models that the procedure trains in a world of
+    /// this regime, that their errors are errors, and that every quantity which follows from them
+    /// is the one that does.
     ///
-    /// Version 0.6 (`older`) put a number where a quantity has none: there the two are not compared.
+    /// Version 0.6 (`older`) put a number where a quantity has none: there the two are not
+    /// compared.
     ///
     /// # Errors
     /// The first value that does not fit, with its value and the one that would.
@@ -62,7 +66,8 @@ impl WorldOutcome {
                 return Err(format!("{name} = {recorded} is not measured in this world"));
             }
         }
-        // Version 0.7 recorded nothing of a role's first model alone, version 0.8 nothing of the order.
+        // Version 0.7 recorded nothing of a role's first model alone, version 0.8 nothing of the
+        // order.
         match (due.keys()).find(|name| !name.contains(".first.") && *name != ORDER) {
             Some(name) => Err(format!("{name} is missing")),
             None => Ok(()),

@@ -1,4 +1,5 @@
-//! The quantities that claims speak of: their names, their meanings, and how they follow from the models of a world.
+//! The quantities that claims speak of: their names, their meanings, and how they follow from the
+//! models of a world.
 
 use super::Procedure;
 use super::lottery;
@@ -135,11 +136,12 @@ fn always(_: &Procedure, _: &str) -> bool {
     true
 }
 
-/// The quantities a claim may name, each with its meaning. `ROLE` is one of `single`, `ensemble`, `distilled`, `distilled_ensemble` (of several
-/// students), `label_distilled`, `self_distilled`, `generation_2` to `generation_4` (of a chain of self-distillation, which
-/// `self_distilled` begins), `joint`; where a role has several models the value is their mean. The names after `random_features.` are
-/// those of [`random_features`]: a quantity and a model, as in `err_single`, or a comparison. So are those after `no_views.`, which are
-/// of [`no_views`].
+/// The quantities a claim may name, each with its meaning. `ROLE` is one of `single`, `ensemble`,
+/// `distilled`, `distilled_ensemble` (of several students), `label_distilled`, `self_distilled`,
+/// `generation_2` to `generation_4` (of a chain of self-distillation, which `self_distilled`
+/// begins), `joint`; where a role has several models the value is their mean. The names after
+/// `random_features.` are those of [`random_features`]: a quantity and a model, as in `err_single`,
+/// or a comparison. So are those after `no_views.`, which are of [`no_views`].
 pub fn all_quantities() -> Vec<(String, &'static str)> {
     let of_roles = MEASURES
         .iter()
@@ -258,7 +260,8 @@ impl OfRole<'_> {
     }
 }
 
-/// The quantities that follow from the models' rows alone, on a training set of `training_samples`. A world without an ensemble has none.
+/// The quantities that follow from the models' rows alone, on a training set of `training_samples`.
+/// A world without an ensemble has none.
 pub(super) fn of_roles(models: &[ModelRow], training_samples: usize) -> BTreeMap<String, Quantity> {
     let trained = |role: &str| models.iter().any(|m| m.role == role);
     if !trained("single") || !trained("ensemble") {

@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// The value of a quantity in one world, or the reason why it has none. A ratio without a denominator has no meaning there, and arithmetic may overflow: then the reason is
-/// kept in the number's place, so that such a world is neither dropped nor taken for another.
+/// The value of a quantity in one world, or the reason why it has none. A ratio without a
+/// denominator has no meaning there, and arithmetic may overflow: then the reason is kept in the
+/// number's place, so that such a world is neither dropped nor taken for another.
 ///
 /// In JSON it is a number, or `{"undefined": "reason"}`; `null` is neither.
 ///

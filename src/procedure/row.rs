@@ -26,8 +26,9 @@ pub struct ModelRow {
     /// Share of all (class, view) pairs that are learned. (Up to version 0.7 it was not recorded.)
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub coverage: Option<Quantity>,
-    /// The possible error of `test_error`: the bound of what its computation neglects, and a Monte-Carlo standard error where
-    /// inputs were drawn. (Up to version 0.6 all errors were counted on fresh inputs, and this is the standard error.)
+    /// The possible error of `test_error`: the bound of what its computation neglects, and a
+    /// Monte-Carlo standard error where inputs were drawn. (Up to version 0.6 all errors were
+    /// counted on fresh inputs, and this is the standard error.)
     pub monte_carlo_error: Quantity,
     /// The student's errors on its way, and last at its end, where they were asked for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -101,8 +102,8 @@ impl ModelRow {
         Self::new(network.steps, network.training_errors, evaluation)
     }
 
-    /// Share of the checkpoints at which training is perfect and `err(D)/μ` at most `bound`; an error without a number is above every
-    /// bound.
+    /// Share of the checkpoints at which training is perfect and `err(D)/μ` at most `bound`; an
+    /// error without a number is above every bound.
     pub(super) fn iterations_within(&self, bound: f64) -> Option<f64> {
         let holds = |c: &&Checkpoint| {
             c.training_errors == 0 && c.test_error.number().is_some_and(|error| error <= bound)

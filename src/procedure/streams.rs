@@ -65,13 +65,14 @@ fn a_world_asks_for_each_stream_once_but_for_those_shared_on_purpose() {
     for purpose in [Purpose::Initialisation, Purpose::Noise] {
         // Members, and the networks trained as one sum.
         expect(purpose, &[0, 1, 2, 1_002], 1);
-        // The ensemble's two students start alike, and so do the two of an antithetic pair, one with its views exchanged.
+        // The ensemble's two students start alike, and so do the two of an antithetic pair, one
+        // with its views exchanged.
         expect(purpose, &[1_000, 1_001], 2);
         // The second and third generation, and a further student.
         expect(purpose, &[1_012, 1_013, 1_101], 1);
     }
-    // Members, the sum, the two ensembles; the ensemble's two students on the same inputs; the pair, each on its own; later generations,
-    // and a further student.
+    // Members, the sum, the two ensembles; the ensemble's two students on the same inputs; the
+    // pair, each on its own; later generations, and a further student.
     let tests = [
         1, 2, 3, 1_003, 1_004, 1_005, 12_003, 12_004, 12_025, 12_027, 12_203,
     ];
@@ -144,7 +145,8 @@ fn a_world_without_views_asks_for_streams_of_its_own() {
     assert_eq!(found, due, "(purpose, index): times");
 }
 
-/// Streams that are asked for apart differ from their first numbers on, in this world and in its neighbours.
+/// Streams that are asked for apart differ from their first numbers on, in this world and in its
+/// neighbours.
 #[test]
 fn streams_of_a_world_and_its_neighbours_differ() {
     let purposes = [

@@ -11,13 +11,16 @@ use crate::seed::{Purpose, WorldSeed};
 
 /// Indices of the networks of a world; the members of the ensemble are `0 … K − 1`.
 ///
-/// Network `index` starts from the streams `index` of [`Purpose::Initialisation`] and [`Purpose::Noise`]. Where its test error
-/// must be sampled, the inputs are stream
-/// - `index + 1` of [`Purpose::Evaluation`] for members, for ensembles, and for networks trained as one sum;
-/// - `10_001 + 2 index` for students, and the next one for a student that starts with its views exchanged.
+/// Network `index` starts from the streams `index` of [`Purpose::Initialisation`] and
+/// [`Purpose::Noise`]. Where its test error must be sampled, the inputs are stream
+/// - `index + 1` of [`Purpose::Evaluation`] for members, for ensembles, and for networks trained as
+///   one sum;
+/// - `10_001 + 2 index` for students, and the next one for a student that starts with its views
+///   exchanged.
 pub mod network_index {
-    /// The ensemble's students: that of all soft labels and that of the label's own. They share the start and the noise
-    /// of the test inputs on purpose, so that the soft labels are all they differ by.
+    /// The ensemble's students: that of all soft labels and that of the label's own. They share the
+    /// start and the noise of the test inputs on purpose, so that the soft labels are all they
+    /// differ by.
     pub const DISTILLED: u64 = 1_000;
     /// The student of member 0.
     pub const SELF_DISTILLED: u64 = 1_001;
@@ -27,13 +30,16 @@ pub mod network_index {
     pub const ENSEMBLE: u64 = 1_003;
     /// The ensemble of the ensemble's students, whose start is theirs.
     pub const DISTILLED_ENSEMBLE: u64 = 1_004;
-    /// Generation `g ≥ 2` of a chain of self-distillation is network `GENERATIONS + g`; the first one is the student of member 0.
+    /// Generation `g ≥ 2` of a chain of self-distillation is network `GENERATIONS + g`; the first
+    /// one is the student of member 0.
     pub const GENERATIONS: u64 = 1_010;
-    /// The ensemble's student `l ≥ 1` is network `FURTHER_STUDENTS + l`; student 0 is [`DISTILLED`].
+    /// The ensemble's student `l ≥ 1` is network `FURTHER_STUDENTS + l`; student 0 is
+    /// [`DISTILLED`].
     pub const FURTHER_STUDENTS: u64 = 1_100;
     /// Member `l` on [inputs without views](crate::no_views) is network `NO_VIEWS + l`.
     pub const NO_VIEWS: u64 = 2_000;
-    /// The students of those members: that of their ensemble, and that of the labels alone. They share the start on purpose.
+    /// The students of those members: that of their ensemble, and that of the labels alone. They
+    /// share the start on purpose.
     pub const NO_VIEWS_STUDENT: u64 = 2_100;
 }
 
@@ -43,7 +49,8 @@ pub struct Student {
     pub network: Trained<f32>,
     /// Its test errors.
     pub evaluation: Evaluation,
-    /// Its errors on the way, and last at its end; none unless they were [asked for](Distillation::checkpoints).
+    /// Its errors on the way, and last at its end; none unless they were [asked
+    /// for](Distillation::checkpoints).
     pub checkpoints: Vec<Checkpoint>,
 }
 
@@ -73,7 +80,8 @@ impl World {
         Start::draw(&self.regime, &self.data, self.seed, index)
     }
 
-    /// The test errors of what a portrait shows: network `index`, or the ensemble. `regime` is the world's, but for the number of neurons.
+    /// The test errors of what a portrait shows: network `index`, or the ensemble. `regime` is the
+    /// world's, but for the number of neurons.
     pub fn evaluate(&self, regime: &Regime, portrait: &Portrait, index: u64) -> Evaluation {
         let mut rng = self.seed.rng(Purpose::Evaluation, index + 1);
         Evaluation::of(regime, portrait, self.draws, &mut rng)
@@ -97,7 +105,8 @@ impl World {
         )
     }
 
-    /// The regime of this many networks trained as one sum, which is one network of as many neurons.
+    /// The regime of this many networks trained as one sum, which is one network of as many
+    /// neurons.
     pub fn joint_regime(&self, networks: usize) -> Regime {
         let mut wide = self.regime.clone();
         wide.network.neurons_per_class *= networks;
@@ -132,7 +141,8 @@ impl World {
         )
     }
 
-    /// The initialisation of a student: that of network `index`, or the same with the views of every class exchanged.
+    /// The initialisation of a student: that of network `index`, or the same with the views of
+    /// every class exchanged.
     pub fn student_start(&self, index: u64, swap_views: bool) -> Start<f32> {
         let mut start = self.initial(index);
         if swap_views {
@@ -151,7 +161,8 @@ impl World {
     ) -> Student {
         let objective = self.objective(spec, teachers);
         let start = self.student_start(index, swap_views);
-        // A student is fitted long before it has learned its teacher's views: only the budget ends it.
+        // A student is fitted long before it has learned its teacher's views: only the budget ends
+        // it.
         let mut regime = self.regime.clone();
         regime.training.perfect_steps = 0;
         let stream = 10 * network_index::DISTILLED + 2 * index + u64::from(swap_views);

@@ -6,8 +6,9 @@ use faer::linalg::solvers::Llt;
 use faer::prelude::Solve;
 use faer::{Accum, Mat, MatRef, Par, Side};
 
-/// Jitter added to the diagonal when a factor does not exist, relative to the largest diagonal entry:
-/// tried in turn. Rounding alone can need it, where `λ` is near the precision of the Gram matrix.
+/// Jitter added to the diagonal when a factor does not exist, relative to the largest diagonal
+/// entry: tried in turn. Rounding alone can need it, where `λ` is near the precision of the Gram
+/// matrix.
 const JITTER: [f64; 4] = [0.0, 1e-14, 1e-12, 1e-10];
 
 /// Steps of the power iterations for the extreme eigenvalues.
@@ -55,8 +56,8 @@ impl Factor {
         self.llt.solve(right)
     }
 
-    /// Ratio of the extreme eigenvalues, by power iteration on the matrix and on its inverse (through
-    /// the factor): a lower estimate, good to a few per cent.
+    /// Ratio of the extreme eigenvalues, by power iteration on the matrix and on its inverse
+    /// (through the factor): a lower estimate, good to a few per cent.
     pub(super) fn condition(&self) -> f64 {
         let size = self.matrix.nrows();
         if size == 0 {

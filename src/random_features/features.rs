@@ -1,16 +1,18 @@
 //! Random features of inputs in the limit `d → ∞`.
 //!
-//! A pre-activation is `s = z ⟨w, v⟩ + α Σ_{v'} ⟨w, v'⟩ + ⟨w, ξ⟩`. The weights enter through their `2k`
-//! overlaps `⟨w, v⟩ ~ N(0, σ_0²)`; the Gaussian noise vectors of different patches become orthogonal with
-//! `|ξ|² = ν²`, so that `⟨w, ξ⟩ ~ N(0, σ_0² ν²)`, independent for each patch and neuron, and
+//! A pre-activation is `s = z ⟨w, v⟩ + α Σ_{v'} ⟨w, v'⟩ + ⟨w, ξ⟩`. The weights enter through their
+//! `2k` overlaps `⟨w, v⟩ ~ N(0, σ_0²)`; the Gaussian noise vectors of different patches become
+//! orthogonal with `|ξ|² = ν²`, so that `⟨w, ξ⟩ ~ N(0, σ_0² ν²)`, independent for each patch and
+//! neuron, and
 //!
 //! ```text
 //! ⟨x_p, x_{p'}⟩ = z z' 1{same feature} + ν² 1{same patch}      (γ = 0).
 //! ```
 //!
-//! A tangent feature `Σ_p φ'(s_p) x_p` therefore has `2k` coordinates in the span of the features and one
-//! component along the noise of its own input, orthogonal to that of every other input. Only the squared
-//! length of the latter matters: [`Features::noise`]. It memorises its input and says nothing about others.
+//! A tangent feature `Σ_p φ'(s_p) x_p` therefore has `2k` coordinates in the span of the features
+//! and one component along the noise of its own input, orthogonal to that of every other input.
+//! Only the squared length of the latter matters: [`Features::noise`]. It memorises its input and
+//! says nothing about others.
 
 use super::regime::{FeatureKind, RandomFeatureRegime};
 use crate::data::{Patch, Sample};

@@ -1,14 +1,15 @@
 //! Read-outs as the number of random neurons grows.
 //!
-//! At a fixed `λ` and data set a read-out over `M` standardised features is a function of their sample
-//! kernel, a mean of `M` independent terms. About its limit it therefore fluctuates by `O(M^{-1/2})`: the
-//! variance of a model's output over draws of the features falls as `1/M`. By the ambiguity decomposition
-//! (Krogh and Vedelsby 1995) the squared loss of a single model exceeds that of an ensemble of `K` by
-//! exactly `(1 − 1/K)` times that variance, so the gain of the ensemble, and with it the gap a student
-//! could close, falls as `1/M` as well. The law is an asymptotic one: with about as many neurons as the `2k`
-//! features of the data, or fewer, a model cannot represent what it should learn and its variance saturates.
-//! The next order, `V = c/(M + M_0)`, is fitted to all but the largest number of neurons, where it is put to
-//! the test; a fitted exponent comes near −1 only well beyond `M_0`.
+//! At a fixed `λ` and data set a read-out over `M` standardised features is a function of their
+//! sample kernel, a mean of `M` independent terms. About its limit it therefore fluctuates by
+//! `O(M^{-1/2})`: the variance of a model's output over draws of the features falls as `1/M`. By
+//! the ambiguity decomposition (Krogh and Vedelsby 1995) the squared loss of a single model exceeds
+//! that of an ensemble of `K` by exactly `(1 − 1/K)` times that variance, so the gain of the
+//! ensemble, and with it the gap a student could close, falls as `1/M` as well. The law is an
+//! asymptotic one: with about as many neurons as the `2k` features of the data, or fewer, a model
+//! cannot represent what it should learn and its variance saturates. The next order,
+//! `V = c/(M + M_0)`, is fitted to all but the largest number of neurons, where it is put to the
+//! test; a fitted exponent comes near −1 only well beyond `M_0`.
 
 use super::logistic::cross_entropy;
 use super::measure::mean;
@@ -53,10 +54,11 @@ pub struct Growth {
     /// Twice the fewest neurons that can represent every feature of the data: `4k` for activation
     /// features; a tangent neuron has all `2k` coordinates, so 2.
     pub fitted_from: usize,
-    /// [`GrowthPoint::feature_variance`] at the most neurons, measured over predicted by `c/(M + M_0)`
-    /// from the fitted points before it; NaN with fewer than two of these.
+    /// [`GrowthPoint::feature_variance`] at the most neurons, measured over predicted by
+    /// `c/(M + M_0)` from the fitted points before it; NaN with fewer than two of these.
     pub variance_over_prediction: f64,
-    /// Exponent of [`GrowthPoint::feature_variance`] in the number of neurons; NaN with fewer than two points.
+    /// Exponent of [`GrowthPoint::feature_variance`] in the number of neurons; NaN with fewer than
+    /// two points.
     pub variance_exponent: f64,
     /// Exponent of [`GrowthPoint::loss_gain`].
     pub gain_exponent: f64,

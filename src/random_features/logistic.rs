@@ -5,9 +5,10 @@
 //! F_i(X_n) = b_i + ⟨θ_i, f_n⟩ + d_{n,i} c_{n,i}
 //! ```
 //!
-//! for soft or hard labels `t`, with `d` and `c` as in [`ridge`](super::ridge), by L-BFGS (Nocedal and
-//! Wright, algorithm 7.5). Its initial inverse Hessian is that of Böhning's bound, under which the
-//! softmax's Hessian is at most `I/2`: `(XᵀX/(2N) + λ I)⁻¹` for each class, through a Cholesky factor.
+//! for soft or hard labels `t`, with `d` and `c` as in [`ridge`](super::ridge), by L-BFGS (Nocedal
+//! and Wright, algorithm 7.5). Its initial inverse Hessian is that of Böhning's bound, under which
+//! the softmax's Hessian is at most `I/2`: `(XᵀX/(2N) + λ I)⁻¹` for each class, through a Cholesky
+//! factor.
 
 use super::cholesky::{Factor, symmetric_product};
 use super::features::Features;

@@ -142,12 +142,13 @@ pub fn measures(model: &RandomFeatures, quantity: &str) -> bool {
         || of_a_model(&SOLVER_QUANTITIES)
 }
 
-/// Runs one world and measures the quantities of [`MODEL_QUANTITIES`] and [`SOLVER_QUANTITIES`] for the
-/// [`MODELS`], and [`WORLD_QUANTITIES`]. A share of the ensemble's gain is NaN where the ensemble gains
-/// nothing: there is nothing to share.
+/// Runs one world and measures the quantities of [`MODEL_QUANTITIES`] and [`SOLVER_QUANTITIES`] for
+/// the [`MODELS`], and [`WORLD_QUANTITIES`]. A share of the ensemble's gain is NaN where the
+/// ensemble gains nothing: there is nothing to share.
 ///
-/// The recovered share is paired: each student is compared with a read-out over the *same* features trained
-/// on the labels. The luck of a draw of features then enters both alike; unpaired, it is most of the spread.
+/// The recovered share is paired: each student is compared with a read-out over the *same* features
+/// trained on the labels. The luck of a draw of features then enters both alike; unpaired, it is
+/// most of the spread.
 ///
 /// # Errors
 /// A parameter outside its range, or a system that could not be solved.
@@ -263,7 +264,8 @@ fn describe_solves(found: &mut BTreeMap<String, f64>, model: &str, models: &[Mod
 }
 
 fn compare(found: &mut BTreeMap<String, f64>, members: &[Model], students_read: StudentFeatures) {
-    // A student of all the teacher's features has no counterpart of its own size: a member is its base.
+    // A student of all the teacher's features has no counterpart of its own size: a member is its
+    // base.
     let base = match students_read {
         StudentFeatures::Fresh => "relabelled",
         StudentFeatures::Teachers => "single",

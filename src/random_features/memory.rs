@@ -11,7 +11,8 @@ const F64: f64 = 8.0;
 /// allocator keeps and cannot always fill again. Up to two fifths were seen.
 const FRAGMENTS: f64 = 1.5;
 
-/// Vectors of all unknowns that the optimiser of logistic read-outs holds: twelve pairs of differences, and a handful at work.
+/// Vectors of all unknowns that the optimiser of logistic read-outs holds: twelve pairs of
+/// differences, and a handful at work.
 const UNKNOWNS: f64 = 32.0;
 
 /// Numbers of inputs.
@@ -58,7 +59,8 @@ impl Size<'_> {
         self.of_inputs(training + held_out + test)
     }
 
-    /// Numbers while a read-out is trained: standardised features, the system and its factor, the outputs.
+    /// Numbers while a read-out is trained: standardised features, the system and its factor, the
+    /// outputs.
     fn solve(&self, blocks_at_once: f64) -> f64 {
         let (blocks, columns) = self.shape();
         let Counts {

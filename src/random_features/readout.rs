@@ -21,8 +21,8 @@ pub struct Fit {
     pub readout: Readout,
     /// Outputs on the training inputs, the memorising noise components included: `[inputs][k]`.
     pub training_outputs: Mat<f64>,
-    /// 2-norm condition number of the system solved (logistic: of its preconditioner), the largest over the
-    /// classes.
+    /// 2-norm condition number of the system solved (logistic: of its preconditioner), the largest
+    /// over the classes.
     pub condition: f64,
     /// Steps of the optimiser; 0 for a direct solve.
     pub steps: usize,

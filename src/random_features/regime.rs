@@ -38,8 +38,8 @@ pub struct RandomFeatures {
     pub members: usize,
     /// Students distilled from the ensemble.
     pub students: usize,
-    /// Students distilled from one member: the `l`-th from member `l` modulo `K`, over features of its
-    /// own. With 0, the default, nothing is measured of them.
+    /// Students distilled from one member: the `l`-th from member `l` modulo `K`, over features of
+    /// its own. With 0, the default, nothing is measured of them.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub self_distilled: usize,
     /// The owner of the features that a student reads.
@@ -56,8 +56,8 @@ pub struct RandomFeatures {
     /// Fresh inputs for each cell of the test set.
     #[serde(default)]
     pub draws: Draws,
-    /// Numbers of neurons at which the gain and the gap are measured as well ([`growth`](super::growth));
-    /// none by default.
+    /// Numbers of neurons at which the gain and the gap are measured as well
+    /// ([`growth`](super::growth)); none by default.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub growth: Vec<usize>,
 }
@@ -69,7 +69,8 @@ pub enum FeatureKind {
     /// `f_r(X) = Σ_p φ(⟨w_r, x_p⟩)`, one feature for each neuron, shared by all classes.
     Activation,
     /// `ψ_{i,r}(X) = Σ_p φ'(⟨w_{i,r}, x_p⟩) x_p`: class `i` reads the gradient of `F_i` at its own
-    /// initialisation (the neural tangent kernel; the constant `F_i` at initialisation is left out).
+    /// initialisation (the neural tangent kernel; the constant `F_i` at initialisation is left
+    /// out).
     Tangent,
 }
 
@@ -143,8 +144,8 @@ impl RandomFeatures {
         )?;
         let threshold = self.relu_threshold;
         within_range(&field("relu_threshold"), threshold, 1e-6, 1e6)?;
-        // Features go by (z σ_0/ϱ)^q and are divided by the root of their variance: for weights z of a tenth and the largest q, 16,
-        // (1e-9)^32 is still a number of double precision.
+        // Features go by (z σ_0/ϱ)^q and are divided by the root of their variance: for weights z
+        // of a tenth and the largest q, 16, (1e-9)^32 is still a number of double precision.
         let least = 1e-8 * threshold;
         within_range(&field("init_scale"), self.init_scale, least, 1e3)?;
         within("members", self.members, 2, 1024)?;

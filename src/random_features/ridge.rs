@@ -5,9 +5,9 @@
 //! ```
 //!
 //! for each class, where `d_n` is the length of input `n`'s own noise component (0 for activation
-//! features) and `c_n` its coefficient. Minimising over `c_n` leaves a weighted ridge problem with weights
-//! `ω_n = Nλ / (Nλ + d_n²)`. It is solved by a Cholesky factor of the primal system or, where the
-//! features outnumber the inputs, of the dual one; the intercept `b` is not regularised.
+//! features) and `c_n` its coefficient. Minimising over `c_n` leaves a weighted ridge problem with
+//! weights `ω_n = Nλ / (Nλ + d_n²)`. It is solved by a Cholesky factor of the primal system or,
+//! where the features outnumber the inputs, of the dual one; the intercept `b` is not regularised.
 
 use super::cholesky::{Factor, symmetric_product};
 use super::features::Features;

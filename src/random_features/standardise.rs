@@ -1,9 +1,10 @@
 //! Centres and scales features by what the training set shows of them.
 //!
-//! Activation features are standardised one by one; tangent features keep their relative lengths, which
-//! are the kernel. Both are then scaled together so that the mean squared norm of a training input's
-//! feature vector (its own noise component included) is 1: `λ` means the same for every number of features.
-//! Features without variance on the training set are dropped: they carry weight 0.
+//! Activation features are standardised one by one; tangent features keep their relative lengths,
+//! which are the kernel. Both are then scaled together so that the mean squared norm of a training
+//! input's feature vector (its own noise component included) is 1: `λ` means the same for every
+//! number of features. Features without variance on the training set are dropped: they carry
+//! weight 0.
 
 use super::features::Features;
 use super::regime::FeatureKind;

@@ -1,8 +1,9 @@
 //! Chooses `λ`: the value of the grid with the least loss on a held-out set.
 //!
-//! The loss is the one the read-out minimises (squared error, cross-entropy), against the targets of that
-//! read-out: labels, or for a student the teacher's outputs. Ties go to the larger `λ`. The grid is walked from
-//! strong to weak and left once [`PATIENCE`] values in a row were worse than the best.
+//! The loss is the one the read-out minimises (squared error, cross-entropy), against the targets
+//! of that read-out: labels, or for a student the teacher's outputs. Ties go to the larger `λ`. The
+//! grid is walked from strong to weak and left once [`PATIENCE`] values in a row were worse than
+//! the best.
 
 use super::features::Features;
 use super::logistic;

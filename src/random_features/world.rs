@@ -98,8 +98,8 @@ impl<'a> Inputs<'a> {
         }
     }
 
-    /// The features of model number `index` of this world: its own neurons, and its own overlaps with
-    /// the noise of every patch.
+    /// The features of model number `index` of this world: its own neurons, and its own overlaps
+    /// with the noise of every patch.
     pub(super) fn features(&self, index: usize) -> Sets {
         let index = index as u64;
         let mut rng = self.seed.rng(Purpose::RandomFeatures, index);

@@ -29,8 +29,8 @@ pub(super) fn sum_rows(rows: &[Lanes<f32>; LANES]) -> Lanes<f32> {
     cast([four_sums(sse, rows, 0), four_sums(sse, rows, 4)])
 }
 
-/// The sums of four rows. Functions that are always inlined, not closures: one left outside a loop of vector instructions costs more than
-/// all that it does.
+/// The sums of four rows. Functions that are always inlined, not closures: one left outside a loop
+/// of vector instructions costs more than all that it does.
 #[inline(always)]
 fn four_sums(sse: Sse, rows: &[Lanes<f32>; LANES], first: usize) -> __m128 {
     let early = two_halves(sse, rows[first], rows[first + 1]);

@@ -17,7 +17,8 @@ const MOST: usize = 64;
 pub enum FeaturePatches {
     /// This many, all with an equal share (**choice**).
     Equal(usize),
-    /// A number drawn uniformly from this range for each feature of each input, and shares drawn uniformly from the simplex (**choice**).
+    /// A number drawn uniformly from this range for each feature of each input, and shares drawn
+    /// uniformly from the simplex (**choice**).
     Random([usize; 2]),
 }
 
@@ -55,8 +56,9 @@ impl FeaturePatches {
 
     /// `E Σ_p f(u_p)` over the shares `u_p` of one feature's patches.
     ///
-    /// Each of `C` shares that are uniform on the simplex has the density `(C − 1)(1 − u)^{C−2}`, summed here at the midpoints of 4,096
-    /// intervals: for the 64 patches at most it changes by a sixty-fourth of its scale within one.
+    /// Each of `C` shares that are uniform on the simplex has the density `(C − 1)(1 − u)^{C−2}`,
+    /// summed here at the midpoints of 4,096 intervals: for the 64 patches at most it changes by a
+    /// sixty-fourth of its scale within one.
     pub fn expected_sum(self, f: impl Fn(f64) -> f64) -> f64 {
         const INTERVALS: u32 = 4096;
         let [least, most] = match self {
@@ -82,7 +84,8 @@ impl FeaturePatches {
         self.expected_sum(|share| share.powi(exponent as i32))
     }
 
-    /// Draws the weights `z_p` of one feature's patches, which add up to `total`. Equal shares use no random number.
+    /// Draws the weights `z_p` of one feature's patches, which add up to `total`. Equal shares use
+    /// no random number.
     pub(crate) fn split(self, total: f64, rng: &mut (impl Rng + ?Sized)) -> Vec<f64> {
         let [least, most] = match self {
             Self::Equal(count) => return vec![total / count as f64; count],

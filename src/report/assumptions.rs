@@ -371,7 +371,8 @@ mod tests {
             r.data.patches_per_feature = 2.into();
         });
         assert_eq!(equal.standing, "holds: Σz^q = 2.00 in expectation");
-        // The figure's totals and numbers of patches: E z³ = 1.546, and E Σ u³ = (1/2 + 3/10 + 1/5)/3.
+        // The figure's totals and numbers of patches: E z³ = 1.546, and E Σ u³ = (1/2 + 3/10 +
+        // 1/5)/3.
         let figure = main_weights(|r| {
             r.data.main_weight = [1.0, 1.3];
             r.data.patches_per_feature = FeaturePatches::Random([2, 4]);

@@ -1,4 +1,5 @@
-//! Regimes that were tried and failed, with the reason: what the shipped regimes were chosen against.
+//! Regimes that were tried and failed, with the reason: what the shipped regimes were chosen
+//! against.
 
 use serde::{Deserialize, Serialize};
 use std::fmt::Write;

@@ -10,7 +10,8 @@ use std::fmt::Write;
 
 const STYLE: &str = include_str!("page.css");
 
-/// `index.html`: the overview with the `player` in its part on the mechanism, then each theorem's page.
+/// `index.html`: the overview with the `player` in its part on the mechanism, then each theorem's
+/// page.
 pub(super) fn page(
     overview: &str,
     sections: &[(&Theorem, String)],
@@ -47,7 +48,8 @@ pub(super) fn page(
     )
 }
 
-/// Links to the theorems' pages become links within the page, and others of theirs start from where this page is.
+/// Links to the theorems' pages become links within the page, and others of theirs start from where
+/// this page is.
 fn local(markdown: &str) -> String {
     let mut text = String::with_capacity(markdown.len());
     let mut parts = markdown.split("](theorems/");
@@ -83,8 +85,8 @@ fn section(id: &str, markdown: &str, figures: &Figures) -> String {
     format!("<section id=\"{}\">\n{html}</section>\n", xml(id))
 }
 
-/// The events of a document in which every cell of a table names its column: on a narrow screen the cells of a row stand below each
-/// other.
+/// The events of a document in which every cell of a table names its column: on a narrow screen the
+/// cells of a row stand below each other.
 fn labelled<'a>(events: impl Iterator<Item = Event<'a>>) -> impl Iterator<Item = Event<'a>> {
     let (mut titles, mut in_head, mut column) = (Vec::<String>::new(), false, 0);
     events.map(move |event| match event {

@@ -261,7 +261,8 @@ fn guarantee(main: &Evidence) -> String {
     )
 }
 
-/// The same quantities in every regime, so that what one serves and another does not is in plain sight.
+/// The same quantities in every regime, so that what one serves and another does not is in plain
+/// sight.
 fn regimes(main: &Evidence) -> String {
     const QUANTITIES: [(&str, &str); 7] = [
         ("single.test_error", "single model"),
@@ -287,7 +288,8 @@ fn regimes(main: &Evidence) -> String {
         };
         let (row, others): (Vec<_>, Vec<_>) = rest.into_iter().partition(same);
         rest = others;
-        // Theorems of one regime have worlds in common: where several measure a quantity, the one with most of them is read.
+        // Theorems of one regime have worlds in common: where several measure a quantity, the one
+        // with most of them is read.
         let cells = QUANTITIES.map(|(quantity, _)| {
             let worlds = |t: &&Theorem| main.own(&t.name, quantity).len();
             let most = row.iter().copied().max_by_key(worlds);
@@ -317,7 +319,8 @@ fn level(f: &Finding) -> String {
     }
 }
 
-/// Observations that would refute the claims, and the negative controls, in which the same code must refute them.
+/// Observations that would refute the claims, and the negative controls, in which the same code
+/// must refute them.
 fn refutations(theorem: &Theorem, findings: &[&Finding]) -> String {
     let mut out = String::from("\n## What would refute it\n\n");
     for claim in &theorem.claims {
@@ -361,7 +364,8 @@ fn refutations(theorem: &Theorem, findings: &[&Finding]) -> String {
     out
 }
 
-/// The page of one theorem: the claim, its verdict, the picture, why, the controls, the regime, and how to reproduce it.
+/// The page of one theorem: the claim, its verdict, the picture, why, the controls, the regime, and
+/// how to reproduce it.
 pub(super) fn theorem(main: &Evidence, theorem: &Theorem) -> String {
     let plan = &main.report.plan;
     let of_theorem = |f: &&Finding| f.theorem == theorem.name;

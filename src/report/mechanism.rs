@@ -29,7 +29,8 @@ pub struct Mechanism {
     pub race: Race,
     /// Models of Theorem 3: one, the ensemble, its student.
     pub distillation: Vec<ModelCells>,
-    /// Models of Theorem 4: the teacher, a network from the student's initialisation trained alone, the student.
+    /// Models of Theorem 4: the teacher, a network from the student's initialisation trained alone,
+    /// the student.
     pub self_distillation: Vec<ModelCells>,
     /// `err(D_s)` of the ensemble of the first `K` members, `K = 1, 2, …`.
     pub coverage: Vec<f64>,
@@ -67,8 +68,9 @@ pub struct Race {
     pub training_error: Vec<f64>,
     /// Test error as a share of test inputs, at each look, rounded to four digits.
     pub test_error: Vec<f64>,
-    /// Tempered logit of a class on a noiseless input of the next class that shows one of its views, `[class][view][look]`, at the
-    /// temperature and scale of Theorem 3's teacher, rounded to four digits.
+    /// Tempered logit of a class on a noiseless input of the next class that shows one of its
+    /// views, `[class][view][look]`, at the temperature and scale of Theorem 3's teacher, rounded
+    /// to four digits.
     pub soft_labels: Vec<[Vec<f64>; 2]>,
 }
 
@@ -100,7 +102,8 @@ pub struct ModelCells {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SoftLabel {
-    /// `known view`, `lost view` (of the single model) or `absent`: which feature of the class the input contains.
+    /// `known view`, `lost view` (of the single model) or `absent`: which feature of the class the
+    /// input contains.
     pub feature: String,
     /// Mean tempered logit of the ensemble, the teacher.
     pub teacher: f64,
@@ -207,8 +210,9 @@ fn race(seed: u64) -> Race {
     race
 }
 
-/// The tempered logit of each class on an input of the next class that shows one of its views, `[class][view]`: features at their
-/// mean weights in multi-view inputs, and no noise. `features` is `A`, `[features][k][stride]`.
+/// The tempered logit of each class on an input of the next class that shows one of its views,
+/// `[class][view]`: features at their mean weights in multi-view inputs, and no noise. `features`
+/// is `A`, `[features][k][stride]`.
 fn soft_labels_of_views(regime: &Regime, spec: &Distillation, features: &[f32]) -> Vec<[f64; 2]> {
     let Layout {
         classes: k,
@@ -331,7 +335,8 @@ fn soft_labels(
         tempered(logits, temperature, true, &mut soft);
         soft
     };
-    // Sums over pairs of (teacher, single, student), then the number of pairs: known view, lost view, absent.
+    // Sums over pairs of (teacher, single, student), then the number of pairs: known view, lost
+    // view, absent.
     let mut groups = [[0.0f64; 4]; 3];
     for (n, sample) in world.data.samples.iter().enumerate() {
         let scaled = |network: &Trained<f32>, scale: f32| -> Vec<f32> {
@@ -387,8 +392,9 @@ fn digits(x: f64) -> f64 {
 mod tests {
     use super::*;
 
-    /// A network that knows view 0 of each class far beyond its threshold: on an input that shows it, the class and the label both
-    /// reach the truncation at 1/τ, and the soft label is e^{1/τ} / (2 e^{1/τ} + k − 2); on the other view it is 1 / (e^{1/τ} + k − 1).
+    /// A network that knows view 0 of each class far beyond its threshold: on an input that shows
+    /// it, the class and the label both reach the truncation at 1/τ, and the soft label is e^{1/τ}
+    /// / (2 e^{1/τ} + k − 2); on the other view it is 1 / (e^{1/τ} + k − 1).
     #[test]
     fn soft_labels_mark_the_views_that_are_known() {
         let theorem = embedded("ensemble-distillation");

@@ -1,7 +1,8 @@
-//! Reports: the verdicts, the evidence and the mechanism, as pages that read well on a code host, one self-contained
-//! HTML file, figures with the numbers behind them, and results for machines.
+//! Reports: the verdicts, the evidence and the mechanism, as pages that read well on a code host,
+//! one self-contained HTML file, figures with the numbers behind them, and results for machines.
 //!
-//! [`render`] is a function of the records alone, so that the committed reports can be checked against the committed records.
+//! [`render`] is a function of the records alone, so that the committed reports can be checked
+//! against the committed records.
 
 pub mod assumptions;
 pub mod failed;
@@ -96,7 +97,8 @@ impl Evidence {
         own.map_or(Vec::new(), |own| self.values(own, quantity))
     }
 
-    /// Mean of a quantity over the worlds of a theorem's own regime; none if it is undefined in one of them.
+    /// Mean of a quantity over the worlds of a theorem's own regime; none if it is undefined in one
+    /// of them.
     pub fn mean(&self, theorem: &str, quantity: &str) -> Option<f64> {
         let values: Vec<f64> = self
             .own(theorem, quantity)
@@ -107,7 +109,8 @@ impl Evidence {
     }
 }
 
-/// The figures of a report: all claims together, one of evidence for each theorem, and those of the mechanism.
+/// The figures of a report: all claims together, one of evidence for each theorem, and those of the
+/// mechanism.
 struct Figures<'a> {
     overview: Figure,
     evidence: BTreeMap<String, Figure>,
@@ -185,8 +188,9 @@ fn answered<'a>(evidence: &'a Evidence, theorem: &'a str) -> impl Iterator<Item 
     })
 }
 
-/// Every theorem with the evidence that decides it: the main record's, or that of the last other record with verdicts on it where the
-/// main one leaves the theorem out, or to another profile. A theorem that no record has tested is left out.
+/// Every theorem with the evidence that decides it: the main record's, or that of the last other
+/// record with verdicts on it where the main one leaves the theorem out, or to another profile. A
+/// theorem that no record has tested is left out.
 fn decided<'a>(
     main: &'a Evidence,
     replications: &'a [Evidence],
@@ -209,8 +213,9 @@ fn deciding<'a>(
     decides.map(|evidence| evidence.name.as_str())
 }
 
-/// The records whose claims are shown one by one, in that order: those with the first heading (the theorems as they are stated), the
-/// main one, and the others. A record that decides a theorem of the main one again is a replication, and is not among them.
+/// The records whose claims are shown one by one, in that order: those with the first heading (the
+/// theorems as they are stated), the main one, and the others. A record that decides a theorem of
+/// the main one again is a replication, and is not among them.
 fn in_order<'a>(main: &'a Evidence, replications: &'a [Evidence]) -> Vec<&'a Evidence> {
     let elsewhere = |e: &&Evidence| {
         let mut theorems = e.report.plan.theorems.iter();

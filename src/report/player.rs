@@ -11,7 +11,8 @@ const SCRIPT: &str = include_str!("player.js");
 /// One look in `EVERY` is kept: some fifty positions of the slider.
 const EVERY: usize = 4;
 
-/// Width of the picture, edges of the dots' part, and tops of the map's two rows and of the soft labels', in pixels.
+/// Width of the picture, edges of the dots' part, and tops of the map's two rows and of the soft
+/// labels', in pixels.
 const WIDTH: f64 = 760.0;
 const LEFT: f64 = 70.0;
 const TOP: f64 = 14.0;

@@ -68,7 +68,8 @@ fn origin(f: &Finding) -> Value {
     named.collect::<Map<_, _>>().into()
 }
 
-/// Three significant digits, or nothing for a number that is not finite: more differs between processors.
+/// Three significant digits, or nothing for a number that is not finite: more differs between
+/// processors.
 fn rounded(x: f64) -> Option<f64> {
     x.is_finite()
         .then(|| format!("{x:.2e}").parse().unwrap_or(x))

@@ -7,7 +7,8 @@ use crate::theorem::{Claim, ParameterSweep, Source, Statistic};
 use crate::verify::Finding;
 use std::collections::BTreeMap;
 
-/// A number with as many decimals as an interval of this width supports: one digit beyond its leading one, at most four.
+/// A number with as many decimals as an interval of this width supports: one digit beyond its
+/// leading one, at most four.
 pub fn number(value: f64, width: f64) -> String {
     if value.is_nan() {
         return "—".into();
@@ -71,7 +72,8 @@ pub fn evidence(finding: &Finding) -> String {
     of_numbers(finding) + &without_a_number(finding)
 }
 
-/// The number of a finding's worlds that lack a value, with the reason, in one line; nothing if all have one.
+/// The number of a finding's worlds that lack a value, with the reason, in one line; nothing if all
+/// have one.
 pub fn without_a_number(finding: &Finding) -> String {
     finding
         .undefined

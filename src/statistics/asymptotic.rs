@@ -1,8 +1,9 @@
-//! Time-uniform sequence for the mean of worlds whose range is not known: the normal-mixture asymptotic confidence sequence, in its
-//! Student form so that it can be used at tens of worlds.
+//! Time-uniform sequence for the mean of worlds whose range is not known: the normal-mixture
+//! asymptotic confidence sequence, in its Student form so that it can be used at tens of worlds.
 //!
-//! **The limit.** Waudby-Smith, Arbour, Sinha, Kennedy & Ramdas, "Time-uniform central limit theory and asymptotic confidence sequences"
-//! (Annals of Statistics 52(6), 2024; arXiv 2103.06476): uniformly over `t`,
+//! **The limit.** Waudby-Smith, Arbour, Sinha, Kennedy & Ramdas, "Time-uniform central limit theory
+//! and asymptotic confidence sequences" (Annals of Statistics 52(6), 2024; arXiv 2103.06476):
+//! uniformly over `t`,
 //!
 //! ```text
 //! x̄_t ± σ̂_t √( 2(tρ² + 1)/(t²ρ²) · ln( √(tρ² + 1) / α ) ),
@@ -11,24 +12,30 @@
 //!
 //! a one-sided end at level `α` replaces `√(·)/α` by `(1 + √(·)/α)/2` and tunes `ρ` with `2α`.
 //!
-//! **The form used.** That width treats `σ̂_t` as the truth, which is far too narrow for ten worlds. Integrating the normal scale out under
-//! the right Haar prior gives the exact counterpart for normal observations (Lai, Ann. Statist. 4(2), 1976; Wang & Ramdas, "Anytime-valid t-tests and
-//! confidence sequences for Gaussian means with unknown variance", arXiv 2310.03722): with `g = 1/ρ²`, `D = t(x̄ − m)²`, `A = Σ(x − x̄)²`,
+//! **The form used.** That width treats `σ̂_t` as the truth, which is far too narrow for ten
+//! worlds. Integrating the normal scale out under the right Haar prior gives the exact counterpart
+//! for normal observations (Lai, Ann. Statist. 4(2), 1976; Wang & Ramdas, "Anytime-valid t-tests
+//! and confidence sequences for Gaussian means with unknown variance", arXiv 2310.03722): with
+//! `g = 1/ρ²`, `D = t(x̄ − m)²`, `A = Σ(x − x̄)²`,
 //!
 //! ```text
 //! M_t(m) = √(g/(t + g)) · [ 1 − tD / ((t + g)(A + D)) ]^{−t/2}
 //! ```
 //!
-//! is a martingale of initial value 1 when the mean is `m`, whatever the variance; `{ m : M_t(m) < 1/α }` is the interval, with a closed form
-//! ([`AsymptoticSequence::half_width`]). Its width tends to the one above as `t` grows (a test shows it) and is infinite for the
-//! first few worlds.
+//! is a martingale of initial value 1 when the mean is `m`, whatever the variance;
+//! `{ m : M_t(m) < 1/α }` is the interval, with a closed form ([`AsymptoticSequence::half_width`]).
+//! Its width tends to the one above as `t` grows (a test shows it) and is infinite for the first
+//! few worlds.
 //!
-//! **Two witnesses.** The t-martingale is exact for normal worlds, whatever their spread. Alone it is fooled by skewed worlds: a sample that is low by chance also
-//! looks certain, and where losses come in clusters, a run of worlds that lose nothing shows no spread at all. Measured with 60 % of worlds zero, it confirmed
-//! a bound on its edge 10 times as often as the level 0.0042 allows, and 53 times as often as 0.0004. So an end is excluded only when a second
-//! witness agrees: the mixture of bets of `jumps.rs`, which is exact for every law with no world farther than [`JUMP_SCALES`]` · scale` beyond
-//! the end. A wrong verdict needs both to be wrong, so its probability is at most `α` *if the worlds are normal with any spread, or if their jumps are bounded so*; nothing
-//! is divided between the two. The interval is the smallest that holds both.
+//! **Two witnesses.** The t-martingale is exact for normal worlds, whatever their spread. Alone it
+//! is fooled by skewed worlds: a sample that is low by chance also looks certain, and where losses
+//! come in clusters, a run of worlds that lose nothing shows no spread at all. Measured with 60 %
+//! of worlds zero, it confirmed a bound on its edge 10 times as often as the level 0.0042 allows,
+//! and 53 times as often as 0.0004. So an end is excluded only when a second witness agrees: the
+//! mixture of bets of `jumps.rs`, which is exact for every law with no world farther than
+//! [`JUMP_SCALES`]` · scale` beyond the end. A wrong verdict needs both to be wrong, so its
+//! probability is at most `α` *if the worlds are normal with any spread, or if their jumps are
+//! bounded so*; nothing is divided between the two. The interval is the smallest that holds both.
 //!
 //! `scale` is the standard deviation that one expects of a world if the mean were at the end of the
 //! band. The second witness says nothing before about `ln(2/α_end) / ln(1 + Δ/J)` equal worlds at
@@ -39,9 +46,11 @@
 //! law, level and scale, for worlds that keep to either condition and for worlds that keep to
 //! neither.
 //!
-//! **Its blind spot.** A rare jump that has not happened yet: if one world in a hundred has error 1 and the others 0, the mean is 0.01
-//! and tens of zeros look like a certain 0. No method without a known range can do better; where such jumps are
-//! conceivable use [`HedgedBetting`](super::HedgedBetting), or claim a share. The test `the_asymptotic_sequence_is_blind_to_rare_jumps` keeps this limit in sight.
+//! **Its blind spot.** A rare jump that has not happened yet: if one world in a hundred has error 1
+//! and the others 0, the mean is 0.01 and tens of zeros look like a certain 0. No method without a
+//! known range can do better; where such jumps are conceivable use
+//! [`HedgedBetting`](super::HedgedBetting), or claim a share. The test
+//! `the_asymptotic_sequence_is_blind_to_rare_jumps` keeps this limit in sight.
 
 use super::budget::require_alpha;
 use super::jumps::BoundedJumps;
@@ -49,12 +58,15 @@ use super::verdict::first_decided;
 use super::{Band, Interval, Sides, Summary, Verdict, decide};
 use crate::field::{FieldError, require};
 
-/// The largest distance of a world beyond an end, in units of `scale`, at which the second witness is exact. Five covers the counts, clusters of up to 80 % zeros, exponential
-/// and lognormal worlds of the calibration when `scale` is their mean; with four, clusters of 80 % zeros err up to 1.9 times too often.
+/// The largest distance of a world beyond an end, in units of `scale`, at which the second witness
+/// is exact. Five covers the counts, clusters of up to 80 % zeros, exponential and lognormal worlds
+/// of the calibration when `scale` is their mean; with four, clusters of 80 % zeros err up to 1.9
+/// times too often.
 pub const JUMP_SCALES: f64 = 5.0;
 
-/// Default number of worlds before the sequence may speak. It guards a claim whose `scale` was set too small; with an honest one the second witness
-/// waits longer, unless the effect is large against `scale`.
+/// Default number of worlds before the sequence may speak. It guards a claim whose `scale` was set
+/// too small; with an honest one the second witness waits longer, unless the effect is large
+/// against `scale`.
 pub const MINIMUM_WORLDS: u64 = 10;
 
 /// Confidence sequence for a mean over worlds; see the [module](self).
@@ -70,11 +82,13 @@ pub struct AsymptoticSequence {
 }
 
 impl AsymptoticSequence {
-    /// A sequence at level `alpha`, tightest near `target_worlds`, for worlds of the expected standard deviation `scale` (in the unit of the
-    /// observations), and silent before `minimum_worlds`.
+    /// A sequence at level `alpha`, tightest near `target_worlds`, for worlds of the expected
+    /// standard deviation `scale` (in the unit of the observations), and silent before
+    /// `minimum_worlds`.
     ///
     /// # Errors
-    /// If `alpha` is outside `(0, 0.25]`, `target_worlds` is 0, `scale` is not finite and above 0, or `minimum_worlds < 2`.
+    /// If `alpha` is outside `(0, 0.25]`, `target_worlds` is 0, `scale` is not finite and above 0,
+    /// or `minimum_worlds < 2`.
     pub fn new(
         alpha: f64,
         sides: Sides,
@@ -123,15 +137,17 @@ impl AsymptoticSequence {
         Ok(())
     }
 
-    /// Half the width of the first witness after `worlds` worlds whose squared deviations sum to `squared_deviations`:
+    /// Half the width of the first witness after `worlds` worlds whose squared deviations sum to
+    /// `squared_deviations`:
     ///
     /// ```text
     /// √(D/t),   D = u(t + g) A / (t − u(t + g)),   u = 1 − crossing^{−2/t},
     /// crossing = √((t + g)/g)/α   (two-sided),   (1 + √((t + g)/g)/α)/2   (one-sided)
     /// ```
     ///
-    /// One-sided, mixing over effects of one sign multiplies `M_t` by twice a Student distribution function; `2 M_t − √(g/(t + g))` is a
-    /// lower bound on that product, so the simple threshold is valid.
+    /// One-sided, mixing over effects of one sign multiplies `M_t` by twice a Student distribution
+    /// function; `2 M_t − √(g/(t + g))` is a lower bound on that product, so the simple threshold
+    /// is valid.
     pub fn half_width(&self, worlds: u64, squared_deviations: f64) -> f64 {
         if worlds < self.minimum_worlds {
             return f64::INFINITY;
@@ -154,8 +170,9 @@ impl AsymptoticSequence {
         Interval::around(self.summary.mean, half_width)
     }
 
-    /// The interval after the worlds so far: the smallest that holds those of both witnesses. It is not intersected with earlier ones: where the normal
-    /// approximation was poor early, an intersection would keep that mistake for ever.
+    /// The interval after the worlds so far: the smallest that holds those of both witnesses. It is
+    /// not intersected with earlier ones: where the normal approximation was poor early, an
+    /// intersection would keep that mistake for ever.
     pub fn interval(&self) -> Interval {
         let student = self.student();
         if student == Interval::EVERYTHING {
@@ -181,7 +198,8 @@ impl AsymptoticSequence {
         }
     }
 
-    /// Worlds that would decide `band` if mean and spread stayed as they are, and the bets kept growing at their average pace; none beyond a million.
+    /// Worlds that would decide `band` if mean and spread stayed as they are, and the bets kept
+    /// growing at their average pace; none beyond a million.
     pub fn worlds_needed(&self, band: &Band) -> Option<u64> {
         if self.summary.count < 2 {
             return None;

@@ -1,7 +1,9 @@
-//! Time-uniform sequence for the mean of worlds with a known range, valid for every law on it: the hedged capital process.
+//! Time-uniform sequence for the mean of worlds with a known range, valid for every law on it: the
+//! hedged capital process.
 //!
-//! Waudby-Smith & Ramdas, "Estimating means of bounded random variables by betting" (JRSS B 86(1), 2024; arXiv 2010.09686), section 4.
-//! Scale observations to `[0, 1]`. For a candidate mean `m`, a gambler bets that the mean is larger:
+//! Waudby-Smith & Ramdas, "Estimating means of bounded random variables by betting" (JRSS B 86(1),
+//! 2024; arXiv 2010.09686), section 4. Scale observations to `[0, 1]`. For a candidate mean `m`, a
+//! gambler bets that the mean is larger:
 //!
 //! ```text
 //! K⁺_t(m) = Π_{i≤t} ( 1 + λ_i(m) (x_i − m) ),     λ_i(m) = min(λ̇_i, c/m),
@@ -9,20 +11,23 @@
 //! μ̂_i = (1/2 + Σ_{j≤i} x_j)/(i + 1),   σ̂²_i = (1/4 + Σ_{j≤i} (x_j − μ̂_j)²)/(i + 1)
 //! ```
 //!
-//! When `m` is the mean this is a martingale from 1, so by Ville's inequality it ever reaches `1/α_end` with probability at most `α_end`: then `m` is excluded.
-//! `K⁻`, betting on a smaller mean, is the same on `1 − x`. The paper's hedge `max(K⁺/2, K⁻/2) ≥ 1/α` is exactly two such ends with `α_end = α/2`.
+//! When `m` is the mean this is a martingale from 1, so by Ville's inequality it ever reaches
+//! `1/α_end` with probability at most `α_end`: then `m` is excluded. `K⁻`, betting on a smaller
+//! mean, is the same on `1 − x`. The paper's hedge `max(K⁺/2, K⁻/2) ≥ 1/α` is exactly two such ends
+//! with `α_end = α/2`.
 //!
-//! `K⁺_t(m)` never increases in `m`: a factor is `1 + λ̇(x − m)` while `m < c/λ̇` and `1 + c(x/m − 1)` beyond, it is continuous, and both pieces fall.
-//! So the candidates excluded form an interval from the left and the bound is a root, found exactly by bisection where the paper uses a grid.
-//! The running intersection comes free: the bound only moves inwards.
+//! `K⁺_t(m)` never increases in `m`: a factor is `1 + λ̇(x − m)` while `m < c/λ̇` and
+//! `1 + c(x/m − 1)` beyond, it is continuous, and both pieces fall. So the candidates excluded form
+//! an interval from the left and the bound is a root, found exactly by bisection where the paper
+//! uses a grid. The running intersection comes free: the bound only moves inwards.
 
 use super::budget::require_alpha;
 use super::root::last_holding;
 use super::{Band, Interval, Sides};
 use crate::field::{FieldError, require};
 
-/// `c`: no bet risks more than this share of the capital in one world. The paper suggests 1/2 or 3/4; the larger decides
-/// nearly-constant worlds sooner.
+/// `c`: no bet risks more than this share of the capital in one world. The paper suggests 1/2 or
+/// 3/4; the larger decides nearly-constant worlds sooner.
 pub const TRUNCATION: f64 = 0.75;
 
 /// Bisection stops here; the scaled range is 1.
@@ -130,8 +135,8 @@ impl HedgedBetting {
         Ok(())
     }
 
-    /// The intersection of the intervals so far. Should the evidence ever exclude every mean (an event of probability at most the level), the
-    /// ends cross and are returned in order.
+    /// The intersection of the intervals so far. Should the evidence ever exclude every mean (an
+    /// event of probability at most the level), the ends cross and are returned in order.
     pub fn interval(&self) -> Interval {
         let unscaled = |x: f64| self.range.lower + x * self.range.width();
         let (low, high) = (unscaled(self.above.bound), unscaled(1.0 - self.below.bound));
@@ -141,8 +146,8 @@ impl HedgedBetting {
         }
     }
 
-    /// Worlds that would decide `band` if the log-capital against the ends in question kept growing at its average pace so far;
-    /// none if it is not growing.
+    /// Worlds that would decide `band` if the log-capital against the ends in question kept growing
+    /// at its average pace so far; none if it is not growing.
     pub fn worlds_needed(&self, band: &Band) -> Option<u64> {
         if self.above.laid.is_empty() {
             return None;

@@ -1,9 +1,11 @@
 //! One family-wise error budget over the claims of a run.
 //!
-//! Bonferroni: claim `i` gets `α_i = α w_i / Σ w`, so the probability that *any* verdict of the run is wrong is at most `Σ α_i = α`, whatever
-//! the dependence between claims (they share worlds). The sequences are time-uniform, so this holds under optional stopping too, with a
-//! stopping time of its own for each claim. Holm's method is uniformly better for p-values, but it raises the level of a claim after the others
-//! have been decided: its intervals would change with the order of decisions, and a confidence sequence must fix its level before the first world.
+//! Bonferroni: claim `i` gets `α_i = α w_i / Σ w`, so the probability that *any* verdict of the run
+//! is wrong is at most `Σ α_i = α`, whatever the dependence between claims (they share worlds). The
+//! sequences are time-uniform, so this holds under optional stopping too, with a stopping time of
+//! its own for each claim. Holm's method is uniformly better for p-values, but it raises the level
+//! of a claim after the others have been decided: its intervals would change with the order of
+//! decisions, and a confidence sequence must fix its level before the first world.
 
 use crate::field::{FieldError, require};
 
@@ -52,7 +54,8 @@ impl ErrorBudget {
     }
 }
 
-/// Checks an error level: beyond one quarter the formulas for the tuning of the sequences lose their sense.
+/// Checks an error level: beyond one quarter the formulas for the tuning of the sequences lose
+/// their sense.
 pub(super) fn require_alpha(alpha: f64) -> Result<(), FieldError> {
     require(alpha > 0.0 && alpha <= 0.25, "alpha", alpha, "in (0, 0.25]")
 }

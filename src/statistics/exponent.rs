@@ -1,7 +1,8 @@
-//! The exponent of the power law by which a mean, or a spread over worlds, grows or falls with a parameter.
+//! The exponent of the power law by which a mean, or a spread over worlds, grows or falls with a
+//! parameter.
 //!
-//! At each value `x_j` of the parameter a fixed number of worlds gives an estimate `y_j` (their mean, or their standard deviation)
-//! and its relative standard error `u_j` by the delta method.
+//! At each value `x_j` of the parameter a fixed number of worlds gives an estimate `y_j` (their
+//! mean, or their standard deviation) and its relative standard error `u_j` by the delta method.
 //!
 //! A claim speaks of the exponent over the whole range, from the smallest parameter to the largest,
 //!
@@ -66,15 +67,16 @@ pub struct PowerLaw {
     pub fitted_standard_error: f64,
     /// `a` of the fitted line.
     pub log_amplitude: f64,
-    /// `χ²` of the points about the fitted line; the degrees of freedom are two fewer than the points.
+    /// `χ²` of the points about the fitted line; the degrees of freedom are two fewer than the
+    /// points.
     pub chi_squared: f64,
 }
 
 impl Point {
     /// The moment of `values`, and its standard error.
     ///
-    /// A spread of zero over `n` worlds does not exclude what one world in `n` would show, so the relative standard error is
-    /// never taken below `1/n`.
+    /// A spread of zero over `n` worlds does not exclude what one world in `n` would show, so the
+    /// relative standard error is never taken below `1/n`.
     ///
     /// # Errors
     /// If a value is not finite.
@@ -97,8 +99,8 @@ impl Point {
     }
 }
 
-/// Delta method: `Var(s²) ≈ (μ₄ − σ⁴ (n−3)/(n−1)) / n` and `s = √s²`. The fourth moment of few worlds is mostly too small, so
-/// `Var(s²)` is not taken below `2 σ⁴/(n−1)`, that of normal worlds.
+/// Delta method: `Var(s²) ≈ (μ₄ − σ⁴ (n−3)/(n−1)) / n` and `s = √s²`. The fourth moment of few
+/// worlds is mostly too small, so `Var(s²)` is not taken below `2 σ⁴/(n−1)`, that of normal worlds.
 fn error_of_spread(values: &[f64], summary: &Summary) -> f64 {
     let n = summary.count as f64;
     let variance = summary.variance();
@@ -116,7 +118,8 @@ fn error_of_spread(values: &[f64], summary: &Summary) -> f64 {
 }
 
 impl PowerLaw {
-    /// The law of the points; `None` with fewer than three, or where a value or parameter is not above 0 and has no logarithm.
+    /// The law of the points; `None` with fewer than three, or where a value or parameter is not
+    /// above 0 and has no logarithm.
     pub fn fit(mut points: Vec<Point>) -> Option<Self> {
         let usable = |p: &Point| p.at > 0.0 && p.value > 0.0 && p.worlds > 1;
         if points.len() < 3 || !points.iter().all(usable) {
@@ -158,8 +161,8 @@ impl PowerLaw {
         })
     }
 
-    /// The interval for the exponent of a `moment` that decides the claim that it lies in `band`: each end is wrong with
-    /// probability at most [`alpha_per_end`](super::Sides::alpha_per_end).
+    /// The interval for the exponent of a `moment` that decides the claim that it lies in `band`:
+    /// each end is wrong with probability at most [`alpha_per_end`](super::Sides::alpha_per_end).
     pub fn interval(&self, moment: Moment, band: &Band, alpha: f64) -> Interval {
         let (Some(first), Some(last)) = (self.points.first(), self.points.last()) else {
             return Interval::EVERYTHING;
@@ -179,7 +182,8 @@ impl PowerLaw {
         };
         let range = power * (last.at / first.at).ln();
         let off = |p: f64| (ratio.inverse_cdf(p).ln() / range).abs();
-        // Below a true scale an F reaches further than above it; for a count it is the other way round. Both ends reach as far.
+        // Below a true scale an F reaches further than above it; for a count it is the other way
+        // round. Both ends reach as far.
         Interval::around(self.exponent, off(tail).max(off(1.0 - tail)))
     }
 }

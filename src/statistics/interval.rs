@@ -1,6 +1,7 @@
 //! Intervals, and the two classical ones for a fixed number of worlds.
 //!
-//! [`clopper_pearson`] and [`student`] are valid at *one* sample size chosen beforehand. They describe; they never decide when to stop.
+//! [`clopper_pearson`] and [`student`] are valid at *one* sample size chosen beforehand. They
+//! describe; they never decide when to stop.
 
 use crate::field::{FieldError, require};
 use std::fmt;
@@ -12,7 +13,8 @@ use statrs::function::beta::beta_reg;
 use super::root::last_holding;
 use super::{Band, Summary};
 
-/// A closed interval. An infinite end means *unbounded*; it serialises as an absent end, so JSON and TOML can carry it.
+/// A closed interval. An infinite end means *unbounded*; it serialises as an absent end, so JSON
+/// and TOML can carry it.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(from = "Band", into = "Band")]
 pub struct Interval {
@@ -86,8 +88,9 @@ fn require_confidence(confidence: f64) -> Result<(), FieldError> {
 
 /// Exact two-sided interval for a binomial share (Clopper & Pearson, Biometrika 26(4), 1934).
 ///
-/// Its ends are quantiles of `Beta(s, n − s + 1)` and `Beta(s + 1, n − s)`, found by bisection on the regularised incomplete beta
-/// function down to neighbouring floats, hence as accurate as that function (about 1e-14) also in the far tails.
+/// Its ends are quantiles of `Beta(s, n − s + 1)` and `Beta(s + 1, n − s)`, found by bisection on
+/// the regularised incomplete beta function down to neighbouring floats, hence as accurate as that
+/// function (about 1e-14) also in the far tails.
 ///
 /// # Errors
 /// If `trials` is 0, `successes > trials`, or `confidence` is outside `(0, 1)`.
@@ -118,7 +121,8 @@ pub fn clopper_pearson(
     })
 }
 
-/// Student's interval for a mean, `x̄ ± t_{n−1, (1+confidence)/2} · s/√n` (Biometrika 6(1), 1908): exact for normal observations.
+/// Student's interval for a mean, `x̄ ± t_{n−1, (1+confidence)/2} · s/√n` (Biometrika 6(1), 1908):
+/// exact for normal observations.
 ///
 /// # Errors
 /// If there are fewer than two observations, or `confidence` is outside `(0, 1)`.

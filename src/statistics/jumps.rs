@@ -1,4 +1,5 @@
-//! Time-uniform sequence for the mean of worlds that jump no farther than a stated distance, exact for every such law: a mixture of bets.
+//! Time-uniform sequence for the mean of worlds that jump no farther than a stated distance, exact
+//! for every such law: a mixture of bets.
 //!
 //! Against the candidate mean `m`, bet that worlds lie below it. The capital
 //!
@@ -6,16 +7,23 @@
 //! K(m) = Σ_j w_j Π_i max(0, 1 + λ_j (m − x_i)),     λ_j = 2^{−j}/J
 //! ```
 //!
-//! starts from `Σ w_j = 1`. Let the true mean `μ` be `m` or more, and let no world lie beyond `m + J`. Then no factor is truncated, since `λ_j ≤ 1/J`, its expectation
-//! is `1 + λ_j (m − μ) ≤ 1`, and `K(m)` is a supermartingale: by Ville's inequality it ever reaches `1/α_end` with probability at most `α_end`. If worlds do lie
-//! beyond `m + J`, the expectation of a factor grows by at most `E(x − m − J)₊ / J`, so a little mass beyond costs little.
-//! Every factor rises with `m`, so the candidates excluded form an interval from the right. Bets that worlds lie above `m` are the mirror image.
+//! starts from `Σ w_j = 1`. Let the true mean `μ` be `m` or more, and let no world lie beyond
+//! `m + J`. Then no factor is truncated, since `λ_j ≤ 1/J`, its expectation is
+//! `1 + λ_j (m − μ) ≤ 1`, and `K(m)` is a supermartingale: by Ville's inequality it ever reaches
+//! `1/α_end` with probability at most `α_end`. If worlds do lie beyond `m + J`, the expectation of
+//! a factor grows by at most `E(x − m − J)₊ / J`, so a little mass beyond costs little. Every
+//! factor rises with `m`, so the candidates excluded form an interval from the right. Bets that
+//! worlds lie above `m` are the mirror image.
 //!
-//! The bets are fixed beforehand and mixed, not chosen from the worlds seen so far, so that a run of equal worlds cannot make them bold. The boldest, `1/J`,
-//! gets half of the capital: it decides where the evidence is large against `J`. The others are for worlds of large spread, and they survive a jump beyond `J`.
+//! The bets are fixed beforehand and mixed, not chosen from the worlds seen so far, so that a run
+//! of equal worlds cannot make them bold. The boldest, `1/J`, gets half of the capital: it decides
+//! where the evidence is large against `J`. The others are for worlds of large spread, and they
+//! survive a jump beyond `J`.
 //!
-//! The number `t` of equal worlds that exclude an end at distance `Δ` follows from `½ (1 + Δ/J)^t ≥ 1/α_end`. It cannot take many fewer: a law that jumps by `Δ + J`
-//! with probability `Δ/(Δ + J)` has its mean at the end, and shows `t` equal worlds with probability `(1 + Δ/J)^{−t}`.
+//! The number `t` of equal worlds that exclude an end at distance `Δ` follows from
+//! `½ (1 + Δ/J)^t ≥ 1/α_end`. It cannot take many fewer: a law that jumps by `Δ + J` with
+//! probability `Δ/(Δ + J)` has its mean at the end, and shows `t` equal worlds with probability
+//! `(1 + Δ/J)^{−t}`.
 
 use super::Interval;
 use super::root::last_holding;
@@ -38,7 +46,8 @@ pub(super) struct BoundedJumps {
 }
 
 impl BoundedJumps {
-    /// A sequence for worlds that jump by at most `jump` beyond the mean, each end at level `alpha_end`.
+    /// A sequence for worlds that jump by at most `jump` beyond the mean, each end at level
+    /// `alpha_end`.
     pub(super) fn new(jump: f64, alpha_end: f64) -> Result<Self, FieldError> {
         require(
             jump > 0.0 && jump.is_finite(),
@@ -58,7 +67,8 @@ impl BoundedJumps {
         self.worlds.push(value);
     }
 
-    /// `ln K` against the candidate `m`: that worlds lie below it for a `direction` of 1, above it for −1.
+    /// `ln K` against the candidate `m`: that worlds lie below it for a `direction` of 1, above it
+    /// for −1.
     fn log_capital(&self, m: f64, direction: f64) -> f64 {
         let logs = [0, 1, 2, 3].map(|j| {
             let bet = direction * 0.5_f64.powi(j) / self.jump;
@@ -80,7 +90,8 @@ impl BoundedJumps {
         }
     }
 
-    /// `ln K` against `end`, betting on the side of it on which `mean` lies, as a share of what excludes it.
+    /// `ln K` against `end`, betting on the side of it on which `mean` lies, as a share of what
+    /// excludes it.
     pub(super) fn evidence(&self, end: f64, mean: f64) -> f64 {
         self.log_capital(end, if mean < end { 1.0 } else { -1.0 }) / self.threshold
     }
@@ -90,7 +101,8 @@ impl BoundedJumps {
         let reach = |direction: f64| {
             let excluded =
                 |off: f64| self.log_capital(mean + direction * off, direction) >= self.threshold;
-            // The gentlest bet alone excludes what lies this far beyond the farthest world, if there are enough worlds.
+            // The gentlest bet alone excludes what lies this far beyond the farthest world, if
+            // there are enough worlds.
             let spread = (self.worlds.iter()).fold(0.0_f64, |most, x| most.max((x - mean).abs()));
             let far = spread + 8.0 * self.jump * (8.0 / (-self.threshold).exp());
             if excluded(far) {
@@ -132,7 +144,8 @@ mod tests {
 
     #[test]
     fn equal_worlds_exclude_an_end_when_they_must() {
-        // Of the bets' four terms the boldest alone gives the count of the module's documentation; the others help a little.
+        // Of the bets' four terms the boldest alone gives the count of the module's documentation;
+        // the others help a little.
         let worlds = (1..)
             .find(|&t| after(&vec![0.0; t]).evidence(0.01, 0.0) >= 1.0)
             .unwrap();

@@ -1,20 +1,24 @@
 //! Confidence over worlds: is a claimed bound confirmed, refuted, or still undecided?
 //!
-//! The replicate is the *world*. Worlds are trained one after another and a run may stop at the first decision, so
-//! every interval that decides a claim is **time-uniform**: it holds at all numbers of worlds at once, and looking after each
-//! world costs nothing ([`asymptotic`], [`betting`], [`share`]). Fixed-size intervals ([`interval`]) only describe.
+//! The replicate is the *world*. Worlds are trained one after another and a run may stop at the
+//! first decision, so every interval that decides a claim is **time-uniform**: it holds at all
+//! numbers of worlds at once, and looking after each world costs nothing ([`asymptotic`],
+//! [`betting`], [`share`]). Fixed-size intervals ([`interval`]) only describe.
 //!
 //! # Which error is bounded
 //!
-//! A claim is a [`Band`] for a mean over worlds. It is confirmed when the interval lies inside the band and refuted when the
-//! two are disjoint ([`decide`]). With level `α`, *the probability that a wrong verdict is ever reached is at most `α`*:
+//! A claim is a [`Band`] for a mean over worlds. It is confirmed when the interval lies inside the
+//! band and refuted when the two are disjoint ([`decide`]). With level `α`, *the probability that a
+//! wrong verdict is ever reached is at most `α`*:
 //!
 //! - a band with **two ends** uses a two-sided sequence of coverage `1 − α`;
-//! - a band with **one end** spends the whole `α` on each end of its interval. Only one of the two mistakes is possible in any
-//!   given truth (a false bound cannot be wrongly refuted), so the verdict's error stays `α`; each end is a `1 − α` bound by itself,
-//!   and the two ends together cover with `1 − 2α` ([`Sides`]).
+//! - a band with **one end** spends the whole `α` on each end of its interval. Only one of the two
+//!   mistakes is possible in any given truth (a false bound cannot be wrongly refuted), so the
+//!   verdict's error stays `α`; each end is a `1 − α` bound by itself, and the two ends together
+//!   cover with `1 − 2α` ([`Sides`]).
 //!
-//! A world in which the quantity has no number counts against the claim, and is never left out ([`Sequence::observe_undefined`]).
+//! A world in which the quantity has no number counts against the claim, and is never left out
+//! ([`Sequence::observe_undefined`]).
 //!
 //! An exponent ([`exponent`]) is decided once, after a number of worlds fixed beforehand.
 //!

@@ -18,8 +18,9 @@ use super::{
 pub enum Method {
     /// Worlds without a known range ([`asymptotic`]).
     Asymptotic {
-        /// Standard deviation expected of a world if the mean were at the end of the band, in the unit of the observations. For a loss that
-        /// must be small it is about the bound: 0.01 for "≤ 0.01".
+        /// Standard deviation expected of a world if the mean were at the end of the band, in the
+        /// unit of the observations. For a loss that must be small it is about the bound: 0.01 for
+        /// "≤ 0.01".
         scale: f64,
         /// Worlds before the sequence may speak.
         #[serde(default = "default_minimum_worlds")]
@@ -57,7 +58,8 @@ pub struct Estimate {
     pub verdict: Verdict,
     /// Worlds that had been seen when the verdict was reached.
     pub decided_after: Option<u64>,
-    /// Worlds it took, or would likely take at the present mean and spread, to decide; none if that cannot be told.
+    /// Worlds it took, or would likely take at the present mean and spread, to decide; none if that
+    /// cannot be told.
     pub worlds_needed: Option<u64>,
 }
 
@@ -74,13 +76,14 @@ enum Process {
 
 /// A claim watched world by world. Feed the observations in world order.
 ///
-/// The first verdict stays: the level bounds the probability that a wrong one is *ever* reached, so worlds seen after it
-/// refine the interval and cannot take the verdict back.
+/// The first verdict stays: the level bounds the probability that a wrong one is *ever* reached, so
+/// worlds seen after it refine the interval and cannot take the verdict back.
 ///
-/// A world that has no number ([`observe_undefined`](Self::observe_undefined)) counts against the claim. For a share, or a mean within
-/// a known range, and a band with one end, it is the value at the far end of the range: a failure, for "at least". Elsewhere no value
-/// stands in for it: no mean over worlds exists, so the claim is never confirmed, and a confirmation reached before is taken back. It
-/// may still be refuted by the worlds that have a number.
+/// A world that has no number ([`observe_undefined`](Self::observe_undefined)) counts against the
+/// claim. For a share, or a mean within a known range, and a band with one end, it is the value at
+/// the far end of the range: a failure, for "at least". Elsewhere no value stands in for it: no
+/// mean over worlds exists, so the claim is never confirmed, and a confirmation reached before is
+/// taken back. It may still be refuted by the worlds that have a number.
 #[derive(Debug, Clone)]
 pub struct Sequence {
     band: Band,
@@ -95,13 +98,16 @@ pub struct Sequence {
 }
 
 impl Sequence {
-    /// Watches the claim that the mean over worlds lies in `band`, with probability at most `alpha` of ever reaching a wrong verdict.
-    /// `worlds_budget` is the number of worlds the run may use: the asymptotic sequence is tuned to be tightest near half of it.
+    /// Watches the claim that the mean over worlds lies in `band`, with probability at most `alpha`
+    /// of ever reaching a wrong verdict. `worlds_budget` is the number of worlds the run may use:
+    /// the asymptotic sequence is tuned to be tightest near half of it.
     ///
-    /// An end of the band at or beyond the end of the method's range claims nothing, and costs nothing of `alpha`.
+    /// An end of the band at or beyond the end of the method's range claims nothing, and costs
+    /// nothing of `alpha`.
     ///
     /// # Errors
-    /// If the band or one of the parameters is out of range, or every end of the band lies beyond the method's range.
+    /// If the band or one of the parameters is out of range, or every end of the band lies beyond
+    /// the method's range.
     pub fn new(
         method: Method,
         band: Band,
@@ -185,7 +191,8 @@ impl Sequence {
         Ok(())
     }
 
-    /// Adds the next world, which has no number: it counts against the claim, as the documentation of the [type](Self) says.
+    /// Adds the next world, which has no number: it counts against the claim, as the documentation
+    /// of the [type](Self) says.
     ///
     /// # Errors
     /// None that a valid sequence can have; those of [`observe`](Self::observe).

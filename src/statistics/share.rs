@@ -1,17 +1,22 @@
-//! Time-uniform sequence for the share of worlds that succeed: a mixture of bets with a closed form.
+//! Time-uniform sequence for the share of worlds that succeed: a mixture of bets with a closed
+//! form.
 //!
-//! Against the candidate share `m`, bet `λ = (1 − u)/m`: the capital is multiplied by `u + (1 − u)/m` at a success and by `u` at a
-//! failure, a fair game when the share is `m`. Mixing over `u ~ Beta(b, 1)`, that is, the likelihood ratio against a share `p ∈ (m, 1)` with density ∝ `(1 − p)^{b−1}`,
-//! gives a martingale from 1 (the mixture method: Robbins, Ann. Math. Statist. 41(5), 1970; Howard, Ramdas, McAuliffe & Sekhon, Ann. Statist. 49(2), 2021).
-//! After `s` successes and `f` failures
+//! Against the candidate share `m`, bet `λ = (1 − u)/m`: the capital is multiplied by
+//! `u + (1 − u)/m` at a success and by `u` at a failure, a fair game when the share is `m`. Mixing
+//! over `u ~ Beta(b, 1)`, that is, the likelihood ratio against a share `p ∈ (m, 1)` with density ∝
+//! `(1 − p)^{b−1}`, gives a martingale from 1 (the mixture method: Robbins, Ann. Math. Statist.
+//! 41(5), 1970; Howard, Ramdas, McAuliffe & Sekhon, Ann. Statist. 49(2), 2021). After `s` successes
+//! and `f` failures
 //!
 //! ```text
 //! K(m) = ∫₀¹ b u^{f+b−1} (u + (1 − u)/m)^s du
 //!      = b B(s + 1, f + b) I_{1−m}(f + b, s + 1) / ( m^s (1 − m)^{f+b} ).
 //! ```
 //!
-//! Every integrand falls with `m`, so `K(m) ≥ 1/α_end` excludes an interval from the left: a lower bound. The upper one is the same on failures. Exact at every
-//! stopping time, and sooner than the hedged bets of [`betting`](super::betting) when nearly all worlds succeed, for no bet is truncated.
+//! Every integrand falls with `m`, so `K(m) ≥ 1/α_end` excludes an interval from the left: a lower
+//! bound. The upper one is the same on failures. Exact at every stopping time, and sooner than the
+//! hedged bets of [`betting`](super::betting) when nearly all worlds succeed, for no bet is
+//! truncated.
 
 use crate::field::{FieldError, require};
 use statrs::function::beta::{beta_reg, ln_beta};
@@ -20,22 +25,25 @@ use super::budget::require_alpha;
 use super::verdict::first_decided;
 use super::{Band, Interval, Sides};
 
-/// `b`: how strongly the mixture leans towards all-in bets. One half (the prior of Krichevsky & Trofimov at the end 1) confirms "≥ 0.9" at 95 % after
-/// fewer successes than the uniform mixture `b = 1`, and gives up little when some worlds fail.
+/// `b`: how strongly the mixture leans towards all-in bets. One half (the prior of Krichevsky &
+/// Trofimov at the end 1) confirms "≥ 0.9" at 95 % after fewer successes than the uniform mixture
+/// `b = 1`, and gives up little when some worlds fail.
 const LEAN: f64 = 0.5;
 
 /// The search for a bound stops here: a millionth of the worlds makes no difference.
 const TOLERANCE: f64 = 1e-6;
 
-/// `ln K(m)` after `successes` and `failures` (real-valued, so that a future pace can be asked for).
+/// `ln K(m)` after `successes` and `failures` (real-valued, so that a future pace can be asked
+/// for).
 fn log_capital(m: f64, successes: f64, failures: f64) -> f64 {
     let (a, b) = (failures + LEAN, successes + 1.0);
     LEAN.ln() + ln_beta(b, a) + beta_reg(a, b, 1.0 - m).ln() - successes * m.ln() - a * (-m).ln_1p()
 }
 
-/// Raises a lower `bound` to where `ln K` falls to `threshold`, by Newton's method from the left with
-/// `d ln K/dm = (f + b − b/K)/(1 − m) − s/m`. Each integrand of `K` is log-convex in `m`, hence so is `K`: the steps never pass the root, and the
-/// point returned is excluded (or is `bound` itself).
+/// Raises a lower `bound` to where `ln K` falls to `threshold`, by Newton's method from the left
+/// with `d ln K/dm = (f + b − b/K)/(1 − m) − s/m`. Each integrand of `K` is log-convex in `m`,
+/// hence so is `K`: the steps never pass the root, and the point returned is excluded (or is
+/// `bound` itself).
 fn raised(bound: f64, successes: f64, failures: f64, threshold: f64) -> f64 {
     let (mut bound, mut m, mut step) = (bound, bound.max(TOLERANCE), f64::INFINITY);
     while step > TOLERANCE {
@@ -108,7 +116,8 @@ impl ShareSequence {
         Ok(())
     }
 
-    /// The intersection of the intervals so far (in order, should the ends ever cross: an event of probability at most the level).
+    /// The intersection of the intervals so far (in order, should the ends ever cross: an event of
+    /// probability at most the level).
     pub fn interval(&self) -> Interval {
         let (low, high) = (self.bounds[0], 1.0 - self.bounds[1]);
         Interval {

@@ -6,10 +6,11 @@ use serde::{Deserialize, Serialize};
 /// Largest magnitude whose square still sums without overflow.
 const LARGEST: f64 = 1e150;
 
-/// Running mean and sum of squared deviations of finite numbers, by Welford's update (Technometrics 4(3), 1962),
-/// which does not cancel when the spread is tiny beside the mean.
+/// Running mean and sum of squared deviations of finite numbers, by Welford's update (Technometrics
+/// 4(3), 1962), which does not cancel when the spread is tiny beside the mean.
 ///
-/// The result is a function of the numbers *in their order*: feed worlds in world order and it is the same to the last bit on every run.
+/// The result is a function of the numbers *in their order*: feed worlds in world order and it is
+/// the same to the last bit on every run.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
     /// Number of observations `n`.

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::Interval;
 
-/// The claimed range of a mean, ends included; an absent end is unbounded: `{ upper = 0.01 }` claims "at most 0.01".
+/// The claimed range of a mean, ends included; an absent end is unbounded: `{ upper = 0.01 }`
+/// claims "at most 0.01".
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Band {
@@ -48,8 +49,8 @@ impl Band {
         }
     }
 
-    /// The ends an interval must leave on one side for a decision when the mean is `mean`: all of them if `mean` lies
-    /// inside (to confirm), the nearest if it lies outside (to refute).
+    /// The ends an interval must leave on one side for a decision when the mean is `mean`: all of
+    /// them if `mean` lies inside (to confirm), the nearest if it lies outside (to refute).
     pub(super) fn ends_to_exclude(&self, mean: f64) -> impl Iterator<Item = f64> {
         let inside = Interval::from(*self).contains(mean);
         let nearest = self
@@ -81,7 +82,8 @@ impl From<Interval> for Band {
 /// The division of a sequence's level `α` between the two ends of its interval.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sides {
-    /// Each end is a `1 − α` bound by itself: for a band with one end (see the [module](super) on why this is enough).
+    /// Each end is a `1 − α` bound by itself: for a band with one end (see the [module](super) on
+    /// why this is enough).
     One,
     /// The two ends together cover with `1 − α`.
     Two,
@@ -131,7 +133,8 @@ pub fn decide(interval: &Interval, band: &Band) -> Verdict {
     }
 }
 
-/// The smallest number in `[from, 10⁶]` for which `decided` holds, taken to stay true once true; none if it never does.
+/// The smallest number in `[from, 10⁶]` for which `decided` holds, taken to stay true once true;
+/// none if it never does.
 pub(super) fn first_decided(from: u64, decided: impl Fn(u64) -> bool) -> Option<u64> {
     const MOST: u64 = 1_000_000;
     let (mut low, mut high) = (from.max(1), from.max(1));

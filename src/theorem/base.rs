@@ -1,4 +1,5 @@
-//! One regime for several theorem files: what a file leaves out, it takes from the file that its `base` names.
+//! One regime for several theorem files: what a file leaves out, it takes from the file that its
+//! `base` names.
 
 use std::path::{Path, PathBuf};
 use toml::{Table, Value};
@@ -13,7 +14,8 @@ const EMBEDDED: &[(&str, &str)] = &[
     ),
 ];
 
-/// The text of the shared regime `name`: one of this repository's, or a file beside the theorem file `file`.
+/// The text of the shared regime `name`: one of this repository's, or a file beside the theorem
+/// file `file`.
 ///
 /// # Errors
 /// If the file cannot be read.
@@ -31,8 +33,9 @@ fn text(file: &str, name: &str) -> Result<String, String> {
     })
 }
 
-/// Fills in what a theorem file leaves out: every value of the base's `[regime]` and `[procedure]` that the file does not set. A
-/// student, a table within `[procedure]`, is taught only where the file names it.
+/// Fills in what a theorem file leaves out: every value of the base's `[regime]` and `[procedure]`
+/// that the file does not set. A student, a table within `[procedure]`, is taught only where the
+/// file names it.
 ///
 /// # Errors
 /// A base that cannot be read, or that says something else than a regime and a procedure.

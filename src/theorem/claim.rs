@@ -21,11 +21,13 @@ pub struct Claim {
     /// For `share`: the band in which a world counts as a success.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub event: Option<Band>,
-    /// For `share`: bands in which other quantities must lie too for a world to count, by their names.
+    /// For `share`: bands in which other quantities must lie too for a world to count, by their
+    /// names.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub with: BTreeMap<String, Band>,
-    /// For `mean`: the standard deviation over worlds expected if the mean were at the end of the band. The verdict is exact for every law
-    /// without a world farther than five times this beyond the end.
+    /// For `mean`: the standard deviation over worlds expected if the mean were at the end of the
+    /// band. The verdict is exact for every law without a world farther than five times this beyond
+    /// the end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scale: Option<f64>,
     /// The sources of the claim, its numbers and its form.
@@ -52,9 +54,11 @@ pub enum Statistic {
     /// Its mean over worlds lies in the band (asymptotic confidence sequence).
     #[default]
     Mean,
-    /// Its mean over worlds, for a quantity within [0, 1], lies in the band (betting sequence, exact for every law).
+    /// Its mean over worlds, for a quantity within [0, 1], lies in the band (betting sequence,
+    /// exact for every law).
     BoundedMean,
-    /// The share of worlds in which it lies in `event`, and the quantities of `with` in their bands, is in the band (exact sequence).
+    /// The share of worlds in which it lies in `event`, and the quantities of `with` in their
+    /// bands, is in the band (exact sequence).
     Share,
     /// It lies in the band in every world trained: no inference, one world outside refutes.
     EveryWorld,
@@ -81,8 +85,8 @@ impl Claim {
         self.origin.parts(self.event.unwrap_or(self.band))
     }
 
-    /// The standard deviation over worlds expected at the end of the band: `scale` if given, else half the
-    /// band's width, else the distance of its one end from 0.
+    /// The standard deviation over worlds expected at the end of the band: `scale` if given, else
+    /// half the band's width, else the distance of its one end from 0.
     pub fn expected_spread(&self) -> f64 {
         let ends = (self.band.lower, self.band.upper);
         self.scale.unwrap_or(match ends {

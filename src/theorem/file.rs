@@ -45,7 +45,8 @@ impl Theorem {
                 let mut table: toml::Table = toml::from_str(text).map_err(of_text)?;
                 let line = line_of_field(text, "base");
                 base::fill(file, &name, &mut table).map_err(|message| at(line, message))?;
-                // What the file itself says wrongly is found in its own text; only there errors have a place.
+                // What the file itself says wrongly is found in its own text; only there errors
+                // have a place.
                 let own = toml::from_str::<Self>(text).err();
                 let own = own.filter(|e| !e.message().starts_with("missing field"));
                 own.map_or(Ok(()), |e| Err(of_text(e)))?;
@@ -223,7 +224,8 @@ impl Theorem {
         }
     }
 
-    /// Checks the regime of a control, with each swept value, and that it measures what it must refute.
+    /// Checks the regime of a control, with each swept value, and that it measures what it must
+    /// refute.
     fn validate_setting(&self, control: &Control, points: &[SweptValue]) -> Result<(), FieldError> {
         let setting = self.under(control)?;
         for value in points {
@@ -298,7 +300,8 @@ pub(crate) fn line_of(text: &str, offset: usize) -> usize {
     text[..offset.min(text.len())].matches('\n').count() + 1
 }
 
-/// The line of a dotted field, or of its nearest parent that is written down. Entries of a list are found by their `name`.
+/// The line of a dotted field, or of its nearest parent that is written down. Entries of a list are
+/// found by their `name`.
 fn line_of_field(text: &str, field: &str) -> usize {
     let Ok(document) = DeTable::parse(text) else {
         return 1;

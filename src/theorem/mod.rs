@@ -1,5 +1,5 @@
-//! Theorem files: a statement, the regime in which it is put to the test, its claims, and the negative
-//! controls in which the same claims must be refuted.
+//! Theorem files: a statement, the regime in which it is put to the test, its claims, and the
+//! negative controls in which the same claims must be refuted.
 
 mod base;
 mod claim;
@@ -81,14 +81,16 @@ pub struct Theorem {
     pub statement: String,
     /// The place of the statement in the paper.
     pub source: String,
-    /// The shared regime from which the file takes what it leaves out: a name of this repository's, or a file beside it.
+    /// The shared regime from which the file takes what it leaves out: a name of this repository's,
+    /// or a file beside it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base: Option<String>,
     /// The regime of the test.
     pub regime: Regime,
     /// The networks trained in each world.
     pub procedure: Procedure,
-    /// The values of one parameter at which worlds are trained, for claims on how a quantity changes with it.
+    /// The values of one parameter at which worlds are trained, for claims on how a quantity
+    /// changes with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sweep: Option<ParameterSweep>,
     /// The bounds that must hold over worlds.

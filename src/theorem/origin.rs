@@ -20,8 +20,8 @@ pub enum Source {
     NotStated,
 }
 
-/// The sources of the parts of a claim. In a theorem file it is one [`Source`] for all parts, or a table
-/// of them.
+/// The sources of the parts of a claim. In a theorem file it is one [`Source`] for all parts, or a
+/// table of them.
 ///
 /// ```
 /// use multiview::theorem::{Origin, Source};

@@ -21,7 +21,8 @@ pub struct Experiment {
     pub budget: u64,
     /// Worlds that it may see in the present round: all of its budget, unless there is a total.
     pub(super) allowed: u64,
-    /// The same number for experiments of one regime and as many test draws: they share the models of their worlds.
+    /// The same number for experiments of one regime and as many test draws: they share the models
+    /// of their worlds.
     pub(super) group: usize,
     /// The part of its worlds that this run trains.
     pub(super) shard: Shard,
@@ -148,8 +149,8 @@ impl Experiment {
             .filter(|(world, _)| self.has(**world))
     }
 
-    /// Worlds that are likely to be trained for it still: as many as its claims need to be decided, if
-    /// that can be told, and within its budget.
+    /// Worlds that are likely to be trained for it still: as many as its claims need to be decided,
+    /// if that can be told, and within its budget.
     pub fn worlds_left(&self) -> u64 {
         if self.is_dealt_out() {
             return self.due() - self.worlds();

@@ -127,8 +127,8 @@ fn belongs<T: Dealt>(part: &T, first: &T, seen: &[Shard]) -> Result<(), String> 
     Ok(())
 }
 
-/// The worlds of all parts. A shard's lines are its own by their digest; one that was put into it all
-/// the same must not contradict another's.
+/// The worlds of all parts. A shard's lines are its own by their digest; one that was put into it
+/// all the same must not contradict another's.
 fn together<T>(read: &[(&Path, T, Worlds)]) -> Result<Worlds, MergeError> {
     let mut worlds = Worlds::new();
     for (part, _, own) in read {

@@ -1,9 +1,10 @@
 //! Deciding theorems: which worlds to train, and when the evidence suffices.
 //!
-//! A theorem, each of its negative controls, and each value of a sweep is an experiment: worlds of one regime and procedure. Experiments of
-//! one regime share the models of their worlds. Each claim is watched world by world, in the order of the worlds' indices whatever
-//! the order in which threads finish them, so a verdict depends neither on the number of threads nor on what else is decided in the run; an
-//! experiment stops when all its claims are settled or its budget is spent.
+//! A theorem, each of its negative controls, and each value of a sweep is an experiment: worlds of
+//! one regime and procedure. Experiments of one regime share the models of their worlds. Each claim
+//! is watched world by world, in the order of the worlds' indices whatever the order in which
+//! threads finish them, so a verdict depends neither on the number of threads nor on what else is
+//! decided in the run; an experiment stops when all its claims are settled or its budget is spent.
 //!
 //! A run can be dealt out: a shard trains a part of every experiment's worlds, all of the budget,
 //! since it sees no prefix by which to stop. [`merge()`] watches the worlds of all shards as one
@@ -40,7 +41,8 @@ pub struct Report {
     /// Claims, and claims of controls, that only another profile tests.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub untested: Vec<Untested>,
-    /// Gradient steps of the models in the worlds that count; of one that experiments share, once for each of them.
+    /// Gradient steps of the models in the worlds that count; of one that experiments share, once
+    /// for each of them.
     pub steps: u64,
     /// Worlds that count, over all experiments; those of one regime and procedure once.
     pub worlds: u64,
@@ -57,8 +59,8 @@ impl Report {
         self.findings.iter().filter(|f| f.control.is_some())
     }
 
-    /// The verdict on the whole: refuted if any finding is the opposite of what the theory expects, else
-    /// undecided if any is open or any claim is left without one, else confirmed.
+    /// The verdict on the whole: refuted if any finding is the opposite of what the theory expects,
+    /// else undecided if any is open or any claim is left without one, else confirmed.
     pub fn verdict(&self) -> Verdict {
         let open = |f: &Finding| f.estimate.verdict == Verdict::Undecided;
         if self.findings.iter().any(|f| !f.as_expected() && !open(f)) {
@@ -143,8 +145,9 @@ impl Plan {
         Ok(replayed.map(|experiments| self.report(&experiments)))
     }
 
-    /// The worlds of a record that count: not those that one thread had begun when another settled the claims. The same on any
-    /// number of threads. `None` while the record lacks worlds that the claims, or the shard, need.
+    /// The worlds of a record that count: not those that one thread had begun when another settled
+    /// the claims. The same on any number of threads. `None` while the record lacks worlds that the
+    /// claims, or the shard, need.
     ///
     /// # Errors
     /// A control out of range.

@@ -36,7 +36,8 @@ pub struct Plan {
     pub theorems: Vec<Theorem>,
 }
 
-/// A claim of a theorem, or of one of its controls, that a run does not test, since only another profile does.
+/// A claim of a theorem, or of one of its controls, that a run does not test, since only another
+/// profile does.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Untested {
     /// The theorem.
@@ -75,7 +76,8 @@ pub struct Memory {
 }
 
 impl Plan {
-    /// A run of this version with the strictest confidence that the theorems ask for in the profile.
+    /// A run of this version with the strictest confidence that the theorems ask for in the
+    /// profile.
     pub fn new(theorems: Vec<Theorem>, profile: Profile, seed: u64) -> Self {
         let budgets = theorems.iter().filter_map(|t| t.budget(profile));
         let confidences = budgets.map(|budget| budget.confidence);
@@ -149,7 +151,8 @@ impl Plan {
         Ok(experiments.map(|e| (e.key.clone(), setting(e))).collect())
     }
 
-    /// The theorems and controls that ask for each experiment, in the order of theorems, controls, swept values.
+    /// The theorems and controls that ask for each experiment, in the order of theorems, controls,
+    /// swept values.
     ///
     /// # Errors
     /// A control or a swept value out of range.
@@ -273,9 +276,10 @@ impl Plan {
         })
     }
 
-    /// The level of each claim, in the order of theorems, claims, controls: the run's budget over the inferences, except for claims with a confidence of
-    /// their own. A control's effect is large by design and needs few worlds at any level, so a control weighs
-    /// a quarter of a claim, whatever the claim's own [weight](Claim::weight).
+    /// The level of each claim, in the order of theorems, claims, controls: the run's budget over
+    /// the inferences, except for claims with a confidence of their own. A control's effect is
+    /// large by design and needs few worlds at any level, so a control weighs a quarter of a claim,
+    /// whatever the claim's own [weight](Claim::weight).
     ///
     /// # Errors
     /// A confidence out of range.

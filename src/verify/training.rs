@@ -19,7 +19,8 @@ struct Round<'a> {
     failure: Option<VerifyError>,
 }
 
-/// Trains worlds of the experiment seed `seed` until no experiment is open; `listen` is told of each as it begins and ends.
+/// Trains worlds of the experiment seed `seed` until no experiment is open; `listen` is told of
+/// each as it begins and ends.
 pub(super) fn train(
     seed: u64,
     experiments: &mut [Experiment],
@@ -79,7 +80,8 @@ struct Task {
 }
 
 impl Round<'_> {
-    /// The next task of a thread that holds the models of `own`; none when it is done, or the record has failed.
+    /// The next task of a thread that holds the models of `own`; none when it is done, or the
+    /// record has failed.
     fn next(&mut self, own: Option<Shared>, listen: &(dyn Fn(Event) + Sync)) -> Option<Task> {
         let next = match self.failure {
             Some(_) => None,
@@ -109,8 +111,8 @@ impl Round<'_> {
         })
     }
 
-    /// Keeps a world, unless the record has failed: nothing is written behind a line that may be torn. The world of one experiment
-    /// is that of all with its regime and procedure.
+    /// Keeps a world, unless the record has failed: nothing is written behind a line that may be
+    /// torn. The world of one experiment is that of all with its regime and procedure.
     fn finish(
         &mut self,
         index: usize,

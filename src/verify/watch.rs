@@ -39,7 +39,8 @@ pub struct Finding {
     pub estimate: Estimate,
     /// The verdict that the theory expects: confirmed, or refuted for a negative control.
     pub expected: Verdict,
-    /// For an exponent: the points and the fitted power law, once every world of the sweep is there.
+    /// For an exponent: the points and the fitted power law, once every world of the sweep is
+    /// there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub power_law: Option<PowerLaw>,
     /// The reason why no power law can be fitted, for an exponent.
@@ -64,10 +65,12 @@ impl Finding {
     }
 }
 
-/// Worlds in which a quantity has no number, or a number that the claim's statistic does not accept.
+/// Worlds in which a quantity has no number, or a number that the claim's statistic does not
+/// accept.
 ///
-/// They count against the claim. One of them breaks a claim on every world. To a share, or a mean within a known range, they are
-/// failures ([`Sequence`] says of which kind); a mean, or an exponent, can then only be refuted or left undecided.
+/// They count against the claim. One of them breaks a claim on every world. To a share, or a mean
+/// within a known range, they are failures ([`Sequence`] says of which kind); a mean, or an
+/// exponent, can then only be refuted or left undecided.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Undefined {
     /// Their number.

@@ -50,7 +50,8 @@ proptest! {
         }
     }
 
-    /// `φ''` is at most `(q − 1)/ϱ`, and jumps at `ϱ`: the differences are good to that times their step.
+    /// `φ''` is at most `(q − 1)/ϱ`, and jumps at `ϱ`: the differences are good to that times their
+    /// step.
     #[test]
     fn the_slope_is_the_derivative(shape in shapes(), t in -3.0..4.0f64) {
         let (z, h) = (t * shape.1, 1e-6 * shape.1);

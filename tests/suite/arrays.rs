@@ -1,4 +1,5 @@
-//! A world as plain arrays: what the engine trains, to the bit, and what a witness in another language makes of it.
+//! A world as plain arrays: what the engine trains, to the bit, and what a witness in another
+//! language makes of it.
 
 use super::cli::multiview;
 use multiview::arrays::{self, Files};
@@ -38,7 +39,8 @@ fn written(theorem: &Theorem) -> Files {
     arrays::of_world(&theorem.regime, &theorem.procedure, SEED).expect("it can be written")
 }
 
-/// A Python that has NumPy: the one there is, or one with the pinned version from the package registry.
+/// A Python that has NumPy: the one there is, or one with the pinned version from the package
+/// registry.
 fn python() -> Option<&'static Path> {
     static FOUND: OnceLock<Option<PathBuf>> = OnceLock::new();
     let runs = |program: &Path, arguments: &[&str]| {
@@ -78,7 +80,8 @@ fn witness(python: &Path, directory: &Path) -> Output {
         .expect("it runs")
 }
 
-/// Single models, networks trained as one sum and students, in the limit and in `R^d`; and a step a thousandth too long is seen.
+/// Single models, networks trained as one sum and students, in the limit and in `R^d`; and a step a
+/// thousandth too long is seen.
 #[test]
 fn an_independent_witness_reaches_the_programs_networks() {
     let Some(python) = python() else {
@@ -216,7 +219,8 @@ fn arrays_read_back_train_to_the_same_bits() {
     assert_eq!(world["seed"]["world"], SEED.world);
 }
 
-/// The engine that draws noise overlaps when it needs them starts where the one that stores them does, and ends where its record says.
+/// The engine that draws noise overlaps when it needs them starts where the one that stores them
+/// does, and ends where its record says.
 #[test]
 fn drawn_overlaps_are_written_as_stored() {
     let [drawn, stored] = [EngineKind::Overlap, EngineKind::OverlapReference]
@@ -244,7 +248,8 @@ fn the_need_of_memory_covers_the_arrays() {
             .iter()
             .map(|(_, bytes)| bytes)
             .sum();
-        // Padding of four neurons to eight doubles what is on its way; headers and the description take the rest.
+        // Padding of four neurons to eight doubles what is on its way; headers and the description
+        // take the rest.
         let bytes = bytes as f64;
         assert!(need > 0.8 * bytes, "{engine:?}: {need} for {bytes}");
         assert!(need < 6.0 * bytes, "{engine:?}: {need} for {bytes}");

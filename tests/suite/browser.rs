@@ -1,4 +1,5 @@
-//! The reports' page in a real browser: every figure is drawn, the slider moves, nothing fails, and a phone need not scroll sideways.
+//! The reports' page in a real browser: every figure is drawn, the slider moves, nothing fails, and
+//! a phone need not scroll sideways.
 //!
 //! Needs Chromium; without it the test says so and passes.
 

@@ -1,4 +1,5 @@
-//! Does the decision keep its level on simulated worlds of known truth? A small version of each row of `reports/calibration`.
+//! Does the decision keep its level on simulated worlds of known truth? A small version of each row
+//! of `reports/calibration`.
 
 #[path = "../../benches/calibration/plans.rs"]
 pub mod plans;
@@ -8,8 +9,8 @@ mod rows;
 use multiview::statistics::clopper_pearson;
 use rows::{LEVELS, Promise, cases};
 
-/// A level is broken if the exact interval of the share of wrong runs lies above it. At this confidence a method exactly at its level fails one check
-/// in 20,000, and the seeds are fixed.
+/// A level is broken if the exact interval of the share of wrong runs lies above it. At this
+/// confidence a method exactly at its level fails one check in 20,000, and the seeds are fixed.
 const CONFIDENCE: f64 = 0.9999;
 
 fn above(wrong: u64, runs: u64, level: f64) -> bool {

@@ -246,7 +246,8 @@ fn what_cannot_be_meant_is_refused_before_training() {
     }
 }
 
-/// Hundreds of GB, on machines that tell their memory: each consumer is counted, and named in the refusal.
+/// Hundreds of GB, on machines that tell their memory: each consumer is counted, and named in the
+/// refusal.
 #[test]
 #[cfg(target_os = "linux")]
 fn what_is_larger_than_memory_is_refused() {
@@ -540,7 +541,8 @@ fn bad_sweeps_of_theorem_files_are_refused() {
     }
 }
 
-/// A line for each world tells how much of the run is settled, and how long the rest is likely to take; the last tells no time.
+/// A line for each world tells how much of the run is settled, and how long the rest is likely to
+/// take; the last tells no time.
 #[test]
 fn progress_ends_with_everything_settled_and_no_time_left() {
     let run = verify(&folder(), SMALL, "record").assert().code(0);
@@ -597,7 +599,8 @@ fn the_report_does_not_depend_on_threads() {
     assert_eq!(reports[0], reports[2]);
 }
 
-/// Worlds of one regime and procedure are trained once, whoever asks for them, and what is found of a theorem does not depend on who else does.
+/// Worlds of one regime and procedure are trained once, whoever asks for them, and what is found of
+/// a theorem does not depend on who else does.
 #[test]
 fn a_copied_theorem_trains_no_world_again() {
     let folder = folder();

@@ -76,8 +76,8 @@ fn within(x: f64, [lo, hi]: [f64; 2]) -> bool {
 }
 
 proptest! {
-    /// Steps 2 to 6 of the definition on single draws. Patches of different features are disjoint by type:
-    /// a patch names at most one.
+    /// Steps 2 to 6 of the definition on single draws. Patches of different features are disjoint
+    /// by type: a patch names at most one.
     #[test]
     fn an_input_has_the_features_weights_and_patches_of_the_definition(
         data in regimes(), world in any::<u64>(), pick in any::<prop::sample::Index>(),
@@ -193,8 +193,8 @@ fn share_moment(patches: usize, q: u32) -> f64 {
         .product()
 }
 
-/// Numbers of patches are uniform in their range, and shares are uniform on the simplex: none is favoured, and their power sums and products
-/// have the moments of that law.
+/// Numbers of patches are uniform in their range, and shares are uniform on the simplex: none is
+/// favoured, and their power sums and products have the moments of that law.
 #[test]
 fn random_shares_are_uniform_on_the_simplex() {
     let mut data = crate::small::regime().data;
@@ -256,7 +256,8 @@ fn expected_numbers_of_features_and_patches_are_means() {
     let n = drawn.samples.len() as f64;
     let features: usize = drawn.samples.iter().map(|s| totals(s).len()).sum();
     let [features, patches] = [features, drawn.patch_count()].map(|sum| sum as f64 / n);
-    // Of six features with presence 1/4, and of about 3.5 times one to four patches, five standard errors.
+    // Of six features with presence 1/4, and of about 3.5 times one to four patches, five standard
+    // errors.
     assert!((features - data.mean_features()).abs() < 5.0 * (6.0 * 0.1875 / n).sqrt());
     let variance = 3.5 * 1.25 + 2.5 * 2.5 * 6.0 * 0.1875;
     assert!((patches - data.mean_patches()).abs() < 5.0 * (variance / n).sqrt());
@@ -270,7 +271,8 @@ proptest! {
         let counts = range.clone().count() as f64;
         let exact = range.map(|c| c as f64 * share_moment(c, q)).sum::<f64>() / counts;
         let random = FeaturePatches::Random([least, least + more]);
-        // The midpoint rule on 4,096 intervals misses about 1/(24 · 4096²) of a second derivative that is some hundred times the integral.
+        // The midpoint rule on 4,096 intervals misses about 1/(24 · 4096²) of a second derivative
+        // that is some hundred times the integral.
         let found = random.expected_power_sum(q);
         prop_assert!((found - exact).abs() < 1e-6 * exact, "{} and {}", found, exact);
         let equal = FeaturePatches::Equal(least).expected_power_sum(q);
@@ -568,7 +570,8 @@ fn the_ends_of_closed_ranges_are_accepted() {
     }
 }
 
-/// Numbers with a floor: at it a world is measured, and read back from JSON as it was; below it single precision has nothing to say.
+/// Numbers with a floor: at it a world is measured, and read back from JSON as it was; below it
+/// single precision has nothing to say.
 #[test]
 fn below_their_floors_parameters_are_refused() {
     type Change = fn(&mut Regime, f64);
@@ -704,7 +707,8 @@ fn distillation_outside_its_ranges_is_refused() {
     assert_eq!(none.validate("student").unwrap_err().field, "student.steps");
 }
 
-/// A misspelt or missing field is an error, the rules for `N` and `P` are words, and defaults are filled in.
+/// A misspelt or missing field is an error, the rules for `N` and `P` are words, and defaults are
+/// filled in.
 #[test]
 fn regimes_read_from_toml_as_documented() {
     let regime = crate::small::regime();

@@ -7,8 +7,8 @@ use multiview::objective::Objective;
 use multiview::regime::{FeaturePatches, Regime};
 use rayon::prelude::*;
 
-/// Relative gaps between the engines after training both from the same network: in `A`, in `F`, and in
-/// `F` when the limit is given half as much memorisation (`ν²`) again.
+/// Relative gaps between the engines after training both from the same network: in `A`, in `F`, and
+/// in `F` when the limit is given half as much memorisation (`ν²`) again.
 fn gaps(regime: &Regime, dimension: usize, world: u64) -> [f64; 3] {
     let seed = seed(world);
     let data = data(regime, seed);

@@ -1,4 +1,5 @@
-//! Theorems as they are stated: one regime for several files, claims for a draw, and a student tested on its way.
+//! Theorems as they are stated: one regime for several files, claims for a draw, and a student
+//! tested on its way.
 
 use super::small;
 use multiview::evaluation::Draws;
@@ -165,7 +166,8 @@ fn decide(text: &str) -> Report {
     plan.run(record, Kept::default(), 1, &|_| ()).unwrap()
 }
 
-/// `SMALL`, with as many members, and with one claim on shares: of worlds in which the first network is fitted, and `others` hold too.
+/// `SMALL`, with as many members, and with one claim on shares: of worlds in which the first
+/// network is fitted, and `others` hold too.
 fn share(members: usize, others: &str) -> Report {
     let text = SMALL.replace("members = 2", &format!("members = {members}"));
     let head = text.find("[[claims]]").unwrap();
@@ -187,7 +189,8 @@ fn a_world_counts_only_if_every_quantity_of_the_event_is_in_its_band() {
     let one_false = "with = { \"single.first.test_error\" = { lower = 0.0 }, \"lottery.some_view_share\" = { lower = 2.0 } }";
     let one_false = found(one_false);
     assert_eq!((one_false.mean, one_false.verdict), (0.0, Verdict::Refuted));
-    // A quantity without a number is in no band: with one member the ensemble is the model, and gains nothing.
+    // A quantity without a number is in no band: with one member the ensemble is the model, and
+    // gains nothing.
     let undefined = share(
         1,
         "with = { \"ensemble.recovered_share\" = { lower = -1e9 } }",
@@ -201,7 +204,8 @@ fn heavier_claims_get_more_of_the_budget() {
     let text = SMALL.replacen("scale = 0.1", "scale = 0.1\nweight = 3.0", 1);
     let theorem = Theorem::parse("small.toml", &text).expect("a valid file");
     let plan = Plan::new(vec![theorem], Profile::Quick, 5);
-    // Two claims on means, of weights 3 and 1, and one control of a quarter; one claim on every world costs nothing.
+    // Two claims on means, of weights 3 and 1, and one control of a quarter; one claim on every
+    // world costs nothing.
     let levels = plan.levels().unwrap();
     let unit = 0.1 / 4.25;
     for (level, due) in levels.iter().zip([3.0 * unit, 0.0, unit, unit / 4.0]) {

@@ -120,7 +120,8 @@ fn check(regime: &Regime, networks: &[Trained<f32>], found: &Evaluation, draws: 
         } else {
             0.0
         };
-        // Five standard deviations of both counts, each with ten inputs more than seen: rare ones may not be among them.
+        // Five standard deviations of both counts, each with ten inputs more than seen: rare ones
+        // may not be among them.
         let allowed = cell.half_width + 5.0 * variance.sqrt() + 10.0 / n + drawn;
         assert!(
             difference.abs() <= allowed,
@@ -206,7 +207,8 @@ fn regimes() -> impl Strategy<Value = Regime> {
     )
 }
 
-/// A network that has learned some views, and as many wrong features as `wrong` says of a hundred pairs.
+/// A network that has learned some views, and as many wrong features as `wrong` says of a hundred
+/// pairs.
 fn trained(regime: &Regime, wrong: u32, rng: &mut impl Rng) -> Trained<f32> {
     let features = regime.data.features();
     let size = regime.data.classes * regime.network.neurons_per_class;
@@ -299,8 +301,8 @@ fn a_lost_view_is_an_error_where_another_class_shows() {
     }
 }
 
-/// Every class has learned one of its `M` views, not the same in all classes: the others are lost where another class shows. Networks that
-/// have learned other views make up for it.
+/// Every class has learned one of its `M` views, not the same in all classes: the others are lost
+/// where another class shows. Networks that have learned other views make up for it.
 #[test]
 fn one_of_m_views_learned_loses_the_others() {
     let (k, s) = (12, 5.0);
@@ -339,7 +341,8 @@ fn one_of_m_views_learned_loses_the_others() {
     }
 }
 
-/// The paper's other noise is small beside what a class has learned: it leaves the answer as it is, and the bounds narrow.
+/// The paper's other noise is small beside what a class has learned: it leaves the answer as it is,
+/// and the bounds narrow.
 #[test]
 fn patches_of_noise_and_feature_noise_are_within_the_bounds() {
     let (k, s) = (20, 5.0);
@@ -377,8 +380,9 @@ fn a_tie_is_an_error() {
     close(evaluate(&regime, &[silent], DRAWS).error(), 1.0);
 }
 
-/// Where one neuron of each class decides on its linear branch, the label loses with probability `Φ((Γ b − ρ a)/(√2 σ_0 ν))`: both logits carry
-/// fresh noise `N(0, σ_0² ν²)`, and everything else is silent.
+/// Where one neuron of each class decides on its linear branch, the label loses with probability
+/// `Φ((Γ b − ρ a)/(√2 σ_0 ν))`: both logits carry fresh noise `N(0, σ_0² ν²)`, and everything else
+/// is silent.
 #[test]
 fn fresh_noise_has_the_scale_of_the_start_times_that_of_the_patch() {
     for (noise_variance, error) in [(0.25, 0.997_661), (1.0, 0.921_350), (4.0, 0.760_250)] {
@@ -418,7 +422,8 @@ fn fresh_noise_has_the_scale_of_the_start_times_that_of_the_patch() {
     }
 }
 
-/// `TestSet` against hand-made logits: a tie is an error, cells weigh alike, and `D_m` weighs `(1 − μ)/μ`.
+/// `TestSet` against hand-made logits: a tie is an error, cells weigh alike, and `D_m` weighs
+/// `(1 − μ)/μ`.
 #[test]
 fn hand_made_logits_are_scored_as_arithmetic_says() {
     let mut regime = plain_regime();
@@ -462,7 +467,8 @@ fn errors_on_multi_view_inputs_weigh_as_many_as_there_are() {
 fn an_ensemble_decides_by_the_sum_of_its_members() {
     let mut regime = plain_regime();
     regime.data.sparsity = 0.0;
-    // Alone, the first takes class 0's feature for class 1's; the others outvote it, though none of them is as loud.
+    // Alone, the first takes class 0's feature for class 1's; the others outvote it, though none of
+    // them is as loud.
     let loud = network(&regime, |v, i, r| match (v, i, r) {
         (0, 1, 0) => 6.5,
         (v, i, 0) if v / 2 == i => 4.0,
@@ -474,7 +480,8 @@ fn an_ensemble_decides_by_the_sum_of_its_members() {
     );
     let wrong = |networks: &[Trained<f32>]| {
         let evaluation = evaluate(&regime, networks, DRAWS);
-        // Class 0's logit is (1 + ρ) times its overlaps' sum, less what the bend of φ takes, in both cells; class 1's is 6.5 or ρ · 6.5.
+        // Class 0's logit is (1 + ρ) times its overlaps' sum, less what the bend of φ takes, in
+        // both cells; class 1's is 6.5 or ρ · 6.5.
         [evaluation.single[0].rate, evaluation.single[1].rate]
     };
     assert!(wrong(std::slice::from_ref(&loud))[0] > 1.0 - 1e-6);
@@ -516,7 +523,8 @@ fn a_network_without_numbers_knows_nothing() {
     }
 }
 
-/// Single models, their ensemble and a student, as they were trained: where wrong features are few and weak, and where they decide.
+/// Single models, their ensemble and a student, as they were trained: where wrong features are few
+/// and weak, and where they decide.
 #[test]
 fn trained_networks_agree_with_plain_evaluation() {
     for strong in [false, true] {

@@ -393,7 +393,8 @@ fn an_outcome_follows_from_its_models() {
     );
 }
 
-/// A theorem with a claim on a quantity by each statistic, in some of whose worlds the quantity is undefined.
+/// A theorem with a claim on a quantity by each statistic, in some of whose worlds the quantity is
+/// undefined.
 fn findings(claims: &str, values: &[Option<f64>]) -> Vec<Finding> {
     let head = SMALL.split("[[claims]]").next().expect("a head");
     let budget = format!("quick = {{ confidence = 0.9, worlds = {} }}", values.len());
@@ -432,7 +433,8 @@ fn claim(statistic: &str, rest: &str) -> String {
     )
 }
 
-/// By as little as can be told, on either side, wherever in the run it stands; the ends belong to the band.
+/// By as little as can be told, on either side, wherever in the run it stands; the ends belong to
+/// the band.
 #[test]
 fn one_world_outside_its_band_breaks_a_claim_on_every_world() {
     let every = claim("every-world", "band = { lower = 0.25, upper = 0.75 }");
@@ -596,7 +598,8 @@ band = { upper = 0.3 }
     assert_eq!(String::from_utf8_lossy(&again.get_output().stdout), shown);
 }
 
-/// A theorem of networks that learn nothing, on the share of a gain that is not there in some worlds.
+/// A theorem of networks that learn nothing, on the share of a gain that is not there in some
+/// worlds.
 fn nothing_learned() -> String {
     let head = SMALL.split("[[claims]]").next().expect("a head");
     head.replacen("steps = 400", "steps = 1", 1)

@@ -285,8 +285,8 @@ fn kills_and_torn_lines_lose_and_repeat_nothing() {
         let _ = child.kill();
         let _ = child.wait();
     }
-    // As a full disk or a crash in the middle of a write leaves it.
-    // Nothing is written before the manifest is there, which on a busy machine a kill may forestall.
+    // As a full disk or a crash in the middle of a write leaves it. Nothing is written before the
+    // manifest is there, which on a busy machine a kill may forestall.
     let worlds = stormy.join("worlds.jsonl");
     if stormy.join("manifest.json").exists()
         && let Ok(mut text) = std::fs::read_to_string(&worlds)
@@ -517,7 +517,8 @@ fn what_the_settled_did_not_spend_goes_to_the_nearest_to_a_verdict() {
     assert_eq!(deal(42, &cells), [10, 12, 10, 10]);
 }
 
-/// Along one axis all shares stand in one picture, with the value from which each claim is confirmed: read here from the table.
+/// Along one axis all shares stand in one picture, with the value from which each claim is
+/// confirmed: read here from the table.
 #[test]
 fn shares_are_drawn_together() {
     let folder = folder();
@@ -560,7 +561,8 @@ fn shares_are_drawn_together() {
     assert!(page.contains(beginnings), "{page}");
 }
 
-/// A sweep of variants over the small theorem: what it says, and the folder that its files stand in.
+/// A sweep of variants over the small theorem: what it says, and the folder that its files stand
+/// in.
 fn variants(folder: &Path, more: &str) -> PathBuf {
     let theorem = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/small.toml");
     let text = format!(
@@ -573,7 +575,8 @@ fn variants(folder: &Path, more: &str) -> PathBuf {
     file
 }
 
-/// A variant is the base theorem with the variant's own values and nothing else, in the order of the file; an axis multiplies.
+/// A variant is the base theorem with the variant's own values and nothing else, in the order of
+/// the file; an axis multiplies.
 #[test]
 fn variants_are_the_base_with_their_own_values() {
     let folder = folder();
@@ -653,7 +656,8 @@ fn a_theorem_s_controls_are_variants() {
     assert!(cells.iter().all(|cell| cell.theorem.controls.is_empty()));
 }
 
-/// Variants alone make one picture and one table, with every claim a column: the values are those of the CSV.
+/// Variants alone make one picture and one table, with every claim a column: the values are those
+/// of the CSV.
 #[test]
 fn variants_are_shown_in_one_table() {
     let folder = folder();

@@ -1,5 +1,5 @@
-//! Whatever a file holds, it is read or refused in words: valid files changed at random make no reader panic, and a record says nothing
-//! that was not written.
+//! Whatever a file holds, it is read or refused in words: valid files changed at random make no
+//! reader panic, and a record says nothing that was not written.
 
 use multiview::explore::{Manifest, Sweep};
 use multiview::record::{Kept, Record, Worlds};
@@ -216,7 +216,8 @@ proptest! {
         }
     }
 
-    /// Every world read from changed lines was written. Lines that are lost, with their seal or without, are worlds still to be trained.
+    /// Every world read from changed lines was written. Lines that are lost, with their seal or
+    /// without, are worlds still to be trained.
     #[test]
     fn lines_and_seals_are_read_or_refused(which in 1..3_usize, sealed: bool, changes in changes()) {
         let Recorded { plan, worlds, texts } = &*RECORDED;

@@ -14,7 +14,8 @@ use rand::RngExt;
 const H: f64 = 1e-5;
 
 /// Allowed error, relative to the largest entry. Central differences reach `10⁻⁸` where the loss is
-/// smooth; `φ''` jumps at `ϱ`, and a pre-activation within `H` of it costs up to `H` of its own term.
+/// smooth; `φ''` jumps at `ϱ`, and a pre-activation within `H` of it costs up to `H` of its own
+/// term.
 const TOLERANCE: f64 = 1e-6;
 
 /// Pre-activations of order 1 on all three branches of `φ`; step size 1.
@@ -195,8 +196,8 @@ fn the_dense_step_follows_the_residuals_of_one_sided_distillation() {
 }
 
 /// The residual of every form against differences of its loss in the logits themselves:
-/// `e − (1{i=y} − softmax_i) = −(η'/η)/τ ∂_i` (tempered cross-entropy), its positive part if one-sided,
-/// with the truncation differentiated if gated.
+/// `e − (1{i=y} − softmax_i) = −(η'/η)/τ ∂_i` (tempered cross-entropy), its positive part if
+/// one-sided, with the truncation differentiated if gated.
 #[test]
 fn residuals_are_derivatives_in_the_logits() {
     const K: usize = 5;
@@ -317,8 +318,8 @@ fn descent(
     (0..entries).map(derivative).collect()
 }
 
-/// `A` moves by `−η ∂L/∂A`, and `B` by `−η ν² ∂L/∂B`: a step along `ξ` changes `⟨w, ξ⟩` by `|ξ|² = ν²` times
-/// its coefficient. `A` is read off; `B` shows in the logits after the step.
+/// `A` moves by `−η ∂L/∂A`, and `B` by `−η ν² ∂L/∂B`: a step along `ξ` changes `⟨w, ξ⟩` by
+/// `|ξ|² = ν²` times its coefficient. `A` is read off; `B` shows in the logits after the step.
 #[test]
 fn the_overlap_step_descends_the_cross_entropy() {
     for exponent in [1, 3, 4, 5] {
@@ -352,7 +353,8 @@ fn the_overlap_step_descends_the_cross_entropy() {
     }
 }
 
-/// Patches of pure noise isolate `B`: one neuron, one patch, so the logit after the step gives `B` away.
+/// Patches of pure noise isolate `B`: one neuron, one patch, so the logit after the step gives `B`
+/// away.
 #[test]
 fn noise_overlaps_move_by_the_noise_variance_times_the_gradient() {
     let mut regime = regime(3);

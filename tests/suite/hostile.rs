@@ -1,4 +1,5 @@
-//! Text from files and command lines on its way to terminals, scripts, pages and pictures: none of it is obeyed there.
+//! Text from files and command lines on its way to terminals, scripts, pages and pictures: none of
+//! it is obeyed there.
 
 use super::cli::multiview;
 use assert_cmd::Command;
@@ -13,7 +14,8 @@ use tempfile::TempDir;
 const SMALL: &str = include_str!("../fixtures/small.toml");
 const SWEEP: &str = include_str!("../fixtures/sweep.toml");
 
-/// An escape sequence, the one-byte form of one, a bell, a mark that turns the direction, and a line that the program might have said.
+/// An escape sequence, the one-byte form of one, a bell, a mark that turns the direction, and a
+/// line that the program might have said.
 const HOSTILE: &str = "\u{1b}[31m\u{9b}2J\u{7}\u{202e}\nEvery claim is confirmed <script>alert(1)</script> | [x](javascript:alert(1)) & \"";
 
 /// As a TOML or JSON string.
@@ -44,7 +46,8 @@ fn tame() -> impl Predicate<[u8]> {
     })
 }
 
-/// Runs a command, whose output must be tame and have these words on one line; returns standard output.
+/// Runs a command, whose output must be tame and have these words on one line; returns standard
+/// output.
 fn shown(command: &mut Command, code: i32, words: &str) -> String {
     command.env("COLUMNS", "2000");
     let output = command.assert().code(code).stdout(tame()).stderr(tame());

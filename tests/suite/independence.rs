@@ -1,5 +1,6 @@
-//! Separate draws are independent: networks of one world, patches of one network, worlds of one run, and what a read-out is trained,
-//! tuned and tested on. (Which streams a world asks for: `src/procedure/streams.rs`.)
+//! Separate draws are independent: networks of one world, patches of one network, worlds of one
+//! run, and what a read-out is trained, tuned and tested on. (Which streams a world asks for:
+//! `src/procedure/streams.rs`.)
 
 use crate::small::{self, wide};
 use multiview::engine::noise::Noise;
@@ -233,7 +234,8 @@ fn readouts(readout: ReadoutKind) -> RandomFeatureRegime {
     }
 }
 
-/// Test inputs decide nothing that is trained or chosen, and with one strength to choose from held-out inputs decide nothing at all.
+/// Test inputs decide nothing that is trained or chosen, and with one strength to choose from
+/// held-out inputs decide nothing at all.
 #[test]
 fn read_outs_do_not_peek() {
     let found = |regime: &RandomFeatureRegime| -> BTreeMap<String, f64> {
@@ -271,7 +273,8 @@ fn read_outs_do_not_peek() {
     }
 }
 
-/// Members differ by their features, an ensemble of two is neither of them, and a student by its labels from the read-out over the same features that saw the true ones.
+/// Members differ by their features, an ensemble of two is neither of them, and a student by its
+/// labels from the read-out over the same features that saw the true ones.
 #[test]
 fn read_outs_of_a_world_differ() {
     for readout in [ReadoutKind::Ridge, ReadoutKind::Logistic] {

@@ -18,7 +18,8 @@ fn regime(exponent: u32) -> Regime {
     regime
 }
 
-/// A start whose class `i` has these overlaps with its own views, `[views][neurons]`; overlaps with other classes' features are large.
+/// A start whose class `i` has these overlaps with its own views, `[views][neurons]`; overlaps with
+/// other classes' features are large.
 fn start(regime: &Regime, own: [[[f32; 2]; 2]; 3]) -> Overlaps<f32> {
     let layout = Layout::of(regime);
     let mut features = vec![0.0; regime.data.features() * layout.row()];
@@ -75,7 +76,8 @@ fn even() -> DataSet {
 #[test]
 fn the_larger_of_the_largest_overlaps_wins() {
     let regime = regime(3);
-    // Largest 0.5 against 0.4; −0.1 against −0.2; 0.3 against 0.6. The smallest overlaps, their sums and their sizes all say otherwise.
+    // Largest 0.5 against 0.4; −0.1 against −0.2; 0.3 against 0.6. The smallest overlaps, their
+    // sums and their sizes all say otherwise.
     let own = [
         [[-0.9, 0.5], [0.4, 0.3]],
         [[-0.5, -0.1], [-0.2, -0.2]],
@@ -114,21 +116,24 @@ fn exchanged_views_exchange_the_prediction() {
     );
 }
 
-/// Overlaps 1 and 1.5: the first view wins if its `S^{1/(q−2)}` is more than half as large again. `S` is `Σ z^q`, of patches and not of
-/// totals, over the samples of the class and no others.
+/// Overlaps 1 and 1.5: the first view wins if its `S^{1/(q−2)}` is more than half as large again.
+/// `S` is `Σ z^q`, of patches and not of totals, over the samples of the class and no others.
 #[test]
 fn the_training_set_weighs_a_start_by_the_root_of_its_power_sum() {
     for (exponent, patches, guess) in [
         // One patch of weight 2 against one of 1: S = 8 against 1 at q = 3.
         (3, vec![(0, 2.0), (1, 1.0)], 0),
-        // Two patches of weight 1 against two of 0.9: S = 2 against 1.46; their root at q = 4 is 1.24 of the other at most.
+        // Two patches of weight 1 against two of 0.9: S = 2 against 1.46; their root at q = 4 is
+        // 1.24 of the other at most.
         (3, vec![(0, 1.0), (0, 1.0), (1, 0.9), (1, 0.9)], 1),
-        // S = 2 against 1: enough at q = 3, where the power is 1, and not at q = 4, where it is a half.
+        // S = 2 against 1: enough at q = 3, where the power is 1, and not at q = 4, where it is a
+        // half.
         (3, vec![(0, 1.0), (0, 1.0), (1, 1.0)], 0),
         (4, vec![(0, 1.0), (0, 1.0), (1, 1.0)], 1),
         // Totals of 2 and 2, but S = 8 against 2.
         (3, vec![(0, 2.0), (1, 1.0), (1, 1.0)], 0),
-        // Shown with another label the features do not count: below, class 1 shows view 0 of class 0 ten times.
+        // Shown with another label the features do not count: below, class 1 shows view 0 of class
+        // 0 ten times.
         (3, vec![(0, 1.0), (1, 1.0)], 1),
     ] {
         let regime = regime(exponent);
@@ -142,9 +147,9 @@ fn the_training_set_weighs_a_start_by_the_root_of_its_power_sum() {
     }
 }
 
-/// The race of two views without noise, other classes' features or single-view inputs is known: both grow by `e φ'(A) ∝ A^{q−1}` with one
-/// and the same `e`, so at `q = 3` the difference of their inverses stays, and `1/A_l(T) = 1/A_l(0) − 1/A_w(0) + 1/ϱ` when the winner
-/// reaches `ϱ`.
+/// The race of two views without noise, other classes' features or single-view inputs is known:
+/// both grow by `e φ'(A) ∝ A^{q−1}` with one and the same `e`, so at `q = 3` the difference of
+/// their inverses stays, and `1/A_l(T) = 1/A_l(0) − 1/A_w(0) + 1/ϱ` when the winner reaches `ϱ`.
 #[test]
 fn the_loser_grows_as_the_race_of_two_views_says() {
     let mut regime = small::regime();

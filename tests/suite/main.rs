@@ -1,5 +1,6 @@
-//! Every test but the theorems: what the library promises, part by part, and the program as its users meet it. One program, so that
-//! the engines are compiled for `f64` once, and what waits for a cluster waits beside what computes.
+//! Every test but the theorems: what the library promises, part by part, and the program as its
+//! users meet it. One program, so that the engines are compiled for `f64` once, and what waits for
+//! a cluster waits beside what computes.
 
 mod activation;
 mod arrays;
@@ -42,7 +43,8 @@ mod terminal;
 mod views;
 mod witnesses;
 
-/// Says that a test lacks what it needs. Not by `eprintln`, which is not seen of a test that passes.
+/// Says that a test lacks what it needs. Not by `eprintln`, which is not seen of a test that
+/// passes.
 fn skipped(why: &str) {
     use std::io::Write;
     let _ = writeln!(std::io::stderr(), "skipped: {why}");

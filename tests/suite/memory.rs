@@ -7,8 +7,9 @@ use std::process::Command;
 
 const SMALL: &str = include_str!("../fixtures/small.toml");
 
-/// Changes of the small theorem that make one consumer large, in a name and pairs of what is replaced and by what. The start is small
-/// against the threshold: what the engine keeps beside the overlaps is its own to estimate.
+/// Changes of the small theorem that make one consumer large, in a name and pairs of what is
+/// replaced and by what. The start is small against the threshold: what the engine keeps beside the
+/// overlaps is its own to estimate.
 const CASES: [(&str, &[(&str, &str)]); 12] = [
     (
         "networks",
@@ -170,7 +171,8 @@ const READ_OUTS: (&str, &str) = (
     "members = 0\nrandom_features = { KIND, relu_threshold = 1.0, init_scale = 1.0, members = 3, students = 2, strengths = [0.1], REST }\n",
 );
 
-/// A case's theorem, of a few steps and without its control; claims of networks where none is trained become those of read-outs.
+/// A case's theorem, of a few steps and without its control; claims of networks where none is
+/// trained become those of read-outs.
 fn theorem(index: usize) -> Theorem {
     let (name, changes) = CASES[index];
     let controls = SMALL.find("[[controls]]").expect("controls");
@@ -237,8 +239,8 @@ fn a_run_of_its_own() {
     println!("peak {}", peak() - before);
 }
 
-/// The estimate is an upper one, within a factor of two: not all threads are at their peak at once. The program's own pages and the
-/// allocator take some MB that no one counts.
+/// The estimate is an upper one, within a factor of two: not all threads are at their peak at once.
+/// The program's own pages and the allocator take some MB that no one counts.
 #[cfg(target_os = "linux")]
 #[test]
 fn the_need_of_memory_is_estimated_from_above() {

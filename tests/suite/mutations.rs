@@ -1,5 +1,6 @@
-//! The faults of `tests/mutations` still apply to the source, and the checks that must catch them are there. (Whether they do:
-//! `python3 tests/mutations/run.py`, and `reports/mutations/README.md` for what it found.)
+//! The faults of `tests/mutations` still apply to the source, and the checks that must catch them
+//! are there. (Whether they do: `python3 tests/mutations/run.py`, and `reports/mutations/README.md`
+//! for what it found.)
 
 use serde::Deserialize;
 use std::collections::BTreeSet;

@@ -1,4 +1,5 @@
-//! Inputs without views: what is drawn, which labels it has, and what a world says of its networks, rebuilt by the definitions.
+//! Inputs without views: what is drawn, which labels it has, and what a world says of its networks,
+//! rebuilt by the definitions.
 
 use crate::small::{after, relative_gap, seed, smoothed_relu, wide};
 use faer::{Mat, MatRef};
@@ -118,7 +119,8 @@ fn labels_are_those_of_the_teacher() {
     }
 }
 
-/// Squared norms are `ν²` in the mean, with standard deviation `ν² √(2/d)`; those about one centre are half of it.
+/// Squared norms are `ν²` in the mean, with standard deviation `ν² √(2/d)`; those about one centre
+/// are half of it.
 #[test]
 fn inputs_have_the_variance_of_the_regime() {
     let mut regime = regime();
@@ -199,8 +201,8 @@ fn wrong_labels_have_their_share_and_nest() {
     }
 }
 
-/// The same networks, trained and asked by other code: errors on the training set are equal, and those on fresh inputs but for at most one,
-/// whose logits may tie in single precision.
+/// The same networks, trained and asked by other code: errors on the training set are equal, and
+/// those on fresh inputs but for at most one, whose logits may tie in single precision.
 #[test]
 fn a_world_is_what_its_networks_say() {
     let regime = regime();
@@ -333,7 +335,8 @@ fn multi_view_inputs_are_those_of_the_dense_engine() {
     assert!(relative_gap(&size(&fresh.inputs)[..shared], &size(&training.inputs)) > 0.5);
 }
 
-/// Fresh inputs decide nothing that is trained, and keep their labels however many of the training set are wrong.
+/// Fresh inputs decide nothing that is trained, and keep their labels however many of the training
+/// set are wrong.
 #[test]
 fn fresh_inputs_are_only_asked() {
     let regime = regime();
@@ -374,7 +377,8 @@ fn quantities_are_those_that_are_listed() {
     }
 }
 
-/// A recorded world checks; nothing else is measured in it, and an ensemble that errs as often as a member has nothing to recover.
+/// A recorded world checks; nothing else is measured in it, and an ensemble that errs as often as a
+/// member has nothing to recover.
 #[test]
 fn a_world_is_recorded_with_its_quantities() {
     let regime = regime();

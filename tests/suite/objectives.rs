@@ -22,7 +22,8 @@ fn spec(form: Form) -> Distillation {
     }
 }
 
-/// A student's logits and a teacher's on one input, and its label; `1/τ² = 6.25` is inside their range.
+/// A student's logits and a teacher's on one input, and its label; `1/τ² = 6.25` is inside their
+/// range.
 fn inputs() -> impl Strategy<Value = (Vec<f64>, Vec<f64>, usize)> {
     let logits = || prop::collection::vec(-2.0..15.0f64, K);
     (logits(), logits(), 0..K)
@@ -104,7 +105,8 @@ proptest! {
         prop_assert!(push.iter().sum::<f64>().abs() < ROUNDING);
     }
 
-    /// `−(logit^τ_i(F) − logit^τ_i(G))^−` element by element, truncated logits too; the gate only silences.
+    /// `−(logit^τ_i(F) − logit^τ_i(G))^−` element by element, truncated logits too; the gate only
+    /// silences.
     #[test]
     fn one_sided_is_the_negative_part((logits, teacher, label) in inputs()) {
         let soft = defined(0.4, 2.0, true, &teacher);
@@ -133,7 +135,8 @@ proptest! {
         }
     }
 
-    /// Label smoothing: `1 − ε` for the label and `ε/(k − 1)` for every other class, whoever the teacher is.
+    /// Label smoothing: `1 − ε` for the label and `ε/(k − 1)` for every other class, whoever the
+    /// teacher is.
     #[test]
     fn smoothed_labels_are_the_labels_and_an_even_rest(
         (logits, teacher, label) in inputs(),
@@ -185,7 +188,8 @@ proptest! {
         }
     }
 
-    /// `f32` and `f64` agree to the rounding of `exp` (2e-7) on exponents of at most 40, times `η'/η`.
+    /// `f32` and `f64` agree to the rounding of `exp` (2e-7) on exponents of at most 40, times
+    /// `η'/η`.
     #[test]
     fn single_precision_agrees((logits, teacher, label) in inputs()) {
         let narrow = |x: &[f64]| x.iter().map(|x| *x as f32).collect::<Vec<_>>();
@@ -229,7 +233,8 @@ fn a_tie_is_not_correct() {
     assert!((fit([0.0; K], 2).loss() - 6f64.ln()).abs() < ROUNDING);
 }
 
-/// The cross-entropy of a label that is hopelessly behind is as far as it is behind, though its probability is 0 in `f32`.
+/// The cross-entropy of a label that is hopelessly behind is as far as it is behind, though its
+/// probability is 0 in `f32`.
 #[test]
 fn the_loss_is_finite_where_the_probability_is_zero() {
     let objective = Objective::<f32>::cross_entropy();
@@ -269,7 +274,8 @@ fn a_sparse_teacher_teaches_as_a_dense_one() {
     }
 }
 
-/// A theorem file writes `soft_labels = { smoothed = ε }`; an `ε` that leaves the label nothing is refused.
+/// A theorem file writes `soft_labels = { smoothed = ε }`; an `ε` that leaves the label nothing is
+/// refused.
 #[test]
 fn the_share_of_label_smoothing_is_within_its_range() {
     let read = |share: f64| -> Distillation {

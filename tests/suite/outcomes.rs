@@ -1,5 +1,6 @@
-//! A world's report, rebuilt from the library's public parts: which networks are trained, from which start, on which labels, and how
-//! their rows and the quantities follow. In the regime used here networks err on `D_m` too, so that its weight `(1 − μ)/μ` shows.
+//! A world's report, rebuilt from the library's public parts: which networks are trained, from
+//! which start, on which labels, and how their rows and the quantities follow. In the regime used
+//! here networks err on `D_m` too, so that its weight `(1 − μ)/μ` shows.
 
 use crate::small::{self, after};
 use multiview::data::DataSet;
@@ -251,7 +252,8 @@ fn rows_are_those_of_the_networks_that_the_procedure_names() {
     let students = [
         ("distilled", 0, taught(&all, &networks, 1_000, false)),
         ("label_distilled", 0, taught(&own, &networks, 1_000, false)),
-        // The first of the pair is the student that Theorem 4 speaks of; the second is its mirror image.
+        // The first of the pair is the student that Theorem 4 speaks of; the second is its mirror
+        // image.
         (
             "self_distilled",
             0,
@@ -384,7 +386,8 @@ fn quantities_follow_from_the_rows() {
     assert!(gain.abs() > 1e-6, "too small to tell: {gain}");
 }
 
-/// A longer chain, further students and a look at the race add to an outcome, and change nothing that was in it.
+/// A longer chain, further students and a look at the race add to an outcome, and change nothing
+/// that was in it.
 #[test]
 fn what_is_added_to_a_procedure_changes_nothing_else() {
     let seed = small::seed(0);
@@ -422,7 +425,8 @@ fn what_is_added_to_a_procedure_changes_nothing_else() {
         .expect("its own rows give it");
 }
 
-/// Shares of the classes, over members: whose learned view is the guessed one, that learned some view, and that learned both.
+/// Shares of the classes, over members: whose learned view is the guessed one, that learned some
+/// view, and that learned both.
 fn lotteries(parts: &Parts, guesses: impl Fn(u64, usize) -> Option<usize>) -> [f64; 3] {
     let k = parts.regime.data.classes;
     let mut counts = [0.0; 3];
@@ -442,8 +446,9 @@ fn lotteries(parts: &Parts, guesses: impl Fn(u64, usize) -> Option<usize>) -> [f
     counts.map(|count| count / (3 * k) as f64)
 }
 
-/// Guesses of the right classes come true; the same guesses, dealt to other classes, are worth a coin. (Within one world both would be a
-/// matter of luck: ten worlds of three members and five classes.)
+/// Guesses of the right classes come true; the same guesses, dealt to other classes, are worth a
+/// coin. (Within one world both would be a matter of luck: ten worlds of three members and five
+/// classes.)
 #[test]
 fn the_lottery_is_predicted_and_shuffled_predictions_are_worth_a_coin() {
     let (mut right, mut shuffled, mut ties) = (0.0, 0.0, 0.0);
@@ -492,7 +497,8 @@ fn copies_of_one_initialisation_are_copies_and_nothing_else_is_changed() {
         vec![of_theirs[0]; 3],
         "three times the first member"
     );
-    // The same data, the same students of member 0, the same sum of two: only what the ensemble is made of has changed.
+    // The same data, the same students of member 0, the same sum of two: only what the ensemble is
+    // made of has changed.
     for role in ["self_distilled", "joint"] {
         assert_eq!(rows(&copies, role), rows(&independent, role), "{role}");
     }
@@ -632,7 +638,8 @@ fn training_errors_are_those_of_the_final_logits() {
             let start = parts.start(0);
             let network = parts.train(start, &Objective::cross_entropy(), steps);
             let due = parts.training_errors(&[&network]);
-            // Where nothing is learned yet the sparse engines take logits at the scale of σ_0 for 0, and count ties among them.
+            // Where nothing is learned yet the sparse engines take logits at the scale of σ_0 for
+            // 0, and count ties among them.
             assert_eq!(network.training_errors, due, "{engine:?}, {steps} steps");
             assert_eq!(after(steps).steps, network.steps);
             counts.insert(due);
@@ -641,8 +648,8 @@ fn training_errors_are_those_of_the_final_logits() {
     }
 }
 
-/// Where a control trains fewer members to save time, the theorem's law still holds of so few: it is what the control breaks that
-/// refutes the claim.
+/// Where a control trains fewer members to save time, the theorem's law still holds of so few: it
+/// is what the control breaks that refutes the claim.
 #[test]
 fn no_claim_is_refuted_by_a_cheaper_ensemble_alone() {
     let mut checked = 0;
@@ -655,14 +662,16 @@ fn no_claim_is_refuted_by_a_cheaper_ensemble_alone() {
                 "procedure.members".to_owned(),
                 members.clone(),
             )]);
-            // Where the number of members is all that a control changes, it is what breaks; and there may be no ensemble.
+            // Where the number of members is all that a control changes, it is what breaks; and
+            // there may be no ensemble.
             if control.set.len() == 1 || members.as_integer() == Some(0) {
                 continue;
             }
             let Ok(setting) = theorem.setting().with(&cheap) else {
                 continue;
             };
-            // The share lost by this many independent lotteries without ties: single-view inputs of a view that no member has learned.
+            // The share lost by this many independent lotteries without ties: single-view inputs of
+            // a view that no member has learned.
             let law = Prediction::of(&setting.regime, &setting.procedure).ensemble_test_error;
             let lost = law * 2f64.powi(setting.procedure.members as i32);
             for claim in refuted(&theorem, control) {

@@ -1,4 +1,5 @@
-//! A command never overwrites a file that it reads or keeps, and an interrupted one leaves its finished work.
+//! A command never overwrites a file that it reads or keeps, and an interrupted one leaves its
+//! finished work.
 
 use assert_cmd::Command;
 use predicates::str::contains;
@@ -308,7 +309,8 @@ fn an_interrupted_training_saves_its_rows() {
     }
 }
 
-/// On a terminal; without the `script` of util-linux there is none, and the test says so and passes.
+/// On a terminal; without the `script` of util-linux there is none, and the test says so and
+/// passes.
 #[cfg(unix)]
 #[test]
 fn a_settled_row_shows_no_time_left() {

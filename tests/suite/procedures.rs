@@ -112,7 +112,8 @@ fn sharing_a_world_changes_no_outcome() {
     }
 }
 
-/// A world of `M` views is consistent: its record checks, and coverage follows the classes that know one view or more.
+/// A world of `M` views is consistent: its record checks, and coverage follows the classes that
+/// know one view or more.
 #[test]
 fn worlds_of_one_to_four_views_are_measured() {
     for views in 1..=4 {
@@ -147,7 +148,8 @@ fn worlds_of_one_to_four_views_are_measured() {
     }
 }
 
-/// The order of trained networks is measured where all five models are, and follows from their rows.
+/// The order of trained networks is measured where all five models are, and follows from their
+/// rows.
 #[test]
 fn the_order_of_trained_networks_is_that_of_their_errors() {
     const ORDER: &str = "trained.order";

@@ -91,8 +91,8 @@ fn the_front_page_is_short() {
     assert!(read("README.md").lines().count() <= 120);
 }
 
-/// The rows of both tables are those of the reports: of a mean what was measured, of a share its successes, and the interval, worlds and
-/// verdict of either.
+/// The rows of both tables are those of the reports: of a mean what was measured, of a share its
+/// successes, and the interval, worlds and verdict of either.
 #[test]
 fn the_front_page_says_what_the_reports_say() {
     let (page, report) = (read("README.md"), read("reports/README.md"));

@@ -1,4 +1,5 @@
-//! Random-feature models: solvers against references, features against dense vectors, claims on a small scale.
+//! Random-feature models: solvers against references, features against dense vectors, claims on a
+//! small scale.
 
 use faer::prelude::SolveLstsq;
 use faer::{Mat, Side};
@@ -284,7 +285,8 @@ fn repeated_features_share_their_weight() {
     }
 }
 
-/// Of a grid: where the held-out loss is least, which is neither end, while the training loss is least at the weakest.
+/// Of a grid: where the held-out loss is least, which is neither end, while the training loss is
+/// least at the weakest.
 #[test]
 fn the_strength_is_that_of_least_loss_on_held_out_inputs() {
     let mut rng = rng(11);
@@ -332,7 +334,8 @@ fn the_strength_is_that_of_least_loss_on_held_out_inputs() {
     assert!((chosen.held_out_loss / fresh[least(fresh)] - 1.0).abs() < 1e-12);
 }
 
-/// A feature of an input of noise alone: a sum of rectified `N(0, σ_0² ν²)`, one for each patch, independent.
+/// A feature of an input of noise alone: a sum of rectified `N(0, σ_0² ν²)`, one for each patch,
+/// independent.
 #[test]
 fn random_features_meet_noise_of_its_own_on_every_patch() {
     for noise_variance in [0.25, 4.0] {
@@ -356,7 +359,8 @@ fn random_features_meet_noise_of_its_own_on_every_patch() {
                 .col_iter()
                 .flat_map(|column| column.iter());
             let squares: f64 = values.map(|f| f * f / noise_variance).sum();
-            // Of N^+ the mean is 1/√(2π) and the mean square 1/2; two patches add 2 · 1/(2π). Deviations of about 2/√20000: five.
+            // Of N^+ the mean is 1/√(2π) and the mean square 1/2; two patches add 2 · 1/(2π).
+            // Deviations of about 2/√20000: five.
             let cross = [0.0, 1.0 / std::f64::consts::PI][patches - 1];
             let due = 0.5 * patches as f64 + cross;
             let found = squares / 20_000.0;
@@ -542,7 +546,8 @@ fn self_distilled_models_change_nothing_of_the_others() {
         assert!(measures(&with.model, name), "{name}");
         assert_eq!(measures(&without.model, name), !named(name), "{name}");
     }
-    // A regime without them is written as it was before there were any, so that records of it go on.
+    // A regime without them is written as it was before there were any, so that records of it go
+    // on.
     assert!(
         !toml::to_string(&without)
             .unwrap()

@@ -1,4 +1,5 @@
-//! Refusals: every kind of fault has words of its own, in the language of the file and not of the program.
+//! Refusals: every kind of fault has words of its own, in the language of the file and not of the
+//! program.
 
 use multiview::theorem::Theorem;
 use predicates::prelude::*;

@@ -28,7 +28,8 @@ fn the_reports_are_what_the_records_give() {
         .stdout(predicates::str::contains("README.md"));
 }
 
-/// Pages and pictures are made anew, and the records are left as they are: those that count, in order.
+/// Pages and pictures are made anew, and the records are left as they are: those that count, in
+/// order.
 #[test]
 fn deleted_reports_are_restored() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -51,7 +52,8 @@ fn deleted_reports_are_restored() {
         .arg(folder.path());
     report.assert().success();
     let mut all = files(&reports());
-    // Not made of records: written by hand, by `cargo bench --bench calibration` and by `tests/mutations/run.py`.
+    // Not made of records: written by hand, by `cargo bench --bench calibration` and by
+    // `tests/mutations/run.py`.
     let other = ["notes", "calibration", "mutations"].map(|folder| reports().join(folder));
     all.retain(|file| !other.iter().any(|folder| file.starts_with(folder)));
     assert_eq!(files(folder.path()).len(), all.len());
@@ -165,8 +167,8 @@ fn the_verdicts() {
     insta::assert_snapshot!(verdicts);
 }
 
-/// A theorem that two records test has the page of the later one, and the overview says so below the earlier one's table. A file of the
-/// main record is decided by that.
+/// A theorem that two records test has the page of the later one, and the overview says so below
+/// the earlier one's table. A file of the main record is decided by that.
 #[test]
 fn the_last_record_decides_a_theorem_that_the_main_one_leaves_out() {
     let plan = |record: &str| -> Value {

@@ -106,8 +106,8 @@ fn a_shard_is_continued_by_its_command() {
     assert_eq!(files(&dealt.at("whole")), files(&dealt.at("one")));
 }
 
-/// A claim that is decided early needs neither all worlds of a shard nor, of a shard without one of them,
-/// its record.
+/// A claim that is decided early needs neither all worlds of a shard nor, of a shard without one of
+/// them, its record.
 #[test]
 fn a_merge_waits_for_no_world_that_it_can_do_without() {
     let dealt = Dealt::new();
@@ -382,7 +382,8 @@ static CHEAP: LazyLock<(Plan, Worlds, [Vec<u8>; 3])> = LazyLock::new(|| {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 12, ..ProptestConfig::default() })]
 
-    /// On however many threads, in however many shards, and whatever each of them had when it was interrupted.
+    /// On however many threads, in however many shards, and whatever each of them had when it was
+    /// interrupted.
     #[test]
     fn threads_shards_and_interruptions_change_no_byte(
         threads in prop::sample::select(vec![1_usize, 2, 4]),

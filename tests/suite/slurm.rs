@@ -1,7 +1,8 @@
 //! On a real Slurm: an array of tasks, some killed and requeued at work and some failing, makes
 //! exactly the record that one process makes, of an exploration and of a verification.
 //!
-//! Needs Slurm and root (Debian: `apt-get install slurm-wlm`); without them the test says so and passes.
+//! Needs Slurm and root (Debian: `apt-get install slurm-wlm`); without them the test says so and
+//! passes.
 
 use assert_cmd::Command;
 use std::collections::BTreeMap;

@@ -104,7 +104,8 @@ impl Case {
             .collect()
     }
 
-    /// The largest overlap of a class with a feature of another class, as a share of the largest of all.
+    /// The largest overlap of a class with a feature of another class, as a share of the largest of
+    /// all.
     fn wrong_feature(&self, network: &Trained<f32>) -> f64 {
         let layout = network.layout;
         let rows = network.features.chunks_exact(layout.row()).enumerate();
@@ -149,7 +150,8 @@ impl Pair {
         f64::from(gaps.fold(0.0, f32::max) / largest)
     }
 
-    /// Checks that overlaps and logits agree, that the same views are learned, and the same training errors are left.
+    /// Checks that overlaps and logits agree, that the same views are learned, and the same
+    /// training errors are left.
     fn check(&self, case: &Case, what: &str, tolerance: f64) {
         let (overlaps, logits) = (self.gap(), self.logit_gap());
         println!(
@@ -177,9 +179,10 @@ fn pairs<A: Copy, const N: usize, B: Copy, const M: usize>(
     (all.into_iter()).flat_map(move |a| each.into_iter().map(move |b| (a, b)))
 }
 
-/// The error of deferred and averaged payments, of the order of `δ²`, amplified while overlaps grow from `σ_0` to `ϱ`; with the
-/// adaptive engine also the second order of changes by 8 % between two evaluations. For the worlds of the tests that use it, in which
-/// no view is in flight at the end and no class learns a wrong feature; `STATED` says what holds otherwise.
+/// The error of deferred and averaged payments, of the order of `δ²`, amplified while overlaps grow
+/// from `σ_0` to `ϱ`; with the adaptive engine also the second order of changes by 8 % between two
+/// evaluations. For the worlds of the tests that use it, in which no view is in flight at the end
+/// and no class learns a wrong feature; `STATED` says what holds otherwise.
 fn tolerance(engine: EngineKind) -> f64 {
     match engine {
         EngineKind::OverlapAdaptive => 2e-2,
@@ -244,7 +247,8 @@ fn students_agree() {
     }
 }
 
-/// The weights of the paper's figure: two to four patches of unequal weight for a feature, alone and with the paper's other noise.
+/// The weights of the paper's figure: two to four patches of unequal weight for a feature, alone
+/// and with the paper's other noise.
 fn figure(classes: usize, neurons: usize) -> Regime {
     let mut regime = regime(classes, neurons);
     let data = &mut regime.data;
@@ -257,7 +261,8 @@ fn figure(classes: usize, neurons: usize) -> Regime {
     regime
 }
 
-/// Random shares spread weights over all classes of weight at whose mean the absent classes are paid.
+/// Random shares spread weights over all classes of weight at whose mean the absent classes are
+/// paid.
 #[test]
 fn patches_of_unequal_weight_agree() {
     let [overlap, adaptive] = ENGINES;
@@ -282,8 +287,8 @@ fn patches_of_unequal_weight_agree() {
     }
 }
 
-/// A student begins to learn lost views from patches of unequal weight, as by the reference: up to where wrong features race at so small
-/// a `k`, when any difference grows.
+/// A student begins to learn lost views from patches of unequal weight, as by the reference: up to
+/// where wrong features race at so small a `k`, when any difference grows.
 #[test]
 fn students_of_unequal_weights_agree() {
     let mut regime = regime(24, 8);
@@ -327,7 +332,8 @@ fn three_views_agree() {
     }
 }
 
-/// A run that follows every block is the reference, up to rounding: nothing is deferred, averaged or left out.
+/// A run that follows every block is the reference, up to rounding: nothing is deferred, averaged
+/// or left out.
 #[test]
 fn following_every_block_is_the_reference() {
     let mut regime = regime(12, 5);
@@ -355,8 +361,9 @@ fn following_every_block_is_the_reference() {
     assert!(gap < 1e-10, "{gap:e}");
 }
 
-/// A stop is true of the whole network. Where few features of other classes are shown most samples show the label alone, and any logit
-/// of its own leads the classes that it is compared with; but not those that are absent.
+/// A stop is true of the whole network. Where few features of other classes are shown most samples
+/// show the label alone, and any logit of its own leads the classes that it is compared with; but
+/// not those that are absent.
 #[test]
 fn a_stop_is_true_where_few_features_are_shown() {
     for (sparsity, engine) in pairs([0.0, 0.02], ENGINES) {
@@ -379,7 +386,8 @@ fn a_stop_is_true_where_few_features_are_shown() {
             "s = {sparsity}"
         );
         let late = fast.steps as f64 / slow.steps as f64;
-        // An evaluation stands for up to 32 steps, and training errors are as of each sample's last.
+        // An evaluation stands for up to 32 steps, and training errors are as of each sample's
+        // last.
         assert!(
             (0.98..1.05).contains(&late),
             "s = {sparsity}, {engine:?}: {late}"
@@ -390,8 +398,8 @@ fn a_stop_is_true_where_few_features_are_shown() {
         };
         let Pair([slow, fast]) = case.both(&Objective::cross_entropy(), halted, 0);
         assert!(slow.training_errors > 0);
-        // Before anything is learned logits are compared at the scale of σ_0, where a few lie closer than the drift at its mean is to the
-        // drift itself.
+        // Before anything is learned logits are compared at the scale of σ_0, where a few lie
+        // closer than the drift at its mean is to the drift itself.
         let close = slow.training_errors.abs_diff(fast.training_errors);
         assert!(
             close <= case.data.samples.len() / 50,
@@ -400,8 +408,9 @@ fn a_stop_is_true_where_few_features_are_shown() {
     }
 }
 
-/// `P = k²` patches and feature noise, as small against `σ_0` as `γ = k^{−1.5}` is at k = 200: the few patches of pure noise that are followed, and the crowd at its mean, against all of
-/// them stored.
+/// `P = k²` patches and feature noise, as small against `σ_0` as `γ = k^{−1.5}` is at k = 200: the
+/// few patches of pure noise that are followed, and the crowd at its mean, against all of them
+/// stored.
 #[test]
 fn the_papers_patches_and_feature_noise_agree() {
     for engine in ENGINES {
@@ -420,16 +429,17 @@ fn the_papers_patches_and_feature_noise_agree() {
     }
 }
 
-/// The largest share of the largest overlap by which an engine's overlaps and logits differ from the reference's, without a wrong feature
-/// and with one. Stated in `reports/notes/engines.md`, which says why they part; measured in other worlds (1.0e-5 and 0.12 with
-/// `overlap`, 6.5e-2 and 0.10 with `overlap-adaptive`), each number at least half as large again.
+/// The largest share of the largest overlap by which an engine's overlaps and logits differ from
+/// the reference's, without a wrong feature and with one. Stated in `reports/notes/engines.md`,
+/// which says why they part; measured in other worlds (1.0e-5 and 0.12 with `overlap`, 6.5e-2 and
+/// 0.10 with `overlap-adaptive`), each number at least half as large again.
 const STATED: [(EngineKind, [f64; 2]); 2] = [
     (EngineKind::Overlap, [1e-4, 0.2]),
     (EngineKind::OverlapAdaptive, [0.1, 0.2]),
 ];
 
-/// In worlds that took no part in choosing the numbers: single models and students, under a push at which wrong features take off and
-/// under one at which they do not yet.
+/// In worlds that took no part in choosing the numbers: single models and students, under a push at
+/// which wrong features take off and under one at which they do not yet.
 #[test]
 fn overlaps_agree_as_stated_without_wrong_features_and_with_them() {
     let page = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("reports/notes/engines.md");

@@ -1,4 +1,5 @@
-//! Is the statistics module as sure as it says? Properties, the limits it states, and a simulated calibration of every method.
+//! Is the statistics module as sure as it says? Properties, the limits it states, and a simulated
+//! calibration of every method.
 
 use multiview::statistics::{
     AsymptoticSequence, Band, Estimate, HedgedBetting, Interval, Method, Moment, PowerLaw,
@@ -60,7 +61,8 @@ fn watch(method: Method, band: Band, alpha: f64, budget: u64, law: Law, seed: u6
     sequence.estimate()
 }
 
-/// Enough power to be useful: mean worlds to the (right) verdict, at α = 0.05/12, α = 0.01/12 and α = 0.05.
+/// Enough power to be useful: mean worlds to the (right) verdict, at α = 0.05/12, α = 0.01/12 and
+/// α = 0.05.
 #[test]
 fn typical_claims_need_tens_of_worlds() {
     let cases: [(&str, Method, Band, Law, [f64; 3]); 5] = [
@@ -305,7 +307,8 @@ proptest! {
         let summary = Summary::of(&values).unwrap();
         prop_assert!(student(&summary, 1.0 - alpha).unwrap().encloses(&student(&summary, 1.0 - 2.0 * alpha).unwrap()));
         prop_assert!(asymptotic_interval(&values, alpha, 0.1).encloses(&asymptotic_interval(&values, 2.0 * alpha, 0.1)));
-        // Nothing is said of a sequence whose ends have crossed, an event of probability at most its level.
+        // Nothing is said of a sequence whose ends have crossed, an event of probability at most
+        // its level.
         let share = |alpha| {
             let mut sequence = ShareSequence::new(alpha, Sides::Two).unwrap();
             let mut intervals = values.iter().map(|x| {
@@ -395,9 +398,9 @@ fn narrowing_with_heavy_tails(rng: &mut Pcg64Mcg, k: u32) -> f64 {
 
 #[test]
 fn exponents_are_calibrated() {
-    // The true exponent sits on the band's edge: a verdict is a mistake of the side it errs to, each with probability at
-    // most α. The levels and worlds are those of a claim in the quick and the full profile, spread over k as `concentration`
-    // spreads them, and a loose level.
+    // The true exponent sits on the band's edge: a verdict is a mistake of the side it errs to,
+    // each with probability at most α. The levels and worlds are those of a claim in the quick and
+    // the full profile, spread over k as `concentration` spreads them, and a loose level.
     const STREAMS: u64 = 30_000;
     let falls = Band {
         lower: None,
@@ -405,7 +408,8 @@ fn exponents_are_calibrated() {
     };
     type Sized = fn(&mut Pcg64Mcg, u32) -> f64;
     for (alpha, worlds) in [(0.05, 24), (0.002, 24), (0.0004, 50)] {
-        // With tails that heavy the interval is too short: it errs up to three times as often, as its module says.
+        // With tails that heavy the interval is too short: it errs up to three times as often, as
+        // its module says.
         for (moment, law, factor) in [
             (Moment::Mean, ties as Sized, 1.0),
             (Moment::Spread, narrowing as Sized, 1.0),
@@ -487,8 +491,8 @@ fn a_mean_that_is_not_there_reads_back_from_json() {
 }
 
 proptest! {
-    /// A world without a number counts as the value at the far end of the range, where the band has one end; else it bars a
-    /// confirmation for good, also one that came before it.
+    /// A world without a number counts as the value at the far end of the range, where the band has
+    /// one end; else it bars a confirmation for good, also one that came before it.
     #[test]
     fn worlds_without_a_number_count_against_the_claim(
         worlds in prop::collection::vec(prop::option::weighted(0.8, any::<bool>()), 1..80),

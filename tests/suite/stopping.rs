@@ -1,4 +1,5 @@
-//! When a run ends, on a scripted engine: which steps are taken, and what is looked at before which.
+//! When a run ends, on a scripted engine: which steps are taken, and what is looked at before
+//! which.
 
 use multiview::engine::driver::{Engine, View, drive};
 use multiview::engine::state::{Layout, StepView, Trained};

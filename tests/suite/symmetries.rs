@@ -1,5 +1,5 @@
-//! Names carry no information: renaming classes, exchanging the views of a class, or permuting neurons, patches or
-//! samples permutes what training returns and changes nothing else.
+//! Names carry no information: renaming classes, exchanging the views of a class, or permuting
+//! neurons, patches or samples permutes what training returns and changes nothing else.
 
 use crate::small::{after, at, data, relative_gap, seed};
 use multiview::data::{DataSet, Kind};
@@ -160,7 +160,8 @@ impl Engine {
     }
 }
 
-/// Teacher logits that follow the labels, with an opinion on every class, so that renaming must carry them along.
+/// Teacher logits that follow the labels, with an opinion on every class, so that renaming must
+/// carry them along.
 fn objective<R: Real>(regime: &Regime, data: &DataSet, teacher: &[R]) -> Objective<R> {
     let spec = Distillation {
         temperature: 0.5.into(),
@@ -178,7 +179,8 @@ fn objective<R: Real>(regime: &Regime, data: &DataSet, teacher: &[R]) -> Objecti
     Objective::distillation(regime.data.classes, &spec, rate, &teacher, labels)
 }
 
-/// Largest relative gap, over `A` and the logits, between training renamed and renaming what was trained.
+/// Largest relative gap, over `A` and the logits, between training renamed and renaming what was
+/// trained.
 fn gap<R: Real>(engine: Engine, feature_noise: f64, rename: impl Fn(&mut Renaming)) -> f64
 where
     StandardNormal: Distribution<R>,
@@ -260,8 +262,9 @@ const RENAMINGS: [Case; 6] = [
     ("all", rename_all),
 ];
 
-/// Renaming changes the order of sums and so their last bit, 1.1·10⁻¹⁶; while an overlap grows from `σ_0 = 0.05`
-/// to order 1 the dynamics amplify a relative error by up to about `(1/0.05)^{q−1} = 400`.
+/// Renaming changes the order of sums and so their last bit, 1.1·10⁻¹⁶; while an overlap grows from
+/// `σ_0 = 0.05` to order 1 the dynamics amplify a relative error by up to about
+/// `(1/0.05)^{q−1} = 400`.
 const ROUNDING: f64 = 1e-13;
 
 /// The same with 6·10⁻⁸.
@@ -298,9 +301,10 @@ fn the_sparse_engine_is_blind_to_names_where_it_follows_every_block() {
     }
 }
 
-/// At a user's rates names decide in which order debts are paid, and a sample's number when they first are and at which steps it is
-/// evaluated, so that renaming moves the result within the engine's own error. That error is large here, a period being a third of so short
-/// a training: the overlaps still agree to 5 %.
+/// At a user's rates names decide in which order debts are paid, and a sample's number when they
+/// first are and at which steps it is evaluated, so that renaming moves the result within the
+/// engine's own error. That error is large here, a period being a third of so short a training: the
+/// overlaps still agree to 5 %.
 #[test]
 fn only_the_order_of_payments_meets_names() {
     for engine in [Engine::Sparse, Engine::Adaptive] {

@@ -1,4 +1,5 @@
-//! The lottery: which view the start favours, on toy starts with known answers, and which view wins in a world of unequal views.
+//! The lottery: which view the start favours, on toy starts with known answers, and which view wins
+//! in a world of unequal views.
 
 use crate::small::{self, seed};
 use multiview::data::{DataSet, Kind, Patch, Sample};
@@ -8,7 +9,8 @@ use multiview::evaluation::Draws;
 use multiview::procedure::{Models, Procedure, predicted_views, view_strengths};
 use multiview::regime::{Regime, SampleCount};
 
-/// A start whose largest overlaps of each class with its own views, `[k][views]`, are these: one neuron of each class has them.
+/// A start whose largest overlaps of each class with its own views, `[k][views]`, are these: one
+/// neuron of each class has them.
 fn start(regime: &Regime, overlaps: &[f32]) -> Start<f32> {
     let layout = Layout::of(regime);
     let mut state = Overlaps::draw(regime, seed(0), 0);
@@ -32,7 +34,8 @@ fn sample(label: usize, patches: &[(u32, f32)]) -> Sample {
     }
 }
 
-/// `S` sums `z^q` over all patches of a class's own features on its own samples, and over no others.
+/// `S` sums `z^q` over all patches of a class's own features on its own samples, and over no
+/// others.
 #[test]
 fn strengths_are_power_sums_over_the_own_samples() {
     let mut regime = small::regime();

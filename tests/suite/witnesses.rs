@@ -1,5 +1,6 @@
-//! Intervals and sequences against SciPy and confseq (`tests/fixtures/statistics.py` made the numbers), read-outs against scikit-learn
-//! (`tests/fixtures/readouts.py`), and the division of a run's error budget.
+//! Intervals and sequences against SciPy and confseq (`tests/fixtures/statistics.py` made the
+//! numbers), read-outs against scikit-learn (`tests/fixtures/readouts.py`), and the division of a
+//! run's error budget.
 
 use super::calibration::plans;
 use faer::Mat;
@@ -130,7 +131,8 @@ fn matrix(case: &Value, name: &str) -> Mat<f64> {
     Mat::from_fn(rows.len(), columns, entry)
 }
 
-/// The features of a case, shared by all classes or, with noise components of their own, written out for each.
+/// The features of a case, shared by all classes or, with noise components of their own, written
+/// out for each.
 fn features(case: &Value) -> Features {
     let shared = matrix(case, "features");
     let classes = matrix(case, "targets").ncols();
@@ -148,7 +150,8 @@ fn features(case: &Value) -> Features {
     }
 }
 
-/// Coefficients and intercepts agree; an intercept that all classes share is free where only their differences matter.
+/// Coefficients and intercepts agree; an intercept that all classes share is free where only their
+/// differences matter.
 fn check_readout(case: &Value, found: &Readout, free: bool, tolerance: f64) {
     let theirs = matrix(case, "coefficients");
     let ours = |c: usize, i: usize| match found.coefficients.as_slice() {
@@ -181,8 +184,9 @@ fn read_outs_are_scikit_learn_s() {
         let labels = matrix(&case, "targets");
         let (fit, _) = logistic::fit(&features(&case), &labels, strength, None).unwrap();
         assert!(fit.gradient <= logistic::TOLERANCE);
-        // The objective's curvature is λ at the least, so a gradient of that size is a step of at most so much in each direction;
-        // scikit-learn stops where the objective no longer changes in double precision.
+        // The objective's curvature is λ at the least, so a gradient of that size is a step of at
+        // most so much in each direction; scikit-learn stops where the objective no longer changes
+        // in double precision.
         check_readout(
             &case,
             &fit.readout,
@@ -192,8 +196,8 @@ fn read_outs_are_scikit_learn_s() {
     }
 }
 
-/// Every claim of a run, with the weight that the budget gives it: its own or 1, a quarter for a control; a claim of its own confidence or on
-/// every world nothing.
+/// Every claim of a run, with the weight that the budget gives it: its own or 1, a quarter for a
+/// control; a claim of its own confidence or on every world nothing.
 fn weights(plan: &Plan) -> Vec<(f64, f64)> {
     let report = plan.replay(&Worlds::new()).unwrap();
     assert!(report.is_none(), "nothing was trained");
@@ -263,7 +267,8 @@ fn a_whole_plan_shows_each_claim_its_level_and_is_silent_before_the_minimum() {
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// A band with two ends spends half of its level on each; one with a single end spends all of it there.
+    /// A band with two ends spends half of its level on each; one with a single end spends all of
+    /// it there.
     #[test]
     fn each_end_has_its_share_of_the_level(
         seeds in prop::collection::vec(0.0..1.0_f64, 60),

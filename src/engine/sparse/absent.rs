@@ -11,7 +11,8 @@ const WEIGHTS: [f32; 3] = [0.1, 0.25, 0.5];
 /// Classes of weight.
 const KINDS: usize = WEIGHTS.len() + 1;
 
-/// The debts of absent classes to the overlaps with each feature: residuals times weights, summed over the patches that carry it.
+/// The debts of absent classes to the overlaps with each feature: residuals times weights, summed
+/// over the patches that carry it.
 pub(super) struct Absent<R> {
     /// `[features][KINDS]`.
     pub(super) owed: Vec<[R; KINDS]>,
@@ -68,10 +69,11 @@ impl<R: Real> Absent<R> {
     }
 }
 
-/// `E[φ'(a + B)]` over `B ~ N(0, σ_0² ν²)`, on the first branch of `φ`: `E[((a + B)^+)^{q−1}] / ϱ^{q−1}`.
+/// `E[φ'(a + B)]` over `B ~ N(0, σ_0² ν²)`, on the first branch of `φ`:
+/// `E[((a + B)^+)^{q−1}] / ϱ^{q−1}`.
 ///
-/// With `a = σ x` and `I_p(x) = E[((x + X)^+)^p]` for a standard normal `X`, integration by parts gives
-/// `I_p = x I_{p−1} + (p − 1) I_{p−2}`, from `I_0 = Φ(x)` and `I_1 = x Φ(x) + φ(x)`.
+/// With `a = σ x` and `I_p(x) = E[((x + X)^+)^p]` for a standard normal `X`, integration by parts
+/// gives `I_p = x I_{p−1} + (p − 1) I_{p−2}`, from `I_0 = Φ(x)` and `I_1 = x Φ(x) + φ(x)`.
 #[derive(Clone, Copy)]
 pub(super) struct MeanSlope<R> {
     power: u32,

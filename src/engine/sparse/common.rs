@@ -3,8 +3,8 @@
 use crate::engine::layout::Layout;
 use crate::real::{LANES, Lanes, Real, each};
 
-/// The sums that feature noise with `α_{p,v'} = α_p` needs: `Σ_v A[v]`, what all `A[v]` have been moved by together, and what a step adds to
-/// that. Rows `[k][vectors]`, empty when `γ = 0`.
+/// The sums that feature noise with `α_{p,v'} = α_p` needs: `Σ_v A[v]`, what all `A[v]` have been
+/// moved by together, and what a step adds to that. Rows `[k][vectors]`, empty when `γ = 0`.
 pub(super) struct Common<R> {
     pub(super) total: Vec<Lanes<R>>,
     pub(super) shift: Vec<Lanes<R>>,

@@ -1,7 +1,8 @@
 //! Patches of pure noise, of which an input may have `P = k²`.
 //!
-//! They differ in their noise alone. For a class and a neuron, the few whose overlaps began largest are drawn exactly, in law, and treated as
-//! patches of their own ([`Extremes`]); the others are a *crowd* that enters at its mean ([`Crowd`]).
+//! They differ in their noise alone. For a class and a neuron, the few whose overlaps began largest
+//! are drawn exactly, in law, and treated as patches of their own ([`Extremes`]); the others are a
+//! *crowd* that enters at its mean ([`Crowd`]).
 
 use super::absent::{MeanSlope, lanes};
 use super::common::Common;
@@ -17,7 +18,8 @@ use statrs::function::erf::erfc_inv;
 /// Extremes that are kept for each class and neuron.
 pub(super) const KEPT: usize = 2;
 
-/// Up to this number, patches are drawn one by one, and the largest picked: the same draws as where all are stored.
+/// Up to this number, patches are drawn one by one, and the largest picked: the same draws as where
+/// all are stored.
 const COUNTED: usize = 256;
 
 /// The largest noise overlaps among patches of pure noise.
@@ -40,7 +42,8 @@ impl Extremes {
         })
     }
 
-    /// Writes the `j`-th largest overlap of each neuron of a class on sample `n`, and the `α` of its patch, into row `j`.
+    /// Writes the `j`-th largest overlap of each neuron of a class on sample `n`, and the `α` of
+    /// its patch, into row `j`.
     #[inline(always)]
     pub(super) fn fill<R: Real>(
         &self,
@@ -85,8 +88,9 @@ impl Extremes {
         }
     }
 
-    /// The largest of `count` normals: of as many uniforms the largest is `V^{1/count}` for a uniform `V`, the next a share
-    /// `V^{1/(count−1)}` of it, and so on; the normal quantile takes them where they belong.
+    /// The largest of `count` normals: of as many uniforms the largest is `V^{1/count}` for a
+    /// uniform `V`, the next a share `V^{1/(count−1)}` of it, and so on; the normal quantile takes
+    /// them where they belong.
     fn by_spacings<R: Real>(
         &self,
         stream: &NoiseStream,
@@ -122,12 +126,14 @@ impl Extremes {
     }
 }
 
-/// The patches of pure noise that are not followed, where feature noise lets them pull at `Σ_v A[v]`.
+/// The patches of pure noise that are not followed, where feature noise lets them pull at
+/// `Σ_v A[v]`.
 pub(super) struct Crowd<R> {
     /// Patches of a sample, on average.
     count: R,
     gamma: R,
-    /// Residuals of the step, summed over samples: what every class has as if it were absent everywhere, and beyond that.
+    /// Residuals of the step, summed over samples: what every class has as if it were absent
+    /// everywhere, and beyond that.
     pub(super) absent: R,
     pub(super) beyond: Vec<R>,
 }
@@ -146,7 +152,8 @@ impl<R: Real> Crowd<R> {
         })
     }
 
-    /// Adds the step's pull, `Σ_n e[n,i] P E[α φ'(α Σ_v A[v] + B)]` over `α` uniform on `[0, γ]` (by three Gauss points), and begins anew.
+    /// Adds the step's pull, `Σ_n e[n,i] P E[α φ'(α Σ_v A[v] + B)]` over `α` uniform on `[0, γ]`
+    /// (by three Gauss points), and begins anew.
     #[inline(always)]
     pub(super) fn push(
         &mut self,

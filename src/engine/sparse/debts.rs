@@ -10,7 +10,8 @@ use std::slice;
 type Grown<R> = (usize, usize, usize, Vec<R>);
 
 impl<R: Real> Run<'_, R> {
-    /// Pays the samples and features that are due, or at the end all, but debts so small that no overlap would notice.
+    /// Pays the samples and features that are due, or at the end all, but debts so small that no
+    /// overlap would notice.
     #[inline(always)]
     pub(super) fn pay(&mut self, all: bool) {
         let mut due = std::mem::take(&mut self.due);
@@ -36,7 +37,8 @@ impl<R: Real> Run<'_, R> {
         self.pay_features();
     }
 
-    /// Asks memory for what the next payments read, each part once the part that points to it is there.
+    /// Asks memory for what the next payments read, each part once the part that points to it is
+    /// there.
     #[inline(always)]
     fn fetch_debts(&self, next: &[u32]) {
         let track = |ahead: usize| next.get(ahead).map(|t| &self.tracks[*t as usize]);
@@ -52,7 +54,8 @@ impl<R: Real> Run<'_, R> {
         }
     }
 
-    /// Asks memory for the feature overlaps of the classes that are owed at least `least` on a sample.
+    /// Asks memory for the feature overlaps of the classes that are owed at least `least` on a
+    /// sample.
     #[inline(always)]
     fn fetch_overlaps(&self, t: usize, least: R) {
         let (k, stride) = (self.layout.classes, self.layout.stride);
@@ -85,8 +88,8 @@ impl<R: Real> Run<'_, R> {
         }
     }
 
-    /// Pays the unfollowed blocks of the classes present on a sample that are owed at least `least`, their noise overlaps drawn again.
-    /// Returns false if none was.
+    /// Pays the unfollowed blocks of the classes present on a sample that are owed at least
+    /// `least`, their noise overlaps drawn again. Returns false if none was.
     #[inline(always)]
     fn pay_present(&mut self, t: usize, least: R) -> bool {
         let (k, stride) = (self.layout.classes, self.layout.stride);
@@ -187,7 +190,8 @@ impl<R: Real> Run<'_, R> {
                     );
                     top = each(|l| larger(after[l], top[l]));
                     growth = each(|l| larger(payment.growth(slopes[l], after[l]), growth[l]));
-                    // A block that is followed has one α for all neurons: its overlaps take up the difference.
+                    // A block that is followed has one α for all neurons: its overlaps take up the
+                    // difference.
                     let mean = R::of(self.absent.mean_alpha.wide());
                     *b = each(|l| b[l] + (alpha[l] - mean) * total[l]);
                 }
@@ -203,8 +207,8 @@ impl<R: Real> Run<'_, R> {
         any
     }
 
-    /// Pays the overlaps with features that are due, at the mean over the noise of the absent classes; follows the pairs that have
-    /// grown.
+    /// Pays the overlaps with features that are due, at the mean over the noise of the absent
+    /// classes; follows the pairs that have grown.
     #[inline(always)]
     fn pay_features(&mut self) {
         let mut due = std::mem::take(&mut self.absent.due);
@@ -263,7 +267,8 @@ impl<R: Real> Run<'_, R> {
         }
     }
 
-    /// True for a block that is to be followed, by its largest pre-activations and shares of growth.
+    /// True for a block that is to be followed, by its largest pre-activations and shares of
+    /// growth.
     #[inline(always)]
     fn has_woken(&self, top: Lanes<R>, growth: Lanes<R>) -> bool {
         let most = R::of(super::UNFOLLOWED_GROWTH);
@@ -310,7 +315,8 @@ impl<R: Real> Run<'_, R> {
         }
     }
 
-    /// Follows all blocks of a pair, each paid what it is owed: of a followed block nothing more is deferred.
+    /// Follows all blocks of a pair, each paid what it is owed: of a followed block nothing more is
+    /// deferred.
     #[inline(always)]
     fn follow_pair(&mut self, pair: usize) {
         let (k, stride) = (self.layout.classes, self.layout.stride);
@@ -361,7 +367,8 @@ impl<R: Real> Run<'_, R> {
     }
 }
 
-/// The payment to a class's unfollowed blocks on a sample: a residual, and times `η/N ν²` what they were paid before and are paid now.
+/// The payment to a class's unfollowed blocks on a sample: a residual, and times `η/N ν²` what they
+/// were paid before and are paid now.
 #[derive(Clone, Copy)]
 struct Payment<R> {
     owed: R,
@@ -380,9 +387,10 @@ impl<R: Real> Payment<R> {
         }
     }
 
-    /// The slopes at which eight blocks are paid, half-way through their own growth, and their pre-activations afterwards. `rest` is
-    /// what features contribute to these; `b`, the overlaps at the start of training, is brought up to date. What they were paid
-    /// before is made up for at today's slope.
+    /// The slopes at which eight blocks are paid, half-way through their own growth, and their
+    /// pre-activations afterwards. `rest` is what features contribute to these; `b`, the overlaps
+    /// at the start of training, is brought up to date. What they were paid before is made up for
+    /// at today's slope.
     #[inline(always)]
     fn of(
         &self,

@@ -1,9 +1,9 @@
-//! The overlap dynamics at the cost of the classes a sample shows: exact where something happens, deferred where little does, at its mean
-//! where nothing does.
+//! The overlap dynamics at the cost of the classes a sample shows: exact where something happens,
+//! deferred where little does, at its mean where nothing does.
 //!
-//! A *block* is one class's neurons on one patch. The [reference](mod@super::reference) stores and moves every block of every sample,
-//! `N P k m` numbers. But a sample shows only about `1 + 2s` classes; the others are *absent* from it. This engine knows three kinds of
-//! blocks:
+//! A *block* is one class's neurons on one patch. The [reference](mod@super::reference) stores and
+//! moves every block of every sample, `N P k m` numbers. But a sample shows only about `1 + 2s`
+//! classes; the others are *absent* from it. This engine knows three kinds of blocks:
 //!
 //! | block | noise overlaps `B` | paid |
 //! |---|---|---|
@@ -13,51 +13,65 @@
 //!
 //! # Derivation
 //!
-//! Let `E` be the residual summed over steps that a block of initial pre-activation `s = z A + B` has met. The gradient step
-//! integrates `dB/dE = (η/N) ν² φ'(s)` and `dA/dE = (η/N) z φ'(s)`, and before anything has grown `φ'(s) = (s/ϱ)^{q−1}`.
+//! Let `E` be the residual summed over steps that a block of initial pre-activation `s = z A + B`
+//! has met. The gradient step integrates `dB/dE = (η/N) ν² φ'(s)` and `dA/dE = (η/N) z φ'(s)`, and
+//! before anything has grown `φ'(s) = (s/ϱ)^{q−1}`.
 //!
-//! *Absent classes.* Their residual is `−softmax_i`, about `−1/k` before a sample is fitted and less after, so that `|E| ≲ T/k`.
-//! - `B` changes by a share `(η/N) ν² |E| s/ϱ²` of itself (`q = 3`): 6e-5 at `k = 200` with `η/N = 0.035`, `E = 15`, `s = 5e-3`, `ϱ = 6`. It is
-//!   left as it was.
-//! - `A[v]`, for another class's feature `v`, moves by `(η/N) Σ_n e z φ'(z A + B)` over all samples that carry `v`: some percent over a
-//!   training, which is not left out. Its terms' `B` are independent of everything else, so the sum is paid at its mean,
-//!   `(η/N) Σ_n e z · E_B[φ'(z A + B)]` (see `absent.rs`). The error is a share of the drift: the coefficient of variation of `φ'`
-//!   (√5 for `q = 3` at `A = 0`, less for larger `A`) over the root of the number of carriers, `N s/k + 2N/k`; 8 % of a few percent at `k = 200`.
-//!   Patches are gathered by weight in four classes, each paid at its mean weight.
-//! - The mean is paid to every class, the present ones too, which are owed exactly the rest: `e_i − e_absent`.
+//! *Absent classes.* Their residual is `−softmax_i`, about `−1/k` before a sample is fitted and
+//! less after, so that `|E| ≲ T/k`.
+//! - `B` changes by a share `(η/N) ν² |E| s/ϱ²` of itself (`q = 3`): 6e-5 at `k = 200` with
+//!   `η/N = 0.035`, `E = 15`, `s = 5e-3`, `ϱ = 6`. It is left as it was.
+//! - `A[v]`, for another class's feature `v`, moves by `(η/N) Σ_n e z φ'(z A + B)` over all samples
+//!   that carry `v`: some percent over a training, which is not left out. Its terms' `B` are
+//!   independent of everything else, so the sum is paid at its mean,
+//!   `(η/N) Σ_n e z · E_B[φ'(z A + B)]` (see `absent.rs`). The error is a share of the drift: the
+//!   coefficient of variation of `φ'` (√5 for `q = 3` at `A = 0`, less for larger `A`) over the
+//!   root of the number of carriers, `N s/k + 2N/k`; 8 % of a few percent at `k = 200`. Patches are
+//!   gathered by weight in four classes, each paid at its mean weight.
+//! - The mean is paid to every class, the present ones too, which are owed exactly the rest:
+//!   `e_i − e_absent`.
 //!
-//! *Present classes.* A class that is pulled at, by its own label or by a teacher, can make another class's feature its own. So the rest is
-//! summed for each (sample, class) and, once it has come to [`Rates::period`], paid block by block to `A`, with the same `B` that the reference
-//! stores: it is a function of its counter, and what it has grown by follows from the sum paid so far. A payment is made at the slope
-//! half-way through the block's own growth, so what it misses is of second order in `δ`, the share by which a block grows between two
-//! payments: `δ = period · (η/k) (s (z'² (1 + M s) + M z²)/k + ν² k/N) θ/ϱ²`, all carriers of a pair owed as much, kept under 2 % (20 % with
-//! `overlap-adaptive`).
+//! *Present classes.* A class that is pulled at, by its own label or by a teacher, can make another
+//! class's feature its own. So the rest is summed for each (sample, class) and, once it has come to
+//! [`Rates::period`], paid block by block to `A`, with the same `B` that the reference stores: it
+//! is a function of its counter, and what it has grown by follows from the sum paid so far. A
+//! payment is made at the slope half-way through the block's own growth, so what it misses is of
+//! second order in `δ`, the share by which a block grows between two payments:
+//! `δ = period · (η/k) (s (z'² (1 + M s) + M z²)/k + ν² k/N) θ/ϱ²`, all carriers of a pair owed as
+//! much, kept under 2 % (20 % with `overlap-adaptive`).
 //!
-//! *Growth.* A pair of feature and class whose overlap passes `θ_A`, and a block whose pre-activation passes `θ_B`, is followed from then
-//! on, after it has been paid what it is owed.
+//! *Growth.* A pair of feature and class whose overlap passes `θ_A`, and a block whose
+//! pre-activation passes `θ_B`, is followed from then on, after it has been paid what it is owed.
 //!
 //! # What is left out
 //!
-//! - Unfollowed blocks and absent classes have logits below `P m φ(θ)`, and are taken for 0. Where that could matter, in the comparison that
-//!   counts training errors, it is not believed: a label's logit under the bound on absent classes' leaves its sample *open*, which counts as
-//!   an error, until it is all that stands between the run and its end; then the absent classes of that sample are drawn and compared.
+//! - Unfollowed blocks and absent classes have logits below `P m φ(θ)`, and are taken for 0. Where
+//!   that could matter, in the comparison that counts training errors, it is not believed: a
+//!   label's logit under the bound on absent classes' leaves its sample *open*, which counts as an
+//!   error, until it is all that stands between the run and its end; then the absent classes of
+//!   that sample are drawn and compared.
 //! - Debts below [`LAST_PAYMENT`] of a period are not paid at the end.
-//! - Classes whose soft label is within [`SAME_SOFT_LABEL`] of the absent classes' are taken for absent by the teacher.
+//! - Classes whose soft label is within [`SAME_SOFT_LABEL`] of the absent classes' are taken for
+//!   absent by the teacher.
 //! - Residuals below [`NEGLIGIBLE_RESIDUAL`] do not move followed blocks.
 //!
 //! # Patches of pure noise, feature noise
 //!
-//! Of `P = k²` patches most carry noise alone. For each class present and each neuron the two that began largest are drawn exactly, in
-//! law, and are blocks like others. The rest never grow: `dB/dE` is smaller for each of them than for those, and their mean logit `P m E[φ(B)]` is the
-//! same for all classes; a regime in which it exceeds [`PURE_NOISE_LOGIT`](crate::regime::PURE_NOISE_LOGIT) is refused. Feature noise `α_p`, common to the features of a
-//! patch, makes `s = z A[v] + α_p Σ_{v'} A[v'] + B`: one running sum each way for every class and neuron, to which the rest of the noise patches
-//! contribute `P E[α φ'(α Σ A + B)]`.
+//! Of `P = k²` patches most carry noise alone. For each class present and each neuron the two that
+//! began largest are drawn exactly, in law, and are blocks like others. The rest never grow:
+//! `dB/dE` is smaller for each of them than for those, and their mean logit `P m E[φ(B)]` is the
+//! same for all classes; a regime in which it exceeds
+//! [`PURE_NOISE_LOGIT`](crate::regime::PURE_NOISE_LOGIT) is refused. Feature noise `α_p`, common to
+//! the features of a patch, makes `s = z A[v] + α_p Σ_{v'} A[v'] + B`: one running sum each way for
+//! every class and neuron, to which the rest of the noise patches contribute
+//! `P E[α φ'(α Σ A + B)]`.
 //!
 //! # The adaptive engine
 //!
-//! `overlap-adaptive` also evaluates a *sample* less often while nothing about it changes: an evaluation stands for up to
-//! [`LONGEST_INTERVAL`] steps, over which its residuals, and the logits of the classes that it pulls at, change by about a twelfth at
-//! most; they are extrapolated to the middle of those steps, so that the error is of second order (see `pace.rs`).
+//! `overlap-adaptive` also evaluates a *sample* less often while nothing about it changes: an
+//! evaluation stands for up to [`LONGEST_INTERVAL`] steps, over which its residuals, and the logits
+//! of the classes that it pulls at, change by about a twelfth at most; they are extrapolated to the
+//! middle of those steps, so that the error is of second order (see `pace.rs`).
 
 mod absent;
 mod common;
@@ -79,8 +93,8 @@ use crate::regime::{EngineKind, Regime};
 use crate::seed::WorldSeed;
 use run::Run;
 
-/// Residuals of smaller magnitude do not move followed blocks: over `10^4` steps of per-sample size 0.1 they
-/// would add `10^-6` to overlaps of order 10, less than `f32` resolves.
+/// Residuals of smaller magnitude do not move followed blocks: over `10^4` steps of per-sample size
+/// 0.1 they would add `10^-6` to overlaps of order 10, less than `f32` resolves.
 pub const NEGLIGIBLE_RESIDUAL: f64 = 1e-9;
 
 /// Soft labels this close to a sample's absent classes' are taken for equal to it.
@@ -95,14 +109,15 @@ pub const LONGEST_INTERVAL: usize = 256;
 /// Share of its pre-activation by which a block may have grown and yet not be followed.
 pub const UNFOLLOWED_GROWTH: f64 = 0.05;
 
-/// `δ`: share by which an unfollowed pre-activation may grow between two payments, in the engines `overlap` and `overlap-adaptive`.
+/// `δ`: share by which an unfollowed pre-activation may grow between two payments, in the engines
+/// `overlap` and `overlap-adaptive`.
 const SLOW_GROWTH: [f64; 2] = [0.02, 0.2];
 
 /// Standard normals beyond this do not occur: the transform of Box and Muller ends at 6.76.
 const LARGEST_NORMAL: f64 = 6.8;
 
-/// `θ_A` in units of `σ_0`, and how many blocks a sample then has that are followed from the start for the chance size of their pair: the
-/// lowest of a few thresholds at which it is one at most.
+/// `θ_A` in units of `σ_0`, and how many blocks a sample then has that are followed from the start
+/// for the chance size of their pair: the lowest of a few thresholds at which it is one at most.
 fn quiet(regime: &Regime) -> (f64, f64) {
     let (data, neurons) = (&regime.data, regime.network.neurons_per_class as f64);
     let patches =
@@ -120,11 +135,13 @@ fn quiet(regime: &Regime) -> (f64, f64) {
     (threshold, followed(tail))
 }
 
-/// Bytes, about, of the blocks and classes that the engine keeps for a sample with `patches` and `classes`, in `f32`.
+/// Bytes, about, of the blocks and classes that the engine keeps for a sample with `patches` and
+/// `classes`, in `f32`.
 pub(super) fn sample_bytes(regime: &Regime, patches: f64, classes: f64) -> f64 {
     let stride = regime.network.neurons_per_class.next_multiple_of(LANES) as f64;
-    // A block is its overlaps and five words; a class present is six, in whole lanes; a sample, with the lists of its logits that are made
-    // at the end, is about 240, as measured. A sample that comes to follow another block moves, and leaves its place.
+    // A block is its overlaps and five words; a class present is six, in whole lanes; a sample,
+    // with the lists of its logits that are made at the end, is about 240, as measured. A sample
+    // that comes to follow another block moves, and leaves its place.
     let blocks = 1.1 * patches * (stride + 5.0);
     let kept = blocks + 6.0 * (classes + LANES as f64 / 2.0);
     let moved = 1.0 - (-quiet(regime).1).exp();
@@ -136,7 +153,8 @@ pub(super) fn sample_bytes(regime: &Regime, patches: f64, classes: f64) -> f64 {
 pub struct Rates {
     /// Steps of residual 1 between two payments; with 0 every evaluation is followed by one.
     pub period: usize,
-    /// Residuals times weights, summed over a feature's patches, between two payments of absent classes.
+    /// Residuals times weights, summed over a feature's patches, between two payments of absent
+    /// classes.
     pub absent_period: f64,
     /// `θ_A`: feature overlap above which all blocks of a pair are followed.
     pub pair_threshold: f64,
@@ -181,8 +199,8 @@ impl Rates {
     }
 }
 
-/// Above any logit of an absent class: every neuron on every patch with a feature as large as an unfollowed one can be, and the mean
-/// and one more extreme of the patches of pure noise.
+/// Above any logit of an absent class: every neuron on every patch with a feature as large as an
+/// unfollowed one can be, and the mean and one more extreme of the patches of pure noise.
 fn absent_bound(regime: &Regime, data: &DataSet) -> f64 {
     let rates = Rates::of(regime);
     let weight = regime.data.largest_main_weight();

@@ -1,20 +1,24 @@
 //! The pace at which a sample is evaluated, when that need not be every step.
 //!
-//! An evaluation stands for `h` steps. Over these, gradient descent would have added the residual times the slope of every block `h`
-//! times, each as of its own step; the sum is `h` times their value half-way, `(h − 1)/2` steps on, up to terms of second order in the change.
-//! That value is extrapolated from the last evaluation: residuals by their own change, slopes by the change of the class's logit, since
-//! on the first branch of `φ` a slope follows its logit as `φ' ∝ φ^{(q−1)/q}`.
+//! An evaluation stands for `h` steps. Over these, gradient descent would have added the residual
+//! times the slope of every block `h` times, each as of its own step; the sum is `h` times their
+//! value half-way, `(h − 1)/2` steps on, up to terms of second order in the change. That value is
+//! extrapolated from the last evaluation: residuals by their own change, slopes by the change of
+//! the class's logit, since on the first branch of `φ` a slope follows its logit as
+//! `φ' ∝ φ^{(q−1)/q}`.
 
 use crate::real::{Lanes, Real, each};
 
-/// Change between two evaluations, in the unit of [`Pace::advance`], beyond which the next comes sooner.
+/// Change between two evaluations, in the unit of [`Pace::advance`], beyond which the next comes
+/// sooner.
 const RESIDUAL_CHANGE: f64 = 0.08;
 
 /// A change of a residual that is always allowed, however small the residuals.
 const RESIDUAL_FLOOR: f64 = 1e-4;
 
-/// Share of itself by which a logit may change between two evaluations: about `q` times what the overlaps behind it change. A class
-/// counts by its residual `e`, as `|e|/(|e| + FAINT)`: where that is faint the class is not what moves its overlaps.
+/// Share of itself by which a logit may change between two evaluations: about `q` times what the
+/// overlaps behind it change. A class counts by its residual `e`, as `|e|/(|e| + FAINT)`: where
+/// that is faint the class is not what moves its overlaps.
 const LOGIT_CHANGE: f64 = 0.08;
 const FAINT: f64 = 0.05;
 
@@ -58,10 +62,11 @@ impl<R: Real> Pace<R> {
         }
     }
 
-    /// Chooses the next evaluation of sample `n` after one at `step` at which `change`, of the 1 that is allowed, had been seen since the
-    /// last: the interval is doubled, up to `longest`, when that was less than half, and halved, or begun anew at 1, when it was more
-    /// than all. Evaluations of an interval are spread over its steps by `n`. Returns the number of steps, of the `left` ones, that this
-    /// evaluation stands for.
+    /// Chooses the next evaluation of sample `n` after one at `step` at which `change`, of the 1
+    /// that is allowed, had been seen since the last: the interval is doubled, up to `longest`,
+    /// when that was less than half, and halved, or begun anew at 1, when it was more than all.
+    /// Evaluations of an interval are spread over its steps by `n`. Returns the number of steps, of
+    /// the `left` ones, that this evaluation stands for.
     #[inline(always)]
     pub(super) fn advance(
         &mut self,
@@ -115,8 +120,9 @@ impl<R: Real> Seen<R> {
         each(|l| (self.residual[1][l] - self.residual[0][l]).abs())
     }
 
-    /// The residuals, times what the slopes have become, `ahead` times as far on as the last evaluations are back; `slope_power` is
-    /// `(q − 1)/q`, and from logits of `bend` on slopes stay as they are.
+    /// The residuals, times what the slopes have become, `ahead` times as far on as the last
+    /// evaluations are back; `slope_power` is `(q − 1)/q`, and from logits of `bend` on slopes stay
+    /// as they are.
     #[inline(always)]
     pub(super) fn half_way(&self, ahead: Lanes<R>, slope_power: R, bend: R) -> Lanes<R> {
         let [before, now] = self.residual;
@@ -139,7 +145,8 @@ fn limited<R: Real>(x: Lanes<R>) -> Lanes<R> {
     each(|l| if x[l] > -most { x[l] } else { -most })
 }
 
-/// The largest changes of residuals, `change`, of what is allowed where the largest residuals are `size`.
+/// The largest changes of residuals, `change`, of what is allowed where the largest residuals are
+/// `size`.
 #[inline(always)]
 pub(super) fn residual_share<R: Real>(change: Lanes<R>, size: Lanes<R>) -> Lanes<R> {
     let floor = R::of(RESIDUAL_FLOOR / RESIDUAL_CHANGE);

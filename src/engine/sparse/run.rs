@@ -95,7 +95,8 @@ impl<'a, R: Real> Run<'a, R> {
                 present: 0,
                 absent_owed: R::zero(),
                 absent_soft: objective.soft_labels_of(*n).map_or(R::zero(), |s| s.rest),
-                // First payments are spread out by the number of the sample, which no renaming of classes changes.
+                // First payments are spread out by the number of the sample, which no renaming of
+                // classes changes.
                 due: R::of(rates.period as f64 * (n + 1) as f64 / order.len() as f64),
                 absent_top: None,
             })
@@ -280,8 +281,8 @@ impl<'a, R: Real> Run<'a, R> {
         self.table.descend(self.rate);
     }
 
-    /// Training samples that are not known to be classified correctly. Once it is all that stands between the run and training error 0, the
-    /// open ones are settled.
+    /// Training samples that are not known to be classified correctly. Once it is all that stands
+    /// between the run and training error 0, the open ones are settled.
     fn errors(&mut self) -> usize {
         let [_, wrong, open] = self.counts;
         if wrong == 0 && open > 0 {
@@ -308,7 +309,8 @@ impl<'a, R: Real> Run<'a, R> {
         }
     }
 
-    /// The largest logit of the classes absent from a sample, whose blocks are drawn for it. Patches of pure noise count for their mean.
+    /// The largest logit of the classes absent from a sample, whose blocks are drawn for it.
+    /// Patches of pure noise count for their mean.
     fn largest_absent_logit(&mut self, t: usize) -> R {
         let (k, stride) = (self.layout.classes, self.layout.stride);
         let vectors = stride / LANES;
@@ -446,8 +448,8 @@ impl<R: Real> Run<'_, R> {
     }
 }
 
-/// A gradient step, compiled for `q = 3` or any `q`, with or without feature noise, and for the length of a row of neurons in whole
-/// lanes, or 0 if that is known only at run time.
+/// A gradient step, compiled for `q = 3` or any `q`, with or without feature noise, and for the
+/// length of a row of neurons in whole lanes, or 0 if that is known only at run time.
 struct Step<'a, 'b, R, const CUBIC: bool, const NOISY: bool, const VECTORS: usize>(
     &'a mut Run<'b, R>,
     usize,

@@ -1,6 +1,7 @@
 //! A gradient step over the followed blocks.
 //!
-//! Samples are taken eight at a time, so that their residuals can be computed with a sample in each lane.
+//! Samples are taken eight at a time, so that their residuals can be computed with a sample in each
+//! lane.
 
 use super::NEGLIGIBLE_RESIDUAL;
 use super::pace::{Seen, Standing, residual_share};
@@ -11,7 +12,8 @@ use crate::objective::{Fits, Present};
 use crate::real::{LANES, Lanes, Real, each, larger, prefetch};
 
 impl<R: Real> Run<'_, R> {
-    /// The forward and backward pass over the followed blocks of all samples whose evaluation is due.
+    /// The forward and backward pass over the followed blocks of all samples whose evaluation is
+    /// due.
     #[inline(always)]
     pub(super) fn pass<const CUBIC: bool, const NOISY: bool, const VECTORS: usize>(
         &mut self,
@@ -46,8 +48,8 @@ impl<R: Real> Run<'_, R> {
         }
     }
 
-    /// Asks memory for samples that come next: an evaluation waits for memory most of its time where few samples are due, and they
-    /// lie apart.
+    /// Asks memory for samples that come next: an evaluation waits for memory most of its time
+    /// where few samples are due, and they lie apart.
     #[inline(always)]
     fn fetch(&self, vectors: usize, tracks: &[u32]) {
         for t in tracks {
@@ -173,7 +175,8 @@ impl<R: Real> Run<'_, R> {
         fits
     }
 
-    /// Notes how samples stand and what unfollowed blocks are owed, and for how many steps the residuals stand.
+    /// Notes how samples stand and what unfollowed blocks are owed, and for how many steps the
+    /// residuals stand.
     #[inline(always)]
     fn note(
         &mut self,

@@ -1,4 +1,5 @@
-//! The state that is followed step by step: blocks, the classes present on a sample, and the feature overlaps they need.
+//! The state that is followed step by step: blocks, the classes present on a sample, and the
+//! feature overlaps they need.
 
 use super::SAME_SOFT_LABEL;
 use crate::data::DataSet;
@@ -40,8 +41,8 @@ pub(super) struct Track<R> {
     pub(super) absent_top: Option<R>,
 }
 
-/// The followed blocks and the present classes of all samples, one sample after the other, each with room for some more: a step reads
-/// them as one stream.
+/// The followed blocks and the present classes of all samples, one sample after the other, each
+/// with room for some more: a step reads them as one stream.
 pub(super) struct Store<R> {
     pub(super) blocks: Vec<Block<R>>,
     /// Most blocks of one sample.
@@ -53,12 +54,13 @@ pub(super) struct Store<R> {
     pub(super) slots: Vec<Slots<R>>,
 }
 
-/// Eight classes present on a sample, the label before all others; places that are free are padded with [`NONE`]. What is used together
-/// lies together.
+/// Eight classes present on a sample, the label before all others; places that are free are padded
+/// with [`NONE`]. What is used together lies together.
 #[derive(Clone, Copy)]
 pub(super) struct Slots<R> {
     pub(super) classes: [u32; LANES],
-    /// Residuals summed beyond those of absent classes, since the class's unfollowed blocks were last paid and before that.
+    /// Residuals summed beyond those of absent classes, since the class's unfollowed blocks were
+    /// last paid and before that.
     pub(super) owed: Lanes<R>,
     pub(super) paid: Lanes<R>,
     /// The teacher's soft labels.
@@ -82,8 +84,8 @@ impl<R: Real> Slots<R> {
     }
 }
 
-/// Overlaps of (feature, class) pairs that have followed blocks, side by side. The first is nobody's and stays 0: that of patches without
-/// a feature.
+/// Overlaps of (feature, class) pairs that have followed blocks, side by side. The first is
+/// nobody's and stays 0: that of patches without a feature.
 pub(super) struct Table<R> {
     /// The pairs, `feature · k + class`.
     pub(super) pairs: Vec<u32>,
@@ -98,7 +100,8 @@ pub(super) struct Table<R> {
 pub(super) const NONE: u32 = u32::MAX;
 
 impl<R: Real> Store<R> {
-    /// No blocks yet, but room for one on each patch, and for its class; present are the label and the classes that the teacher marks.
+    /// No blocks yet, but room for one on each patch, and for its class; present are the label and
+    /// the classes that the teacher marks.
     pub(super) fn new(
         regime: &DataRegime,
         data: &DataSet,
@@ -149,7 +152,8 @@ impl<R: Real> Store<R> {
         store
     }
 
-    /// Gives a sample room behind all others, by the number of its known blocks and present classes.
+    /// Gives a sample room behind all others, by the number of its known blocks and present
+    /// classes.
     fn keep_room(&mut self, track: &mut Track<R>, blocks: usize, classes: usize, vectors: usize) {
         let start = self.blocks.len();
         track.blocks = start..start;
@@ -175,7 +179,8 @@ impl<R: Real> Store<R> {
         self.slots.copy_within(lanes, track.lanes.start);
     }
 
-    /// Makes room for more on sample `t`. Once half of the storage has been left by samples that moved, all are put in order again.
+    /// Makes room for more on sample `t`. Once half of the storage has been left by samples that
+    /// moved, all are put in order again.
     fn grow(&mut self, tracks: &mut [Track<R>], t: usize, vectors: usize) {
         self.left += tracks[t].blocks_room - tracks[t].blocks.start;
         if 2 * self.left < self.blocks.len() {

@@ -10,7 +10,8 @@ use serde_json::Value;
 use std::sync::Arc;
 
 impl Table {
-    /// One Parquet row group: a column of numbers becomes `double`, any other a string; all are optional.
+    /// One Parquet row group: a column of numbers becomes `double`, any other a string; all are
+    /// optional.
     ///
     /// # Errors
     /// If the writer refuses a column name.

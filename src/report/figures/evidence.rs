@@ -16,12 +16,13 @@ use plotters::prelude::*;
 pub struct Observed<'a> {
     /// The finding.
     pub finding: &'a Finding,
-    /// The quantity in each world that counts, none where it is undefined; empty for an exponent, whose points are in the finding.
+    /// The quantity in each world that counts, none where it is undefined; empty for an exponent,
+    /// whose points are in the finding.
     pub worlds: Vec<Option<f64>>,
 }
 
-/// The evidence for a theorem: for each claim and control every world a dot, the interval and the band; `swept` is the parameter against
-/// which exponents are fitted.
+/// The evidence for a theorem: for each claim and control every world a dot, the interval and the
+/// band; `swept` is the parameter against which exponents are fitted.
 ///
 /// # Errors
 /// If it cannot be drawn.
@@ -130,7 +131,8 @@ fn heading(f: &Finding) -> String {
 
 fn strip(panel: &Area, one: &Observed) -> Drawn {
     let f = one.finding;
-    // A share is of worlds inside the event: the dots then stand against the event, and the interval is in the table.
+    // A share is of worlds inside the event: the dots then stand against the event, and the
+    // interval is in the table.
     let share = f.statistic == Statistic::Share;
     let band = Interval::from(f.event.filter(|_| share).unwrap_or(f.band));
     let interval = f.estimate.interval;

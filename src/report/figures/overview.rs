@@ -25,9 +25,9 @@ pub struct Answered<'a> {
 /// The scale of one row: the claimed band keeps its place whatever its numbers are.
 ///
 /// A band with two ends fills the middle third of the strip, and an open one the half on its side.
-/// Beyond an end, a distance `d` is drawn at `d/(d + u)` of the way to the strip's edge, with `u` the
-/// largest distance from that end to the row's own interval or mean, or to the band's other end. So
-/// whatever lies outside is seen outside, however far away it is.
+/// Beyond an end, a distance `d` is drawn at `d/(d + u)` of the way to the strip's edge, with `u`
+/// the largest distance from that end to the row's own interval or mean, or to the band's other
+/// end. So whatever lies outside is seen outside, however far away it is.
 struct Scale {
     band: Interval,
     unit: f64,

@@ -1,7 +1,8 @@
 //! One gradient step of the dense engine in candle, on a world exported by `../ours.rs`.
 //!
-//! `candle-peer check|time DIR`: `check` follows the exported trajectory and fails if it differs; `time` answers each
-//! line on standard input with the milliseconds of a step. `RAYON_NUM_THREADS` is the number of threads.
+//! `candle-peer check|time DIR`: `check` follows the exported trajectory and fails if it differs;
+//! `time` answers each line on standard input with the milliseconds of a step. `RAYON_NUM_THREADS`
+//! is the number of threads.
 
 use candle_core::{D, Device, Result, Tensor};
 use candle_nn::ops::softmax;
