@@ -31,10 +31,34 @@ pub fn failed_regimes() -> Vec<FailedRegime> {
     file.regime
 }
 
+/// Those of one theorem, as a list for its page. Empty if there are none.
+pub(super) fn of_theorem(name: &str) -> String {
+    let mut out = String::new();
+    for r in failed_regimes().iter().filter(|r| r.theorem == name) {
+        let _ = writeln!(
+            out,
+            "- {}: {}. {}.",
+            r.regime,
+            r.measured,
+            capital(&r.reason)
+        );
+    }
+    if !out.is_empty() {
+        out.insert_str(0, "\nRegimes that were tried, and failed:\n\n");
+    }
+    out
+}
+
+fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters.next().into_iter().flat_map(char::to_uppercase);
+    first.chain(letters).collect()
+}
+
 /// `failed-regimes.md`.
 pub(super) fn page() -> String {
     let mut out = String::from(
-        "# Regimes that failed\n\nTried while the shipped regimes were chosen, on tuning seeds, a few worlds each.\n\n| theorem | regime | \
+        "# Regimes that failed\n\nMost were tried while the shipped regimes were chosen, on tuning seeds, a few worlds each. Each is on the page of its theorem too.\n\n| theorem | regime | \
          measured | reason |\n|---|---|---|---|\n",
     );
     for r in failed_regimes() {

@@ -1,6 +1,7 @@
 //! The pages for a code host.
 
 use super::assumptions::assumptions;
+use super::failed;
 use super::{Evidence, Figures, deciding, in_order, predicted_and_measured, tests, text};
 use crate::no_views;
 use crate::printable::{markdown, markdown_lines};
@@ -444,6 +445,7 @@ pub(super) fn theorem(main: &Evidence, theorem: &Theorem) -> String {
             a.parameter, a.paper, a.here, a.standing
         );
     }
+    out += &failed::of_theorem(&theorem.name);
     let worlds = theorem.budget(plan.profile).map_or(0, |b| b.worlds);
     let _ = writeln!(
         out,
