@@ -6,7 +6,7 @@ mod common;
 use common::{Case, DenseCase, Engine, dense_regime, regime};
 use faer::linalg::matmul::matmul;
 use faer::{Accum, Mat, Par};
-use multiview::engine::dense::{TILE, World};
+use multiview::engine::dense::{NoisyData, TILE};
 use multiview::engine::sparse::Rates;
 use pulp::{NullaryFnOnce, Simd, WithSimd};
 use std::hint::black_box;
@@ -203,7 +203,7 @@ impl Cost {
     /// Inputs come from memory for the pre-activations and from cache for the gradient; a buffer of
     /// pre-activations is written, turned into slopes, weighed and read; for each tile weights are
     /// read, and their gradient is read and written.
-    fn of_dense(case: &DenseCase, world: &World<f32>) -> Self {
+    fn of_dense(case: &DenseCase, world: &NoisyData<f32>) -> Self {
         let network = &case.regime.network;
         let entries = (world.inputs().nrows() * world.inputs().ncols()) as f64;
         let outputs = case.regime.data.classes * network.neurons_per_class;

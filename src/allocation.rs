@@ -8,7 +8,7 @@
 
 /// An experiment when a round is complete.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Standing {
+pub struct Demand {
     /// Worlds that it has seen.
     pub seen: u64,
     /// Most that it may ever see.
@@ -19,16 +19,16 @@ pub struct Standing {
 
 /// The number of worlds that each experiment may have seen after the next round; none may see
 /// another once the total is spent.
-pub fn deal(total: u64, standings: &[Standing]) -> Vec<u64> {
-    let part = (total / standings.len().max(1) as u64).max(1);
-    let mut rest = total.saturating_sub(standings.iter().map(|s| s.seen).sum());
-    let mut allowed: Vec<u64> = standings.iter().map(|s| s.seen).collect();
-    let mut open: Vec<(u64, usize)> = (standings.iter().enumerate())
+pub fn deal(total: u64, demands: &[Demand]) -> Vec<u64> {
+    let part = (total / demands.len().max(1) as u64).max(1);
+    let mut rest = total.saturating_sub(demands.iter().map(|s| s.seen).sum());
+    let mut allowed: Vec<u64> = demands.iter().map(|s| s.seen).collect();
+    let mut open: Vec<(u64, usize)> = (demands.iter().enumerate())
         .filter_map(|(index, s)| Some((s.needs?, index)))
         .collect();
     open.sort_unstable();
     for (needs, index) in open {
-        let left = standings[index].most.saturating_sub(allowed[index]);
+        let left = demands[index].most.saturating_sub(allowed[index]);
         // A forecast that has passed without a verdict still asks for one more.
         let given = part.min(needs.max(1)).min(left).min(rest);
         allowed[index] += given;

@@ -161,11 +161,11 @@ impl DenseCase {
     }
 
     /// The training set with its noise vectors.
-    pub fn world(&self) -> dense::World<'_, f32> {
+    pub fn world(&self) -> dense::NoisyData<'_, f32> {
         world(&self.regime, &self.data)
     }
 
-    pub fn train(&self, world: &dense::World<f32>, steps: usize) -> dense::Weights<f32> {
+    pub fn train(&self, world: &dense::NoisyData<f32>, steps: usize) -> dense::Weights<f32> {
         let start = self.start.clone();
         {
             let stop = Stop {
@@ -177,7 +177,7 @@ impl DenseCase {
     }
 
     /// Seconds of a step: a run of `steps + 1` less a run of 1.
-    pub fn seconds_per_step(&self, world: &dense::World<f32>, steps: usize) -> f64 {
+    pub fn seconds_per_step(&self, world: &dense::NoisyData<f32>, steps: usize) -> f64 {
         let seconds = |steps| {
             let clock = Instant::now();
             std::hint::black_box(self.train(world, steps));
@@ -188,12 +188,12 @@ impl DenseCase {
     }
 }
 
-fn world<'a>(regime: &Regime, data: &'a DataSet) -> dense::World<'a, f32> {
+fn world<'a>(regime: &Regime, data: &'a DataSet) -> dense::NoisyData<'a, f32> {
     let dimension = regime
         .data
         .dimension
         .expect("a dense regime has a dimension");
-    dense::World::draw(regime, data, dimension, SEED).expect("room for the features")
+    dense::NoisyData::draw(regime, data, dimension, SEED).expect("room for the features")
 }
 
 /// Median.

@@ -72,7 +72,7 @@ pub fn check_dimension(regime: &DataRegime, dimension: usize) -> Result<(), Fiel
 
 /// A training set with its noise vectors.
 #[derive(Clone, Debug)]
-pub struct World<'a, R> {
+pub struct NoisyData<'a, R> {
     /// The training set `Z` without its noise.
     data: &'a DataSet,
     /// `X`, `[d][patches of all samples]`, a patch in each column.
@@ -117,7 +117,7 @@ impl<R: Real> Weights<R> {
     }
 }
 
-impl<'a, R: Real> World<'a, R>
+impl<'a, R: Real> NoisyData<'a, R>
 where
     StandardNormal: Distribution<R>,
 {
@@ -170,7 +170,7 @@ where
     inputs
 }
 
-impl<'a, R: Real> World<'a, R> {
+impl<'a, R: Real> NoisyData<'a, R> {
     /// The training set `data`, whose patches are the columns of `inputs`, in order.
     ///
     /// # Panics
@@ -185,7 +185,7 @@ impl<'a, R: Real> World<'a, R> {
     }
 }
 
-impl<R: Real> World<'_, R> {
+impl<R: Real> NoisyData<'_, R> {
     /// `X`, `[d][patches of all samples]`.
     pub fn inputs(&self) -> MatRef<'_, R> {
         self.inputs.as_ref()
@@ -239,7 +239,7 @@ impl<R: Real> World<'_, R> {
 /// distillation need of them.
 pub fn train<R: Real>(
     regime: &Regime,
-    world: &World<'_, R>,
+    world: &NoisyData<'_, R>,
     weights: Weights<R>,
     objective: &Objective<R>,
     stop: Stop,
@@ -256,7 +256,7 @@ pub fn train<R: Real>(
 /// A training run, which hands its weights to `last` when it ends.
 struct Dense<'a, R, F> {
     regime: &'a Regime,
-    world: &'a World<'a, R>,
+    world: &'a NoisyData<'a, R>,
     objective: &'a Objective<R>,
     weights: Weights<R>,
     gradient: Mat<R>,
@@ -275,7 +275,7 @@ struct Dense<'a, R, F> {
 impl<'a, R: Real, F> Dense<'a, R, F> {
     fn new(
         regime: &'a Regime,
-        world: &'a World<'a, R>,
+        world: &'a NoisyData<'a, R>,
         weights: Weights<R>,
         objective: &'a Objective<R>,
         last: F,
@@ -384,7 +384,7 @@ impl<R: Real, F> NullaryFnOnce for Step<'_, '_, R, F> {
 
 struct Logits<'a, R> {
     regime: &'a Regime,
-    world: &'a World<'a, R>,
+    world: &'a NoisyData<'a, R>,
     weights: &'a Weights<R>,
 }
 
@@ -422,7 +422,7 @@ struct Pass<'a, R> {
 }
 
 impl<'a, R: Real> Pass<'a, R> {
-    fn new(regime: &Regime, world: &'a World<R>) -> Self {
+    fn new(regime: &Regime, world: &'a NoisyData<R>) -> Self {
         let (k, neurons) = (regime.data.classes, regime.network.neurons_per_class);
         let starts = world.data.patch_starts();
         let most = world.data.samples.iter().map(|s| s.patches.len());

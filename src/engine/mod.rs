@@ -87,12 +87,12 @@ pub(crate) fn dense_world<'a, R: Real>(
     regime: &Regime,
     data: &'a DataSet,
     seed: WorldSeed,
-) -> dense::World<'a, R>
+) -> dense::NoisyData<'a, R>
 where
     StandardNormal: Distribution<R>,
 {
     let dimension = regime.data.dimension.unwrap_or_default();
-    dense::World::draw(regime, data, dimension, seed)
+    dense::NoisyData::draw(regime, data, dimension, seed)
         .unwrap_or_else(|e| unreachable!("a valid regime has the dimension its engine needs: {e}"))
 }
 

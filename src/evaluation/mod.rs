@@ -22,7 +22,7 @@ mod weights;
 use crate::field::{FieldError, require};
 pub use plain::TestSet;
 pub use portrait::Portrait;
-pub use score::{Cell, Evaluation};
+pub use score::{CellError, Evaluation};
 
 use crate::data::Kind;
 use crate::regime::Regime;
@@ -111,17 +111,17 @@ fn cells(
     narrow: f64,
     draws: usize,
     rng: &mut impl Rng,
-) -> Vec<Cell> {
+) -> Vec<CellError> {
     if !portrait.finite {
         // A logit that is no number is never the strict maximum.
-        return vec![Cell::computed([1.0; 2]); cells.len()];
+        return vec![CellError::computed([1.0; 2]); cells.len()];
     }
     let multi_view = cells[0].1 == Kind::MultiView;
     let contribution = product::contribution(regime, portrait);
     let part = |extent| Part::new(regime, portrait, &contribution, extent, multi_view);
     let whole = part(Extent::Whole);
-    let computed: Vec<Cell> = (cells.iter())
-        .map(|(label, kind)| Cell::computed(whole.error(*label, *kind, narrow)))
+    let computed: Vec<CellError> = (cells.iter())
+        .map(|(label, kind)| CellError::computed(whole.error(*label, *kind, narrow)))
         .collect();
     if score::mean(&computed, |c| c.half_width) <= narrow {
         return computed;
@@ -140,10 +140,10 @@ fn cells(
             continue;
         }
         let seen = sampler.draw(*label, *kind, draws, rng);
-        let control = Cell::computed(product.error(*label, *kind, narrow));
-        plain[index] = estimate(Cell::default(), seen, seen.errors);
+        let control = CellError::computed(product.error(*label, *kind, narrow));
+        plain[index] = estimate(CellError::default(), seen, seen.errors);
         controlled[index] = estimate(control, seen, seen.differences);
-        let Cell {
+        let CellError {
             rate, half_width, ..
         } = computed[index];
         for cell in [&mut plain[index], &mut controlled[index]] {
@@ -152,8 +152,9 @@ fn cells(
     }
     // What is known best; decided for the part as a whole, since a cell's few draws would flatter
     // themselves.
-    let uncertainty =
-        |cells: &Vec<Cell>| score::mean(cells, |c| c.half_width) + score::variance(cells).sqrt();
+    let uncertainty = |cells: &Vec<CellError>| {
+        score::mean(cells, |c| c.half_width) + score::variance(cells).sqrt()
+    };
     let candidates = [computed, controlled, plain].into_iter();
     candidates
         .min_by(|a, b| uncertainty(a).total_cmp(&uncertainty(b)))
@@ -162,10 +163,10 @@ fn cells(
 
 /// The state of a cell after some draws: the rate of the control and the mean of what was summed
 /// beside it.
-fn estimate(control: Cell, seen: Seen, [sum, squares]: [f64; 2]) -> Cell {
+fn estimate(control: CellError, seen: Seen, [sum, squares]: [f64; 2]) -> CellError {
     let n = seen.draws as f64;
     let mean = sum / n;
-    Cell {
+    CellError {
         rate: control.rate + mean,
         half_width: control.half_width + 0.5 * seen.open as f64 / n,
         draws: seen.draws,

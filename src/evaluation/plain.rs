@@ -1,6 +1,6 @@
 //! Plain sampling: fresh inputs of every cell, drawn once, for models of any kind.
 
-use super::{Cell, Draws, Evaluation};
+use super::{CellError, Draws, Evaluation};
 use crate::data::{Kind, Sample, add_noise_patches, draw_sample};
 use crate::engine::is_correct;
 use crate::engine::state::Trained;
@@ -96,7 +96,7 @@ impl TestSet {
         let cells = |counts: Vec<(usize, usize)>| {
             let counts = counts.into_iter();
             counts
-                .map(|(errors, draws)| Cell::counted(errors, draws))
+                .map(|(errors, draws)| CellError::counted(errors, draws))
                 .collect()
         };
         Evaluation {

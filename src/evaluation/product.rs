@@ -282,7 +282,7 @@ impl<'a> Part<'a> {
     pub fn error(&self, label: usize, kind: Kind, narrow: f64) -> Bracket {
         let mut last = [0.0, 1.0];
         for boxes in LABEL_BOXES {
-            let bracket = self.error_with(&Cell::new(self, label, kind, boxes), label);
+            let bracket = self.error_with(&BoxedCell::new(self, label, kind, boxes), label);
             let (width, before) = (bracket[1] - bracket[0], last[1] - last[0]);
             last = bracket;
             // What is left is due to other things.
@@ -293,7 +293,7 @@ impl<'a> Part<'a> {
         last
     }
 
-    fn error_with(&self, cell: &Cell, label: usize) -> Bracket {
+    fn error_with(&self, cell: &BoxedCell, label: usize) -> Bracket {
         let [low, high] = &self.largest;
         let [rest_low, rest_high] = self.rest[label];
         // Nobody reaches the label: most cells.
@@ -335,7 +335,7 @@ impl<'a> Part<'a> {
 }
 
 /// A cell: the label's features, their weights cut into boxes.
-struct Cell<'a> {
+struct BoxedCell<'a> {
     /// For each of the label's features, each box's chance and its bounds on the label's logit.
     own: Vec<Vec<(f64, Bounds)>>,
     /// Wrong features among them: which one, the class that has learned it, and the ends of its
@@ -343,7 +343,7 @@ struct Cell<'a> {
     wrong: Vec<(usize, &'a Wrong, Vec<Bracket>)>,
 }
 
-impl<'a> Cell<'a> {
+impl<'a> BoxedCell<'a> {
     /// About the number of boxes into which the weights are cut.
     fn new(part: &Part<'a>, label: usize, kind: Kind, count: usize) -> Self {
         let data = part.data;

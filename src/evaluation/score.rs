@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// The error of one cell.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Cell {
+pub struct CellError {
     /// Share of the cell's inputs misclassified.
     pub rate: f64,
     /// Half the distance of the computed bounds, at most; 0 if `rate` was counted on fresh inputs.
@@ -16,7 +16,7 @@ pub struct Cell {
     pub variance: f64,
 }
 
-impl Cell {
+impl CellError {
     /// The cell of a computed error, from its bounds.
     pub(super) fn computed([low, high]: [f64; 2]) -> Self {
         Self {
@@ -50,9 +50,9 @@ pub struct Evaluation {
     /// `μ`.
     pub(super) single_view_share: f64,
     /// Cells (class, view) of `D_s`, class-major.
-    pub single: Vec<Cell>,
+    pub single: Vec<CellError>,
     /// Cells (class) of `D_m`.
-    pub multi: Vec<Cell>,
+    pub multi: Vec<CellError>,
 }
 
 impl Evaluation {
@@ -94,7 +94,7 @@ impl Evaluation {
     /// Accuracy on single-view inputs that keep this view, over all classes.
     pub fn view_accuracy(&self, view: usize) -> f64 {
         let views = self.views();
-        let cells: Vec<Cell> = self
+        let cells: Vec<CellError> = self
             .single
             .iter()
             .skip(view)
@@ -108,7 +108,7 @@ impl Evaluation {
     pub fn classes_knowing(&self, views: usize) -> f64 {
         let classes = self.single.chunks_exact(self.views());
         let count = classes.len() as f64;
-        let known = |cells: &[Cell]| cells.iter().filter(|c| c.is_learned()).count();
+        let known = |cells: &[CellError]| cells.iter().filter(|c| c.is_learned()).count();
         classes.filter(|cells| known(cells) == views).count() as f64 / count
     }
 
@@ -125,13 +125,13 @@ impl Evaluation {
 }
 
 /// The mean over equally weighted cells.
-pub(super) fn mean(cells: &[Cell], of: impl Fn(&Cell) -> f64) -> f64 {
+pub(super) fn mean(cells: &[CellError], of: impl Fn(&CellError) -> f64) -> f64 {
     cells.iter().map(of).sum::<f64>() / cells.len() as f64
 }
 
 /// Monte-Carlo variance of the mean over equally weighted cells, with the square of one input's
 /// share added (so that cells whose inputs all came out alike are not taken for certain).
-pub(super) fn variance(cells: &[Cell]) -> f64 {
+pub(super) fn variance(cells: &[CellError]) -> f64 {
     let drawn = || cells.iter().filter(|c| c.draws > 0);
     let draws: usize = drawn().map(|c| c.draws).sum();
     if draws == 0 {

@@ -1,6 +1,6 @@
 //! Maps and curves of an exploration, for the screen and for the terminal.
 
-use super::outcome::{Cells, Standing};
+use super::outcome::{CellFinding, Cells};
 use super::sweep::VARIANT;
 use crate::figure::{
     Area, BAND, Drawn, FIRST, FigureError, INK, PAPER, REFUTED, SECOND, THIRD, extent, font, mesh,
@@ -136,7 +136,7 @@ impl<'a> Picture<'a> {
     }
 
     /// The cells of the picture: on axes that are not shown, those at the first value.
-    fn standings(&self) -> impl Iterator<Item = &'a Standing> + '_ {
+    fn standings(&self) -> impl Iterator<Item = &'a CellFinding> + '_ {
         let shown = [Some(self.axes.0), self.axes.1];
         let grid = self.cells.sweep.design == super::Design::Grid;
         self.cells.standings.iter().filter(move |s| {
@@ -148,7 +148,7 @@ impl<'a> Picture<'a> {
         })
     }
 
-    fn shows(&self, standing: &Standing) -> bool {
+    fn shows(&self, standing: &CellFinding) -> bool {
         match self.subject {
             Subject::Claim(claim) => standing.finding.claim == claim,
             Subject::Shares => standing.finding.statistic == Statistic::Share,
@@ -173,7 +173,7 @@ impl<'a> Picture<'a> {
         };
         let claims = self.cells.claims();
         let first = |claim: &&str| self.standings().find(|s| s.finding.claim == *claim);
-        let in_words = |s: &Standing| {
+        let in_words = |s: &CellFinding| {
             let f = &s.finding;
             let subject = text::plain(&text::subject(f.statistic, &f.quantity, f.event, &f.with));
             let band = text::band(f.band);
@@ -196,9 +196,9 @@ impl<'a> Picture<'a> {
         let axis = &self.cells.axes[self.axes.0];
         let of = |claim: &&str| {
             let own = self.standings().filter(|s| s.finding.claim == *claim);
-            let mut cells: Vec<&Standing> = own.collect();
+            let mut cells: Vec<&CellFinding> = own.collect();
             cells.sort_by_key(|s| s.at[self.axes.0]);
-            let confirmed = |s: &&&Standing| s.finding.estimate.verdict == Verdict::Confirmed;
+            let confirmed = |s: &&&CellFinding| s.finding.estimate.verdict == Verdict::Confirmed;
             let from = cells.iter().rev().take_while(confirmed).last();
             let band = cells.first().map(|s| text::band(s.finding.band));
             let band = band.unwrap_or_default();
@@ -276,7 +276,7 @@ impl<'a> Picture<'a> {
     }
 
     /// Column and row of a claim in a cell.
-    fn place(&self, standing: &Standing, claims: &[String]) -> (usize, usize) {
+    fn place(&self, standing: &CellFinding, claims: &[String]) -> (usize, usize) {
         match self.axes.1 {
             Some(y) => (standing.at[self.axes.0], standing.at[y]),
             None => {
@@ -356,8 +356,8 @@ impl<'a> Picture<'a> {
             let color = COLORS[index % COLORS.len()];
             let beside = 0.07 * (index as f64 - 0.5 * (claims.len() - 1) as f64);
             let own = self.standings().filter(|s| s.finding.claim == *claim);
-            let own: Vec<&Standing> = own.collect();
-            let x = |s: &&Standing| s.at[self.axes.0] as f64 + beside;
+            let own: Vec<&CellFinding> = own.collect();
+            let x = |s: &&CellFinding| s.at[self.axes.0] as f64 + beside;
             for s in &own {
                 let e = &s.finding.estimate;
                 let ends = vec![(x(s), e.interval.lower), (x(s), e.interval.upper)];
@@ -388,7 +388,7 @@ impl<'a> Picture<'a> {
     where
         B::ErrorType: 'static,
     {
-        let standings: Vec<&Standing> = self.standings().collect();
+        let standings: Vec<&CellFinding> = self.standings().collect();
         let Some(first) = standings.first() else {
             return Ok(());
         };
@@ -562,7 +562,7 @@ fn text_table(cells: &Cells) -> String {
 }
 
 /// The mark and the value of a claim in a cell, or `·` where nothing is known.
-fn told(standing: Option<&Standing>) -> String {
+fn told(standing: Option<&CellFinding>) -> String {
     let known = standing.map(|s| &s.finding.estimate);
     known.map_or("·".into(), |e| {
         format!("{} {}", glyph(e.verdict), short(e.mean))
@@ -572,7 +572,7 @@ fn told(standing: Option<&Standing>) -> String {
 /// A line for each cell in which worlds have no number for a claim.
 fn lacking(cells: &Cells, claim: &str) -> String {
     let own = cells.standings.iter().filter(|s| s.finding.claim == claim);
-    let line = |s: &Standing| {
+    let line = |s: &CellFinding| {
         let lacking = text::without_a_number(&s.finding);
         let lacking = lacking.strip_prefix("; ")?;
         Some(format!("cell {}: {lacking}\n", s.cell))

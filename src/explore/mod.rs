@@ -19,6 +19,6 @@ pub mod sweep;
 
 pub use crate::shard::Shard;
 pub use axis::{Axis, Values};
-pub use outcome::{Cells, Standing};
+pub use outcome::{CellFinding, Cells};
 pub use store::Manifest;
 pub use sweep::{Cell, Design, Sweep, SweepError, Variant};

@@ -23,12 +23,12 @@ pub struct Cells {
     claims: Vec<String>,
     shares: Vec<String>,
     /// The outcomes of the claims so far.
-    pub standings: Vec<Standing>,
+    pub standings: Vec<CellFinding>,
 }
 
 /// One claim in one cell.
 #[derive(Clone, Debug)]
-pub struct Standing {
+pub struct CellFinding {
     /// Index of the cell.
     pub cell: usize,
     /// Position of the cell's value on each axis.
@@ -92,7 +92,7 @@ impl Cells {
                 .collect::<Vec<_>>();
             let prediction = Prediction::of(&theorem.regime, &theorem.procedure);
             for finding in by_name.get(&theorem.name).into_iter().flatten() {
-                standings.push(Standing {
+                standings.push(CellFinding {
                     cell: index,
                     at: at.clone(),
                     parameters: parameters.iter().map(|(_, v)| v.clone()).collect(),

@@ -2,7 +2,7 @@
 
 use super::spec::{Inputs, NoViews};
 use crate::data::{DataSet, Kind, Patch, Sample, add_noise_patches};
-use crate::engine::dense::{Weights, World, draw_inputs};
+use crate::engine::dense::{NoisyData, Weights, draw_inputs};
 use crate::procedure::largest;
 use crate::regime::{DataRegime, Regime, SampleCount};
 use crate::seed::{Purpose, WorldSeed};
@@ -96,7 +96,7 @@ impl Labelled {
         }
         let wide = of_teacher(regime, spec);
         let weights = teacher(regime, spec, seed);
-        let world = World::of(&data, inputs.clone());
+        let world = NoisyData::of(&data, inputs.clone());
         let logits = world.logits(&wide, &weights);
         let labels = logits.chunks_exact(regime.data.classes).map(largest);
         for (sample, label) in data.samples.iter_mut().zip(labels) {

@@ -3,7 +3,7 @@
 use super::inputs::Labelled;
 use super::spec::NoViews;
 use crate::data::DataSet;
-use crate::engine::dense::{self, World};
+use crate::engine::dense::{self, NoisyData};
 use crate::engine::{Stop, is_correct};
 use crate::objective::Objective;
 use crate::procedure::network_index::{NO_VIEWS, NO_VIEWS_STUDENT};
@@ -75,8 +75,8 @@ pub fn run_world(regime: &Regime, spec: &NoViews, seed: WorldSeed) -> BTreeMap<S
     let fresh = Labelled::fresh(regime, spec, seed);
     let labels = || training.data.samples.iter().map(|s| s.label);
     let worlds = [
-        World::of(&training.data, training.inputs),
-        World::of(&fresh.data, fresh.inputs),
+        NoisyData::of(&training.data, training.inputs),
+        NoisyData::of(&fresh.data, fresh.inputs),
     ];
     let [own, unseen] = &worlds;
     let train = |index, objective: &Objective<f32>, stop| {

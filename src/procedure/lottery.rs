@@ -183,7 +183,7 @@ pub(super) struct Lottery {
 
 impl Lottery {
     /// Adds one model, whose largest overlaps ended at `overlaps`. A view is *learned* if its cell
-    /// [is](crate::evaluation::Cell::is_learned); the *winner* of a class that has learned some is
+    /// [is](crate::evaluation::CellError::is_learned); the *winner* of a class that has learned some is
     /// the view of largest final overlap. A class that has learned none has no winner, and none was
     /// predicted.
     pub fn observe(

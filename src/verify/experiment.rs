@@ -1,7 +1,7 @@
 //! Worlds of one regime and procedure: which is trained next, and when there are enough.
 
-use super::watch::{Finding, Process, Watch, finding};
-use crate::allocation::Standing;
+use super::watch::{Finding, Rule, Watch, finding};
+use crate::allocation::Demand;
 use crate::digest::key;
 use crate::procedure::{Procedure, WorldOutcome};
 use crate::regime::Regime;
@@ -77,16 +77,16 @@ impl Experiment {
         }
         let alone = self.alone();
         (self.seen > 0 || self.watches.is_empty())
-            && self.watches.iter().all(|w| match &w.process {
-                Process::Inference(sequence) => sequence.verdict() != Verdict::Undecided,
-                Process::Every { broken_after, .. } => !alone || broken_after.is_some(),
-                Process::Point(_) => self.seen >= self.budget,
+            && self.watches.iter().all(|w| match &w.rule {
+                Rule::Inference(sequence) => sequence.verdict() != Verdict::Undecided,
+                Rule::Every { broken_after, .. } => !alone || broken_after.is_some(),
+                Rule::Point(_) => self.seen >= self.budget,
             })
     }
 
     /// Returns true if no claim but those on every world decides when there are enough.
     fn alone(&self) -> bool {
-        (self.watches.iter()).all(|w| matches!(w.process, Process::Every { .. }))
+        (self.watches.iter()).all(|w| matches!(w.rule, Rule::Every { .. }))
     }
 
     /// Returns true if the experiment may see another world in this round, and needs it.
@@ -101,17 +101,17 @@ impl Experiment {
         self.shard.has(self.group + world as usize)
     }
 
-    pub(super) fn standing(&self) -> Standing {
-        let needs = |watch: &Watch| match &watch.process {
-            Process::Inference(sequence) if sequence.verdict() == Verdict::Undecided => {
+    pub(super) fn demand(&self) -> Demand {
+        let needs = |watch: &Watch| match &watch.rule {
+            Rule::Inference(sequence) if sequence.verdict() == Verdict::Undecided => {
                 let forecast = sequence.estimate().worlds_needed;
                 forecast.map_or(u64::MAX, |worlds| worlds.saturating_sub(self.seen))
             }
-            Process::Inference(_) => 0,
-            Process::Every { .. } if !self.alone() => 0,
-            Process::Every { .. } | Process::Point(_) => self.budget - self.seen,
+            Rule::Inference(_) => 0,
+            Rule::Every { .. } if !self.alone() => 0,
+            Rule::Every { .. } | Rule::Point(_) => self.budget - self.seen,
         };
-        Standing {
+        Demand {
             seen: self.seen,
             most: self.budget,
             needs: (!self.settled())
@@ -155,7 +155,7 @@ impl Experiment {
         if self.is_dealt_out() {
             return self.due() - self.worlds();
         }
-        let Standing { seen, most, needs } = self.standing();
+        let Demand { seen, most, needs } = self.demand();
         needs.map_or(0, |needs| needs.min(most - seen))
     }
 

@@ -24,7 +24,7 @@ pub use merge::{Dealt, MergeError, Merged, merge};
 pub use plan::{Asker, Memory, Plan, Untested};
 pub use watch::{Finding, Undefined};
 
-use crate::allocation::{Standing, deal};
+use crate::allocation::{Demand, deal};
 use crate::record::{Kept, Record, Worlds};
 use crate::statistics::Verdict;
 use serde::{Deserialize, Serialize};
@@ -119,10 +119,10 @@ impl Plan {
     /// Begins a round: says how many worlds each experiment may see, and shows it those that
     /// it has. Returns true if there is a round.
     fn begin_round(&self, experiments: &mut [Experiment]) -> bool {
-        let standings: Vec<Standing> = experiments.iter().map(Experiment::standing).collect();
+        let demands: Vec<Demand> = experiments.iter().map(Experiment::demand).collect();
         let allowed = match self.total_worlds {
-            Some(total) => deal(total, &standings),
-            None => standings.iter().map(|s| s.most).collect(),
+            Some(total) => deal(total, &demands),
+            None => demands.iter().map(|s| s.most).collect(),
         };
         let mut begun = false;
         for (experiment, allowed) in experiments.iter_mut().zip(allowed) {

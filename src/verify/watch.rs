@@ -99,12 +99,12 @@ pub(super) struct Asked {
 #[derive(Clone, Debug)]
 pub(super) struct Watch {
     pub(super) asked: Asked,
-    pub(super) process: Process,
+    pub(super) rule: Rule,
     undefined: Option<Undefined>,
 }
 
 #[derive(Clone, Debug)]
-pub(super) enum Process {
+pub(super) enum Rule {
     Inference(Sequence),
     /// No inference: one world outside the band refutes.
     Every {
@@ -134,12 +134,12 @@ impl Watch {
             Statistic::Share => Some(Method::Share),
             Statistic::EveryWorld | Statistic::MeanExponent | Statistic::SpreadExponent => None,
         };
-        let process = match (method, at) {
+        let rule = match (method, at) {
             (Some(method), _) => {
-                Process::Inference(Sequence::new(method, claim.band, *alpha, budget)?)
+                Rule::Inference(Sequence::new(method, claim.band, *alpha, budget)?)
             }
-            (None, Some(_)) => Process::Point(Vec::new()),
-            (None, None) => Process::Every {
+            (None, Some(_)) => Rule::Point(Vec::new()),
+            (None, None) => Rule::Every {
                 seen: Summary::default(),
                 range: None,
                 broken_after: None,
@@ -147,7 +147,7 @@ impl Watch {
         };
         Ok(Self {
             asked,
-            process,
+            rule,
             undefined: None,
         })
     }
@@ -175,17 +175,17 @@ impl Watch {
     fn push(&mut self, value: f64, others: bool) -> Result<(), FieldError> {
         let claim = &self.asked.claim;
         let within = |band: Band| Interval::from(band).contains(value);
-        match &mut self.process {
-            Process::Point(values) => {
+        match &mut self.rule {
+            Rule::Point(values) => {
                 Summary::of(&[value])?; // as the mean over worlds will ask
                 values.push(value);
             }
-            Process::Inference(sequence) => {
+            Rule::Inference(sequence) => {
                 let observation =
                     (claim.event).map_or(value, |event| f64::from(within(event) && others));
                 sequence.observe(observation)?;
             }
-            Process::Every {
+            Rule::Every {
                 seen,
                 range,
                 broken_after,
@@ -209,12 +209,12 @@ impl Watch {
             reason,
         });
         undefined.worlds += 1;
-        match &mut self.process {
-            Process::Point(_) => {}
-            Process::Inference(sequence) => sequence
+        match &mut self.rule {
+            Rule::Point(_) => {}
+            Rule::Inference(sequence) => sequence
                 .observe_undefined()
                 .unwrap_or_else(|e| unreachable!("an end of the range is within it: {e}")),
-            Process::Every {
+            Rule::Every {
                 seen, broken_after, ..
             } => {
                 broken_after.get_or_insert(seen.count + undefined.worlds);
@@ -224,9 +224,9 @@ impl Watch {
 
     /// Returns the estimate of one experiment; for an exponent, its one point.
     fn estimate(&self) -> Estimate {
-        match &self.process {
-            Process::Inference(sequence) => sequence.estimate(),
-            Process::Every {
+        match &self.rule {
+            Rule::Inference(sequence) => sequence.estimate(),
+            Rule::Every {
                 seen,
                 range,
                 broken_after,
@@ -249,15 +249,15 @@ impl Watch {
                     ..nothing_said(worlds)
                 }
             }
-            Process::Point(values) => {
+            Rule::Point(values) => {
                 nothing_said(values.len() as u64 + undefined_worlds(&self.undefined))
             }
         }
     }
 
     fn point(&self) -> Option<exponent::Point> {
-        match &self.process {
-            Process::Point(values) => {
+        match &self.rule {
+            Rule::Point(values) => {
                 exponent::Point::of(self.asked.claim.statistic.moment()?, self.asked.at?, values)
                     .ok()
             }

@@ -12,7 +12,7 @@ use rayon::prelude::*;
 fn gaps(regime: &Regime, dimension: usize, world: u64) -> [f64; 3] {
     let seed = seed(world);
     let data = data(regime, seed);
-    let vectors = dense::World::<f32>::draw(regime, &data, dimension, seed).unwrap();
+    let vectors = dense::NoisyData::<f32>::draw(regime, &data, dimension, seed).unwrap();
     let weights = vectors.initialise(regime, seed, 0);
     let start = vectors.overlaps(regime, &weights);
     let objective = Objective::cross_entropy();
@@ -84,7 +84,7 @@ fn both_engines_see_the_same_network_at_the_start() {
         regime.data.main_weight = [1.6, 1.8];
         regime.network.init_scale = 0.5.into();
         let data = data(&regime, seed(0));
-        let world = dense::World::<f64>::draw(&regime, &data, 50, seed(0)).unwrap();
+        let world = dense::NoisyData::<f64>::draw(&regime, &data, 50, seed(0)).unwrap();
         let weights = world.initialise(&regime, seed(0), 0);
         let objective = Objective::cross_entropy();
         let start = world.overlaps(&regime, &weights);
@@ -102,7 +102,7 @@ fn train(world: u64, perfect_steps: usize) -> Trained<f32> {
         perfect_steps,
     };
     let data = data(&regime, seed(world));
-    let vectors = dense::World::draw(&regime, &data, 500, seed(world)).unwrap();
+    let vectors = dense::NoisyData::draw(&regime, &data, 500, seed(world)).unwrap();
     let weights = vectors.initialise(&regime, seed(world), 0);
     let objective = Objective::cross_entropy();
     dense::train(&regime, &vectors, weights, &objective, stop, None).1
@@ -130,8 +130,8 @@ fn the_number_of_threads_changes_no_bit() {
 fn a_seed_gives_one_world_in_both_precisions() {
     let regime = crate::small::regime();
     let data = data(&regime, seed(0));
-    let single = dense::World::<f32>::draw(&regime, &data, 100, seed(0)).unwrap();
-    let double = dense::World::<f64>::draw(&regime, &data, 100, seed(0)).unwrap();
+    let single = dense::NoisyData::<f32>::draw(&regime, &data, 100, seed(0)).unwrap();
+    let double = dense::NoisyData::<f64>::draw(&regime, &data, 100, seed(0)).unwrap();
     let weights = single.initialise(&regime, seed(0), 3);
     let a = wide(&single.logits(&regime, &weights));
     let b = double.logits(&regime, &double.initialise(&regime, seed(0), 3));
@@ -145,7 +145,7 @@ fn inputs_are_features_and_isotropic_noise() {
     regime.data.feature_noise = 0.05.into();
     let data = data(&regime, seed(0));
     let d = 5_000;
-    let world = dense::World::<f64>::draw(&regime, &data, d, seed(0)).unwrap();
+    let world = dense::NoisyData::<f64>::draw(&regime, &data, d, seed(0)).unwrap();
     let mut squares = 0.0;
     let patches: Vec<_> = data.samples.iter().flat_map(|s| &s.patches).collect();
     assert_eq!(world.inputs().nrows(), d);
@@ -178,7 +178,7 @@ fn training_stops_and_reports_as_the_overlap_engine_does() {
 
     let regime = crate::small::regime();
     let data = data(&regime, seed(0));
-    let world = dense::World::<f64>::draw(&regime, &data, 100, seed(0)).unwrap();
+    let world = dense::NoisyData::<f64>::draw(&regime, &data, 100, seed(0)).unwrap();
     let weights = world.initialise(&regime, seed(0), 0);
     let start = world.overlaps(&regime, &weights);
     let objective = Objective::cross_entropy();
@@ -208,9 +208,9 @@ fn training_stops_and_reports_as_the_overlap_engine_does() {
 fn a_dimension_below_the_number_of_features_is_refused() {
     let regime = crate::small::regime();
     let data = data(&regime, seed(0));
-    assert!(dense::World::<f32>::draw(&regime, &data, 8, seed(0)).is_ok());
+    assert!(dense::NoisyData::<f32>::draw(&regime, &data, 8, seed(0)).is_ok());
     for dimension in [0, 7, usize::MAX] {
-        let error = dense::World::<f32>::draw(&regime, &data, dimension, seed(0)).unwrap_err();
+        let error = dense::NoisyData::<f32>::draw(&regime, &data, dimension, seed(0)).unwrap_err();
         assert_eq!(error.field, "dimension");
         let shown = format!("dimension = {dimension} is out of range: 8 ");
         assert!(error.to_string().starts_with(&shown), "{error}");

@@ -2,7 +2,7 @@
 
 use super::cli::{files, multiview};
 use assert_cmd::Command;
-use multiview::allocation::{Standing, deal};
+use multiview::allocation::{Demand, deal};
 use multiview::explore::{Design, Manifest, Shard, Sweep};
 use multiview::record::Record;
 use multiview::theorem::Theorem;
@@ -485,19 +485,19 @@ proptest! {
         total in 0_u64..500,
         cells in prop::collection::vec((0_u64..20, 0_u64..30, prop::option::of(0_u64..40)), 1..12),
     ) {
-        let standings: Vec<Standing> = (cells.iter())
-            .map(|&(seen, more, needs)| Standing { seen, most: seen + more, needs })
+        let demands: Vec<Demand> = (cells.iter())
+            .map(|&(seen, more, needs)| Demand { seen, most: seen + more, needs })
             .collect();
-        let seen: u64 = standings.iter().map(|s| s.seen).sum();
-        let allowed = deal(total, &standings);
+        let seen: u64 = demands.iter().map(|s| s.seen).sum();
+        let allowed = deal(total, &demands);
         prop_assert!(allowed.iter().sum::<u64>() <= total.max(seen));
         let mut open_and_waiting = false;
-        for (standing, allowed) in standings.iter().zip(&allowed) {
-            prop_assert!((standing.seen..=standing.most).contains(allowed));
-            if standing.needs.is_none() {
-                prop_assert_eq!(*allowed, standing.seen);
+        for (demand, allowed) in demands.iter().zip(&allowed) {
+            prop_assert!((demand.seen..=demand.most).contains(allowed));
+            if demand.needs.is_none() {
+                prop_assert_eq!(*allowed, demand.seen);
             }
-            open_and_waiting |= standing.needs.is_some() && standing.seen < standing.most;
+            open_and_waiting |= demand.needs.is_some() && demand.seen < demand.most;
         }
         // As long as there is something to give and someone to take it, a round gives.
         let given = allowed.iter().sum::<u64>() > seen;
@@ -507,7 +507,7 @@ proptest! {
 
 #[test]
 fn what_the_settled_did_not_spend_goes_to_the_nearest_to_a_verdict() {
-    let cell = |needs| Standing {
+    let cell = |needs| Demand {
         seen: 10,
         most: 40,
         needs,

@@ -102,7 +102,7 @@ fn dense_step(
     objective: &Objective<f64>,
     loss: impl Fn(&[f64]) -> f64,
 ) -> (Vec<f64>, Vec<f64>) {
-    let world = dense::World::<f64>::draw(regime, data, 9, seed(1)).unwrap();
+    let world = dense::NoisyData::<f64>::draw(regime, data, 9, seed(1)).unwrap();
     let start = world.initialise(regime, seed(1), 0);
     let (after, _) = dense::train(regime, &world, start.clone(), objective, after(1), None);
     let (mut moved, mut descent) = (Vec::new(), Vec::new());
@@ -179,7 +179,7 @@ fn the_dense_step_follows_the_residuals_of_one_sided_distillation() {
             &ClassRows::dense(3, &teacher),
             labels,
         );
-        let world = dense::World::<f64>::draw(&regime, &data, 9, seed(1)).unwrap();
+        let world = dense::NoisyData::<f64>::draw(&regime, &data, 9, seed(1)).unwrap();
         let logits = world.logits(&regime, &world.initialise(&regime, seed(1), 0));
         let mut residuals = vec![0.0; logits.len()];
         let rows = residuals.chunks_exact_mut(3).zip(logits.chunks_exact(3));

@@ -213,7 +213,7 @@ fn a_world_is_what_its_networks_say() {
         let fresh = Labelled::fresh(&regime, &spec, seed(3));
         let n = training.data.samples.len() as f64;
         assert_eq!(found["wrong_labels"], spoilt as f64 / n);
-        let world = dense::World::of(&training.data, training.inputs.clone());
+        let world = dense::NoisyData::of(&training.data, training.inputs.clone());
         let train = |index, objective: &Objective<f32>, stop: Stop| {
             let start = world.initialise(&regime, seed(3), index);
             dense::train(&regime, &world, start, objective, stop, None)
@@ -309,7 +309,7 @@ fn multi_view_inputs_are_those_of_the_dense_engine() {
     let (training, _) = Labelled::training(&regime, &clean, seed(4));
     let world = World::new(&regime, multiview::evaluation::Draws::default(), seed(4));
     let literal = world.data.with_noise_patches(&regime.data, seed(4));
-    let dense = dense::World::<f32>::draw(&regime, &literal, 12, seed(4)).expect("drawn");
+    let dense = dense::NoisyData::<f32>::draw(&regime, &literal, 12, seed(4)).expect("drawn");
     assert_eq!(training.data, literal);
     assert_eq!(training.inputs.as_ref(), dense.inputs());
     let found = run_world(&regime, &clean, seed(4));

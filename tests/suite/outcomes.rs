@@ -6,7 +6,7 @@ use crate::small::{self, after};
 use multiview::data::DataSet;
 use multiview::engine::state::Trained;
 use multiview::engine::{Start, train};
-use multiview::evaluation::{Cell, Draws, Evaluation, Portrait};
+use multiview::evaluation::{CellError, Draws, Evaluation, Portrait};
 use multiview::objective::{Distillation, Form, Objective, SoftLabels};
 use multiview::prediction::Prediction;
 use multiview::procedure::{
@@ -184,7 +184,7 @@ fn close(found: f64, expected: f64, what: &str) {
     );
 }
 
-fn mean(cells: &[Cell]) -> f64 {
+fn mean(cells: &[CellError]) -> f64 {
     cells.iter().map(|cell| cell.rate).sum::<f64>() / cells.len() as f64
 }
 

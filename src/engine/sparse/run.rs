@@ -5,7 +5,7 @@ use super::absent::{Absent, MeanSlope};
 use super::common::Common;
 use super::crowd::{Crowd, Extremes};
 use super::pace::{Pace, Standing};
-use super::store::{Block, NONE, Store, Table, Track};
+use super::store::{Block, NONE, PairTable, Store, Track};
 use super::work::Work;
 use crate::data::DataSet;
 use crate::engine::driver::{Engine, View};
@@ -48,7 +48,7 @@ pub(super) struct Run<'a, R> {
     /// Number of tracks of each [`Standing`].
     pub(super) counts: [usize; 3],
     pub(super) store: Store<R>,
-    pub(super) table: Table<R>,
+    pub(super) table: PairTable<R>,
     /// The patches of each feature, as (track, patch): from `carrier_starts[v]` on.
     pub(super) carriers: Vec<[u32; 2]>,
     pub(super) carrier_starts: Vec<usize>,
@@ -125,7 +125,7 @@ impl<'a, R: Real> Run<'a, R> {
             absent: Absent::new(regime, &rates, data, MeanSlope::of(regime)),
             absent_bound: R::of(super::absent_bound(regime, data)),
             tracks,
-            table: Table::new(regime.data.features(), k, vectors),
+            table: PairTable::new(regime.data.features(), k, vectors),
             carriers,
             carrier_starts,
             common: Common::new(noisy, layout, &features),

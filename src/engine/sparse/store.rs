@@ -11,7 +11,7 @@ use std::ops::Range;
 /// A block that is followed.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Block<R> {
-    /// Place of its feature overlaps in [`Table`].
+    /// Place of its feature overlaps in [`PairTable`].
     pub(super) pair: u32,
     /// Place of its class among those present.
     pub(super) slot: u32,
@@ -86,7 +86,7 @@ impl<R: Real> Slots<R> {
 
 /// Overlaps of (feature, class) pairs that have followed blocks, side by side. The first is
 /// nobody's and stays 0: that of patches without a feature.
-pub(super) struct Table<R> {
+pub(super) struct PairTable<R> {
     /// The pairs, `feature · k + class`.
     pub(super) pairs: Vec<u32>,
     /// Place of each pair `[features][k]`, or [`NONE`].
@@ -258,7 +258,7 @@ impl<R: Real> Store<R> {
     }
 }
 
-impl<R: Real> Table<R> {
+impl<R: Real> PairTable<R> {
     pub(super) fn new(features: usize, classes: usize, vectors: usize) -> Self {
         Self {
             pairs: vec![NONE],
