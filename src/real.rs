@@ -1,6 +1,8 @@
 //! The floating-point types a network can be trained in, `f32` for speed and `f64` for checks, and
 //! their arithmetic in lanes: in an order that does not depend on the processor.
 
+use std::sync::LazyLock;
+
 #[cfg(target_arch = "x86_64")]
 mod sse;
 
@@ -38,6 +40,18 @@ pub(crate) fn lane_sum<R: Real>(x: Lanes<R>) -> R {
 #[inline(always)]
 pub(crate) fn larger<R: Real>(a: R, b: R) -> R {
     if a > b { a } else { b }
+}
+
+/// The instructions that kernels run with: the best that the processor has. With the environment
+/// variable `MULTIVIEW_SCALAR` they are those that every processor has, which shows that no result
+/// depends on the choice.
+pub(crate) fn arch() -> pulp::Arch {
+    static ARCH: LazyLock<pulp::Arch> =
+        LazyLock::new(|| match std::env::var_os("MULTIVIEW_SCALAR") {
+            Some(_) => pulp::Arch::Scalar,
+            None => pulp::Arch::new(),
+        });
+    *ARCH
 }
 
 /// Asks memory for values that are read soon, and does not wait for them: a hint, which changes no

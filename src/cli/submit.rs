@@ -70,7 +70,7 @@ fn holds(path: &Path, text: &str) -> Result<bool, Failure> {
         return Ok(true);
     }
     Err(format!(
-        "{}: is there already, and holds something else than would be written: choose another --out, or remove the file if no task needs it",
+        "{}: exists already, and holds something else than would be written: choose another --out, or remove the file if no task needs it",
         path.display()
     )
     .into())

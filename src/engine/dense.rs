@@ -37,7 +37,7 @@ use crate::data::DataSet;
 use crate::field::{FieldError, require};
 use crate::network::SmoothedRelu;
 use crate::objective::Objective;
-use crate::real::{Real, each};
+use crate::real::{Real, arch, each};
 use crate::regime::{DataRegime, Regime};
 use crate::rows::ClassRows;
 use crate::seed::{Purpose, WorldSeed};
@@ -227,7 +227,7 @@ impl<R: Real> NoisyData<'_, R> {
 
     /// The logits `F_i(X_n)` on the training set, `[N][k]`.
     pub fn logits(&self, regime: &Regime, weights: &Weights<R>) -> Vec<R> {
-        pulp::Arch::new().dispatch(Logits {
+        arch().dispatch(Logits {
             regime,
             world: self,
             weights,
@@ -300,7 +300,7 @@ impl<'a, R: Real, F> Dense<'a, R, F> {
 
 impl<R: Real, F: FnOnce(Weights<R>)> Engine<R> for Dense<'_, R, F> {
     fn evaluate(&mut self, step: usize, _left: usize) -> usize {
-        pulp::Arch::new().dispatch(Step(self, step))
+        arch().dispatch(Step(self, step))
     }
 
     fn view(&mut self) -> View<'_, R> {

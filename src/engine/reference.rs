@@ -11,7 +11,7 @@ use super::state::{LANES, Layout, Overlaps, Trained};
 use crate::data::{DataSet, Patch, Sample};
 use crate::network::SmoothedRelu;
 use crate::objective::Objective;
-use crate::real::{Lanes, Real, each, lane_sum};
+use crate::real::{Lanes, Real, arch, each, lane_sum};
 use crate::regime::Regime;
 use crate::rows::ClassRows;
 use pulp::NullaryFnOnce;
@@ -101,7 +101,7 @@ impl<'a, R: Real> Reference<'a, R> {
 
 impl<R: Real> Engine<R> for Reference<'_, R> {
     fn evaluate(&mut self, step: usize, _left: usize) -> usize {
-        let arch = pulp::Arch::new();
+        let arch = arch();
         let (cubic, noisy) = (self.activation.is_cubic(), self.is_noisy());
         match (cubic, noisy) {
             (true, false) => arch.dispatch(Step::<R, true, false>(self, step)),

@@ -15,7 +15,7 @@ use super::noise::{Noise, NoiseStream};
 use crate::data::DataSet;
 use crate::normals::Normals;
 pub use crate::real::LANES;
-use crate::real::{Real, each};
+use crate::real::{Real, arch, each};
 use crate::regime::Regime;
 use crate::rows::ClassRows;
 use crate::seed::{Purpose, WorldSeed};
@@ -39,7 +39,7 @@ impl<R: Real> Overlaps<R> {
         let layout = Layout::of(regime);
         let scale = regime.init_scale();
         let mut features = vec![R::zero(); regime.data.features() * layout.row()];
-        pulp::Arch::new().dispatch(Fill {
+        arch().dispatch(Fill {
             values: &mut features,
             layout,
             scale: R::of(scale),
@@ -62,7 +62,7 @@ impl<R: Real> Overlaps<R> {
             return self;
         }
         let mut values = vec![R::zero(); data.patch_count() * self.layout.row()];
-        pulp::Arch::new().dispatch(WriteOut {
+        arch().dispatch(WriteOut {
             start: &self,
             data,
             values: &mut values,

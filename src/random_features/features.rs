@@ -18,7 +18,7 @@ use super::regime::{FeatureKind, RandomFeatureRegime};
 use crate::data::{Patch, Sample};
 use crate::network::SmoothedRelu;
 use crate::normals::Normals;
-use crate::real::{LANES, Lanes, each};
+use crate::real::{LANES, Lanes, arch, each};
 use faer::Mat;
 use pulp::NullaryFnOnce;
 use rand::Rng;
@@ -100,7 +100,7 @@ impl RandomNeurons {
             };
             let overlaps: Vec<Lanes<f64>> = (0..self.features).map(overlaps).collect();
             let common = (overlaps.iter()).fold([0.0; LANES], |sum, a| each(|l| sum[l] + a[l]));
-            let rows = pulp::Arch::new().dispatch(Activations {
+            let rows = arch().dispatch(Activations {
                 neurons: self,
                 overlaps: &overlaps,
                 common,

@@ -148,7 +148,7 @@ fn the_tables_of_a_verification_read_back_as_its_record() {
     write("worlds.csv", "mine");
     export(&folder, &["record", "--out", "."])
         .code(2)
-        .stderr(contains("is there already"));
+        .stderr(contains("exists already"));
     export(&folder, &["record", "--out", "tables"]).success();
     assert_eq!(read(&folder.path().join("tables"), FILES[0]), of_worlds);
     export(&folder, &["nothing"])

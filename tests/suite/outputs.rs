@@ -170,7 +170,7 @@ fn explorations_spare_inputs_records_and_files_of_others() {
             "b" => symlink("../sweep.toml", file).expect("a link"),
             _ => symlink("../none", file).expect("a link"),
         }
-        refused(&folder, &explore(out), "is there already");
+        refused(&folder, &explore(out), "exists already");
     }
     for shard in ["0/2", "1/2"] {
         let out = format!("shard-{}", &shard[..1]);
@@ -182,7 +182,7 @@ fn explorations_spare_inputs_records_and_files_of_others() {
     }
     let parts = ["shard-0", "shard-1"];
     let merge = |into| [&["explore", "merge", into][..], &parts].concat();
-    refused(&folder, &merge("a"), "is there already");
+    refused(&folder, &merge("a"), "exists already");
     multiview(&folder).args(merge("whole")).assert().success();
     // A map of its own is made anew, but not through a link to its record.
     multiview(&folder).args(explore("d")).assert().success();
@@ -215,17 +215,17 @@ fn submitting_twice_replaces_nothing() {
     multiview(&folder).args(submit).assert().success();
     assert!(contents(&place("job")) == before);
     for other in [["--seed", "4"], ["--tasks", "4"], ["--memory", "9G"]] {
-        refused(&folder, &[&submit[..], &other].concat(), "is there already");
+        refused(&folder, &[&submit[..], &other].concat(), "exists already");
     }
     // The user's own file of that name, and a link that would lead elsewhere.
     let here = [&submit[..6], &["."]].concat();
-    refused(&folder, &here, "sweep.toml: is there already");
+    refused(&folder, &here, "sweep.toml: exists already");
     fs::create_dir(place("other")).expect("made");
     std::os::unix::fs::symlink("../none", place("other/explore.sbatch")).expect("a link");
     refused(
         &folder,
         &[&submit[..6], &["other"]].concat(),
-        "explore.sbatch: is there already",
+        "explore.sbatch: exists already",
     );
 }
 

@@ -412,6 +412,33 @@ proptest! {
     }
 }
 
+/// The kernels' instructions change no bit, for students and with every engine but the dense one,
+/// whose matrix products are another crate's.
+#[test]
+fn the_instructions_of_the_processor_change_no_byte() {
+    let taught = "members = 2\n[procedure.distillation]\ntemperature = 0.2\nteacher_scale = 50.0\n\
+                  push_rate_per_class = 20.0\nsteps = 100\n[procedure.self_distillation]\n\
+                  temperature = 0.2\nteacher_scale = 50.0\npush_rate_per_class = 20.0\n\
+                  warm_up_steps = 50\nsteps = 100";
+    for engine in ["overlap", "overlap-adaptive", "overlap-reference"] {
+        let engine = format!("steps = 400\nengine = \"{engine}\"");
+        let text = SMALL
+            .replace("steps = 400", &engine)
+            .replace("test_draws", "#")
+            .replace("members = 2", taught);
+        let dealt = Dealt::new();
+        fs::write(dealt.at("theorem.toml"), text).expect("written");
+        dealt.train("fast").assert().code(0);
+        let mut slow = dealt.train("slow");
+        slow.env("MULTIVIEW_SCALAR", "1").assert().code(0);
+        assert_eq!(
+            files(&dealt.at("fast")),
+            files(&dealt.at("slow")),
+            "{engine}"
+        );
+    }
+}
+
 /// The script carries the theorem as it is now, under whatever path, and the order in which
 /// theorems were named.
 #[test]

@@ -13,7 +13,7 @@ use crate::engine::noise::Noise;
 use crate::engine::state::{LANES, Layout, Overlaps, Trained};
 use crate::network::SmoothedRelu;
 use crate::objective::Objective;
-use crate::real::{Lanes, Real, each};
+use crate::real::{Lanes, Real, arch, each};
 use crate::regime::Regime;
 use crate::rows::ClassRows;
 use crate::seed::WorldSeed;
@@ -137,7 +137,7 @@ impl<'a, R: Real> Run<'a, R> {
             features,
             noise,
         };
-        pulp::Arch::new().dispatch(Follow(&mut run));
+        arch().dispatch(Follow(&mut run));
         run.work = Some(Work::new(run.tracks.len()));
         run
     }
@@ -364,7 +364,7 @@ impl<R: Real> Engine<R> for Run<'_, R> {
             Some(first) if step < first => left.min(first - step),
             _ => left,
         };
-        let arch = pulp::Arch::new();
+        let arch = arch();
         let noisy = !self.common.total.is_empty();
         match (
             self.activation.is_cubic(),
@@ -382,7 +382,7 @@ impl<R: Real> Engine<R> for Run<'_, R> {
     }
 
     fn descend(&mut self) {
-        let arch = pulp::Arch::new();
+        let arch = arch();
         arch.dispatch(Descend(self));
         if !self.due.is_empty() || !self.absent.due.is_empty() {
             arch.dispatch(Pay {
@@ -401,7 +401,7 @@ impl<R: Real> Engine<R> for Run<'_, R> {
     }
 
     fn finish(mut self: Box<Self>, steps: usize) -> Trained<R> {
-        pulp::Arch::new().dispatch(Pay {
+        arch().dispatch(Pay {
             run: &mut self,
             all: true,
         });
