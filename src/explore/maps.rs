@@ -3,8 +3,8 @@
 use super::outcome::{CellFinding, Cells};
 use super::sweep::VARIANT;
 use crate::figure::{
-    Area, BAND, Drawn, FIRST, FigureError, INK, PAPER, REFUTED, SECOND, THIRD, extent, font, mesh,
-    png, svg, tick,
+    Area, BAND, Drawn, FIRST, FigureError, INK, PAPER, REFUTED, Ruler, SECOND, THIRD, extent, font,
+    mesh, png, svg,
 };
 use crate::printable::line;
 use crate::report::text;
@@ -334,21 +334,16 @@ impl<'a> Picture<'a> {
     {
         const COLORS: [RGBColor; 4] = [FIRST, SECOND, THIRD, INK];
         let labels = &self.cells.values[self.axes.0];
-        let last = labels.len() as f64 - 0.5;
         let mut chart = ChartBuilder::on(area)
             .margin(12)
             .margin_top(34)
             .margin_right(180)
             .x_label_area_size(38)
             .y_label_area_size(56)
-            .build_cartesian_2d(-0.5..last, 0.0..1.0)?;
-        let label = |x: &f64| value_at(labels, *x);
+            .build_cartesian_2d(Ruler::names(labels), Ruler::linear(0.0..1.0, 11))?;
         mesh(&mut chart, 11)
-            .x_labels(2 * labels.len())
-            .x_label_formatter(&label)
             .x_desc(self.cells.axes[self.axes.0].clone())
             .y_desc("share of worlds")
-            .y_label_formatter(&tick)
             .draw()?;
         let claims = self.cells.shares();
         let (width, _) = self.size();
@@ -398,15 +393,16 @@ impl<'a> Picture<'a> {
             [e.mean, e.interval.lower, e.interval.upper]
         });
         let ends = [band.lower, band.upper];
-        let y = extent(seen.chain(ends), 0.08);
+        let y = Ruler::linear(extent(seen.chain(ends), 0.08), 10);
         let labels = &self.cells.values[self.axes.0];
         let mut chart = ChartBuilder::on(area)
             .margin(12)
             .margin_top(34)
             .x_label_area_size(38)
             .y_label_area_size(56)
-            .build_cartesian_2d(-0.5..labels.len() as f64 - 0.5, y.clone())?;
-        let inside = |v: f64| v.clamp(y.start, y.end);
+            .build_cartesian_2d(Ruler::names(labels), y.clone())?;
+        let [bottom, top] = y.ends();
+        let inside = |v: f64| y.inside(v);
         chart.draw_series([Rectangle::new(
             [
                 (-0.5, inside(band.lower)),
@@ -414,13 +410,9 @@ impl<'a> Picture<'a> {
             ],
             BAND.filled(),
         )])?;
-        let label = |x: &f64| value_at(labels, *x);
         mesh(&mut chart, 11)
-            .x_labels(2 * labels.len())
-            .x_label_formatter(&label)
             .x_desc(self.cells.axes[self.axes.0].clone())
             .y_desc(first.finding.quantity.as_str())
-            .y_label_formatter(&tick)
             .draw()?;
         for s in &standings {
             let (x, e) = (s.at[self.axes.0] as f64, &s.finding.estimate);
@@ -429,16 +421,12 @@ impl<'a> Picture<'a> {
             chart.draw_series([PathElement::new(bar, color.stroke_width(2))])?;
             // Worlds without a number have no mean: the verdict then stands in the middle.
             let known = e.mean.is_finite();
-            let height = if known {
-                e.mean
-            } else {
-                0.5 * (y.start + y.end)
-            };
+            let height = if known { e.mean } else { 0.5 * (bottom + top) };
             let dots = known.then(|| Circle::new((x, height), 4, color.filled()));
             chart.draw_series(dots)?;
             if let Some(predicted) = s.predicted {
                 // An open diamond stands for the prediction.
-                let (dx, dy) = (0.04, 0.012 * (y.end - y.start));
+                let (dx, dy) = (0.04, 0.012 * (top - bottom));
                 let p = inside(predicted);
                 let corners = vec![
                     (x - dx, p),
@@ -454,13 +442,6 @@ impl<'a> Picture<'a> {
         }
         Ok(())
     }
-}
-
-/// The label of a tick: a value of the axis where the tick stands on one, else nothing.
-fn value_at(values: &[String], tick: f64) -> String {
-    let on_one = (tick - tick.round()).abs() < 1e-6;
-    let value = values.get(tick.round().max(0.0) as usize);
-    value.filter(|_| on_one).cloned().unwrap_or_default()
 }
 
 /// Fill and line of a verdict.

@@ -3,8 +3,10 @@
 //! Colours are few, and never the only carrier of a meaning: shapes, positions and words say the
 //! same.
 
+mod ruler;
 mod table;
 
+pub use ruler::{Ruler, short};
 pub use table::Table;
 
 use crate::printable::{lines, xml};
@@ -122,26 +124,27 @@ where
     mesh
 }
 
+/// Draws words at a place, in the largest font up to `size` pixels in which they end on the area.
+///
+/// # Errors
+/// If they cannot be drawn.
+pub fn fitted(area: &Area, words: &str, (x, y): (i32, i32), size: u32) -> Drawn {
+    let room = area.dim_in_pixel().0 as i32 - x;
+    let fits = |size: &u32| {
+        let width = area.estimate_text_size(words, &font(*size));
+        width.is_ok_and(|(width, _)| width as i32 <= room)
+    };
+    let size = (SMALLEST..=size).rev().find(fits).unwrap_or(SMALLEST);
+    area.draw(&Text::new(words.to_owned(), (x, y), font(size)))?;
+    Ok(())
+}
+
+/// The smallest font, in pixels.
+const SMALLEST: u32 = 8;
+
 /// The label font at a size in pixels.
 pub fn font(size: u32) -> TextStyle<'static> {
     ("sans-serif", size).into_font().color(&INK)
-}
-
-/// The label of a tick on a linear axis: four significant digits at most, and no sign before 0.
-pub fn tick(x: &f64) -> String {
-    let rounded: f64 = format!("{x:.3e}").parse().unwrap_or(*x);
-    match rounded == 0.0 || rounded.abs() < 1e-9 {
-        true => "0".into(),
-        false => rounded.to_string().replace('-', "−"),
-    }
-}
-
-/// The label of a tick on a logarithmic axis: one digit, and a power of ten.
-pub fn log_tick(x: &f64) -> String {
-    if (0.95..95.0).contains(x) {
-        return format!("{x:.0}");
-    }
-    format!("{x:.0e}").replace('-', "−")
 }
 
 /// An SVG for inlining in a page: its colours become variables of the page's style sheet, so that
@@ -168,7 +171,10 @@ pub fn extent(values: impl IntoIterator<Item = f64>, margin: f64) -> std::ops::R
     if least > most {
         return 0.0..1.0;
     }
-    let length = (most - least).max(1e-9 + 0.02 * most.abs());
+    let length = match most.abs().max(least.abs()) {
+        0.0 => 1.0,
+        size => (most - least).max(0.02 * size),
+    };
     least - margin * length..most + margin * length
 }
 
@@ -202,34 +208,4 @@ pub fn png(
     };
     drawn().map_err(|e| FigureError(e.to_string()))?;
     Ok(bytes)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ticks_are_short() {
-        let cases = [
-            (2000.0, "2000"),
-            (-0.0, "0"),
-            (1e-17, "0"),
-            (0.49, "0.49"),
-            (0.30000000000000004, "0.3"),
-            (-0.25, "−0.25"),
-        ];
-        for (x, label) in cases {
-            assert_eq!(tick(&x), label);
-        }
-        let cases = [
-            (1e-3, "1e−3"),
-            (0.002, "2e−3"),
-            (1.0, "1"),
-            (20.0, "20"),
-            (100.0, "1e2"),
-        ];
-        for (x, label) in cases {
-            assert_eq!(log_tick(&x), label);
-        }
-    }
 }

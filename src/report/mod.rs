@@ -127,7 +127,7 @@ impl<'a> Figures<'a> {
     ) -> Result<Self, FigureError> {
         let evidence = decided(main, replications)
             .map(|(evidence, t)| {
-                let swept = t.sweep.as_ref().and_then(|s| s.path.rsplit('.').next());
+                let swept = t.sweep.as_ref().map(|s| s.path.as_str());
                 let figure = figures::evidence(&t.name, swept, &evidence.observed(&t.name))?;
                 Ok((t.name.clone(), figure))
             })

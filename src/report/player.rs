@@ -1,7 +1,7 @@
 //! The race as a picture that a reader moves through training.
 
 use super::mechanism::Race;
-use crate::figure::{FIRST, GRID, INK, SECOND, log_extent};
+use crate::figure::{FIRST, GRID, INK, Ruler, SECOND, log_extent};
 use plotters::style::RGBColor;
 use serde_json::json;
 use std::fmt::Write;
@@ -35,6 +35,7 @@ pub(super) fn player(race: &Race) -> String {
         let share = (x.max(range.start).log10() - low) / (high - low);
         BOTTOM - share * (BOTTOM - TOP)
     };
+    let axis = Ruler::logarithmic(range.clone(), 6);
     let soft_labels = race.soft_labels.iter().flatten().flatten().copied();
     let largest = soft_labels.fold(f64::MIN_POSITIVE, f64::max);
     let darkness = |soft: f64| (100.0 * soft / largest).round() / 100.0;
@@ -42,9 +43,8 @@ pub(super) fn player(race: &Race) -> String {
     let mut svg = format!(
         "<svg role=\"img\" aria-label=\"The race, the coverage and the soft labels, step by step\" viewBox=\"0 0 {WIDTH} 362\" font-family=\"sans-serif\" font-size=\"11\">"
     );
-    for exponent in low.ceil() as i32..=high.floor() as i32 {
-        let y = height(10f64.powi(exponent));
-        let label = format!("1e{exponent}").replace('-', "−");
+    for (x, label) in axis.ticks() {
+        let y = height(*x);
         let _ = write!(
             svg,
             "<line x1=\"{LEFT}\" x2=\"{WIDTH}\" y1=\"{y:.1}\" y2=\"{y:.1}\" stroke=\"{grid}\"/><text x=\"{at}\" y=\"{y:.1}\" text-anchor=\"end\" fill=\"{ink}\">{label}</text>",
@@ -192,6 +192,9 @@ mod tests {
     fn the_player_shows_the_last_look() {
         let player = player(&race());
         assert_eq!(player.matches("class=\"dot\"").count(), 2);
+        for label in ["0.001", "0.01", "0.1", "1"] {
+            assert!(player.contains(&format!(">{label}</text>")), "{label}");
+        }
         assert_eq!(player.matches("fill-opacity=\"1\"").count(), 2);
         assert!(player.contains("<output>step 25:"));
         assert!(player.contains("\"known\":[0,0]") && player.contains("\"known\":[1,0]"));

@@ -1,10 +1,10 @@
 //! The mechanism in one world: the race, the union of views, the soft labels.
 
 use super::bars::bars;
-use super::{Figure, WIDTH};
+use super::{Figure, Mark, WIDTH, legend};
 use crate::figure::{
-    Area, Drawn, FIRST, FigureError, GRID, INK, SECOND, THIRD, Table, font, log_extent, log_tick,
-    mesh, svg, tick,
+    Area, Drawn, FIRST, FigureError, GRID, INK, Ruler, SECOND, THIRD, Table, font, log_extent,
+    mesh, short, svg,
 };
 use crate::report::mechanism::{Mechanism, ModelCells, Race, SoftLabel};
 use plotters::prelude::*;
@@ -134,12 +134,8 @@ fn race_panel(race: &Race, class: usize, panel: &Area) -> Drawn {
         .caption(format!("class {class}"), font(12))
         .x_label_area_size(if lowest { 34 } else { 18 })
         .y_label_area_size(if leftmost { 54 } else { 34 })
-        .build_cartesian_2d(0.0..last, heights.log_scale())?;
+        .build_cartesian_2d(Ruler::linear(0.0..last, 3), Ruler::logarithmic(heights, 5))?;
     let mut mesh = mesh(&mut chart, 10);
-    mesh.x_labels(3)
-        .y_labels(5)
-        .x_label_formatter(&tick)
-        .y_label_formatter(&log_tick);
     if leftmost {
         mesh.y_desc("overlap");
     }
@@ -173,12 +169,11 @@ fn race_errors(race: &Race, area: &Area) -> Drawn {
         .margin_right(150)
         .x_label_area_size(34)
         .y_label_area_size(54)
-        .build_cartesian_2d(0.0..last, (floor..1.3).log_scale())?;
+        .build_cartesian_2d(
+            Ruler::linear(0.0..last, 6),
+            Ruler::logarithmic(floor..1.3, 5),
+        )?;
     mesh(&mut chart, 10)
-        .x_labels(6)
-        .y_labels(5)
-        .x_label_formatter(&tick)
-        .y_label_formatter(&log_tick)
         .x_desc("gradient step")
         .y_desc("error (share of inputs)")
         .draw()?;
@@ -285,24 +280,37 @@ fn cells(
 
 fn coverage(m: &Mechanism) -> Result<Figure, FigureError> {
     let title = "Coverage against ensemble size".to_owned();
-    let caption = "Test error on single-view inputs of the ensemble of the first K models of one world (circles), and the law of \
-        independent lotteries, first error × 2^(1−K) (line), which knows no ties and no shared data. Logarithmic scale; an error of 0 is drawn at the bottom."
-        .to_owned();
     let first = m.coverage.first().copied().unwrap_or(0.5);
     let law = |members: usize| first * 0.5f64.powi(members as i32 - 1);
     let count = m.coverage.len();
-    let least = law(count) / 2.0;
+    let classes = m.distillation.first().map_or(0, |model| model.error.len());
+    let step = 1.0 / (2 * classes.max(1)) as f64;
+    let caption = format!(
+        "Test error on single-view inputs of the ensemble of the first K models of one world (circles), and the law of independent \
+         lotteries, first error × 2^(1−K) (line), which knows no ties and no shared data. In one world errors come in steps: a view \
+         that all K models lost, one of 2k = {}, is an error of {}. Where the law falls below a step, it is a mean over worlds, \
+         most of which lost no view, and a world that lost one lies far above it. Logarithmic scale; an error of 0 is drawn at the bottom.",
+        2 * classes,
+        short(step, 2)
+    );
+    let least = law(count).min(step) / 2.0;
+    let x = Ruler::linear(0.5..count as f64 + 0.5, 8).at((1..=count).map(|k| k as f64));
     let svg =
-        svg((WIDTH, 300), &title, &caption, |area| {
+        svg((WIDTH, 320), &title, &caption, |area| {
+            let series = [
+                (Mark::Circle, FIRST, "the ensemble of K models"),
+                (Mark::Line, INK, "independent lotteries"),
+            ];
+            legend(area, (70, 8), &series)?;
             let mut chart = ChartBuilder::on(area)
                 .margin(10)
+                .margin_top(32)
                 .x_label_area_size(34)
                 .y_label_area_size(64)
-                .build_cartesian_2d(0.5..count as f64 + 0.5, (least..1.0).log_scale())?;
+                .build_cartesian_2d(x, Ruler::logarithmic(least..1.0, 6))?;
             mesh(&mut chart, 11)
                 .x_desc("members K")
                 .y_desc("single-view error")
-                .y_label_formatter(&log_tick)
                 .draw()?;
             let line = (1..=count).map(|k| (k as f64, law(k))).collect::<Vec<_>>();
             chart.draw_series([PathElement::new(line, INK.stroke_width(1))])?;
@@ -359,23 +367,33 @@ fn soft_labels(m: &Mechanism) -> Result<Figure, FigureError> {
             ]
         })
         .collect();
-    bars(
-        "soft-labels",
-        "Dark knowledge: the mass on a class that is not the label",
-        "Mean tempered logit of a class that is not the label. Bars are grouped by the feature of that class in the training input: the view that \
-         the one model knows, the view it lost, or none. The teacher and its student mark the lost view; the one model does not.",
+    let title = "Dark knowledge: the mass on a class that is not the label".to_owned();
+    let caption = "Mean tempered logit of a class that is not the label. Bars are grouped by the feature of that class in the training \
+        input: the view that the one model knows, the view it lost, or none. The teacher and its student mark the lost view; the one \
+        model does not."
+        .to_owned();
+    let svg = bars(
+        &title,
+        &caption,
+        "mean tempered logit",
         &groups,
         &series.map(|(name, color, of)| (name, color, m.soft_labels.iter().map(of).collect())),
-        &[
-            ("feature", "which feature of the class the input contains"),
-            ("teacher", "mean tempered logit of the ensemble"),
-            (
-                "single",
-                "mean tempered logit of one model at the teacher's scale",
-            ),
-            ("student", "mean tempered logit of the distilled student"),
-            ("pairs", "pairs of input and class averaged over"),
-        ],
-        rows,
-    )
+    )?;
+    let columns = [
+        ("feature", "which feature of the class the input contains"),
+        ("teacher", "mean tempered logit of the ensemble"),
+        (
+            "single",
+            "mean tempered logit of one model at the teacher's scale",
+        ),
+        ("student", "mean tempered logit of the distilled student"),
+        ("pairs", "pairs of input and class averaged over"),
+    ];
+    Ok(Figure {
+        name: "soft-labels".into(),
+        title,
+        caption,
+        svg,
+        table: Table::new(&columns, rows),
+    })
 }

@@ -1,10 +1,8 @@
 //! Random features against the trained network, and against their own number.
 
 use super::bars::bars;
-use super::{Figure, WIDTH};
-use crate::figure::{
-    FIRST, FigureError, INK, SECOND, THIRD, Table, log_extent, log_tick, mesh, svg, tick,
-};
+use super::{Figure, Mark, WIDTH, legend};
+use crate::figure::{FIRST, FigureError, INK, Ruler, SECOND, THIRD, Table, log_extent, mesh, svg};
 use plotters::prelude::*;
 
 /// The contrast between random features and the trained network: mean errors of the models of each.
@@ -45,24 +43,35 @@ pub fn contrast(of: impl Fn(&str) -> Option<f64>) -> Result<Option<Figure>, Figu
             .map(|v| v[column] / values[0][column])
             .collect()
     };
-    bars(
-        "random-feature-contrast",
-        "Random features against the trained network",
-        "Test error relative to one model of the same kind, mean over worlds. Both ensembles gain; the trained network's student \
-         keeps the gain, the random-feature student does not.",
+    let title = "Random features against the trained network".to_owned();
+    let caption = "Test error relative to one model of the same kind, mean over worlds. Both ensembles gain; the trained network's \
+        student keeps the gain, the random-feature student does not."
+        .to_owned();
+    let svg = bars(
+        &title,
+        &caption,
+        "test error, one model's = 1",
         &groups,
         &[
             ("random features", SECOND, relative(0)),
             ("trained network", FIRST, relative(1)),
         ],
-        &[
-            ("model", "which model"),
-            ("random_features", "test error over D, mean over worlds"),
-            ("trained_network", "test error over D divided by μ, mean over worlds"),
-        ],
-        rows,
-    )
-    .map(Some)
+    )?;
+    let columns = [
+        ("model", "which model"),
+        ("random_features", "test error over D, mean over worlds"),
+        (
+            "trained_network",
+            "test error over D divided by μ, mean over worlds",
+        ),
+    ];
+    Ok(Some(Figure {
+        name: "random-feature-contrast".into(),
+        title,
+        caption,
+        svg,
+        table: Table::new(&columns, rows),
+    }))
 }
 
 /// The gain and the gap of random features against the number of neurons.
@@ -92,43 +101,38 @@ pub fn growth(
     let caption = "Variance of a read-out over draws of its features (circles), the ensemble's gain in squared loss (triangles) and \
         the gap that distillation leaves (crosses), mean over worlds, against the number M of neurons; the line falls as 1/M."
         .to_owned();
-    let values = points.iter().flat_map(|p| &p[1..]);
-    let y = log_extent(values.map(|y| y.max(1e-9)), 0.1);
-    let x = log_extent(points.iter().map(|p| p[0]), 0.06);
-    let svg = svg((WIDTH, 320), &title, &caption, |area| {
+    let last = points.last().copied().unwrap_or([1.0; 4]);
+    let law = |m: f64| last[1] * last[0] / m;
+    let measured = || points.iter().map(|p| p[0]);
+    let values = (points.iter().flat_map(|p| &p[1..])).map(|y| y.max(1e-9));
+    let y = Ruler::logarithmic(log_extent(values.chain(measured().map(law)), 0.1), 7);
+    let x = Ruler::logarithmic(log_extent(measured(), 0.06), 8).at(measured());
+    let svg = svg((WIDTH, 340), &title, &caption, |area| {
+        let series = [
+            (Mark::Circle, FIRST, "variance"),
+            (Mark::Triangle, THIRD, "gain"),
+            (Mark::Cross, SECOND, "gap"),
+            (Mark::Line, INK, "1/M, through the last variance"),
+        ];
+        legend(area, (70, 8), &series)?;
         let mut chart = ChartBuilder::on(area)
             .margin(10)
+            .margin_top(32)
             .x_label_area_size(34)
             .y_label_area_size(64)
-            .build_cartesian_2d(x.log_scale(), y.log_scale())?;
+            .build_cartesian_2d(x, y.clone())?;
         mesh(&mut chart, 11)
             .x_desc("neurons M")
-            .y_desc("variance, gain, gap (squared loss)")
-            .x_label_formatter(&tick)
-            .y_label_formatter(&log_tick)
+            .y_desc("squared loss")
             .draw()?;
-        if let Some(last) = points.last() {
-            let line = points.iter().map(|p| (p[0], last[1] * last[0] / p[0]));
-            chart.draw_series([PathElement::new(
-                line.collect::<Vec<_>>(),
-                INK.stroke_width(1),
-            )])?;
+        let line = measured().map(|m| (m, law(m))).collect::<Vec<_>>();
+        chart.draw_series([PathElement::new(line, INK.stroke_width(1))])?;
+        for p in &points {
+            let at = |column: usize| (p[0], y.inside(p[column]));
+            chart.draw_series([Circle::new(at(1), 4, FIRST.filled())])?;
+            chart.draw_series([TriangleMarker::new(at(2), 5, THIRD.filled())])?;
+            chart.draw_series([Cross::new(at(3), 4, SECOND.stroke_width(2))])?;
         }
-        chart.draw_series(
-            points
-                .iter()
-                .map(|p| Circle::new((p[0], p[1]), 4, FIRST.filled())),
-        )?;
-        chart.draw_series(
-            points
-                .iter()
-                .map(|p| TriangleMarker::new((p[0], p[2]), 5, THIRD.filled())),
-        )?;
-        chart.draw_series(
-            points
-                .iter()
-                .map(|p| Cross::new((p[0], p[3]), 4, SECOND.stroke_width(2))),
-        )?;
         Ok(())
     })?;
     Ok(Some(Figure {
