@@ -7,12 +7,19 @@ use crate::statistics::{Interval, Verdict};
 use crate::verify::Finding;
 use plotters::prelude::*;
 
-/// Height of a row, and of the legend above the rows, in pixels.
-const ROW: u32 = 30;
-const LEGEND: u32 = 30;
+/// Height of a row of one line of words beneath the name, of each further line, and of the legend
+/// above the rows, in pixels.
+const ROW: i32 = 30;
+const LINE: i32 = 11;
+const LEGEND: i32 = 30;
 
-/// Left and right edge of the strip in which intervals are drawn, in pixels.
+/// Characters of a line that stand left of the strip.
+const CHARACTERS: usize = 80;
+
+/// Left and right edge of the strip in which intervals are drawn, in pixels, and half the width of a
+/// mark, for which it leaves room at both.
 const STRIP: (f64, f64) = (330.0, 650.0);
+const MARK: f64 = 6.0;
 
 /// A claim, and the findings of its negative controls.
 pub struct Answered<'a> {
@@ -74,7 +81,8 @@ impl Scale {
     }
 
     fn pixel(&self, x: f64) -> i32 {
-        (STRIP.0 + self.place(x) * (STRIP.1 - STRIP.0)).round() as i32
+        let (left, right) = (STRIP.0 + MARK, STRIP.1 - MARK);
+        (left + self.place(x) * (right - left)).round() as i32
     }
 }
 
@@ -88,11 +96,17 @@ pub fn overview(claims: &[Answered]) -> Result<Figure, FigureError> {
         measured value on it, and each cross a negative control, where the same code must find a value outside the band. Every row \
         has a scale of its own, on which the band keeps its place and distances beyond it are compressed."
         .to_owned();
-    let height = LEGEND + ROW * claims.len() as u32 + 8;
-    let svg = svg((WIDTH, height), &title, &caption, |area| {
+    let words: Vec<Vec<String>> = claims.iter().map(|claim| claimed(claim.own)).collect();
+    let heights = words
+        .iter()
+        .map(|lines| ROW + LINE * (lines.len() as i32 - 1));
+    let height = LEGEND + heights.clone().sum::<i32>() + 8;
+    let svg = svg((WIDTH, height as u32), &title, &caption, |area| {
         legend(area)?;
-        for (row, claim) in claims.iter().enumerate() {
-            draw(area, (LEGEND + ROW * row as u32) as i32, claim)?;
+        let mut top = LEGEND;
+        for ((claim, lines), height) in claims.iter().zip(&words).zip(heights) {
+            draw(area, top, height, lines, claim)?;
+            top += height;
         }
         Ok(())
     })?;
@@ -139,6 +153,29 @@ pub fn overview(claims: &[Answered]) -> Result<Figure, FigureError> {
     })
 }
 
+/// What is claimed, in lines that fit beside the strip and break at no number.
+fn claimed(f: &Finding) -> Vec<String> {
+    const BOUND: [&str; 5] = [" ≥ ", " ≤ ", " = ", " in [", ", "];
+    let subject = text::plain(&text::subject(f.statistic, &f.quantity, f.event, &f.with));
+    let words = format!("{subject} {}", text::band(f.band));
+    let bound = |words: String, joint: &&str| words.replace(joint, &joint.replace(' ', "\u{a0}"));
+    let words = BOUND.iter().fold(words, bound);
+    let mut lines: Vec<String> = Vec::new();
+    for word in words.split(' ') {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= CHARACTERS => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+        .iter()
+        .map(|line| line.replace('\u{a0}', " "))
+        .collect()
+}
+
 fn legend(area: &Area) -> Drawn {
     let word = |x: i32, text: &'static str| Text::new(text, (x, 8), font(11));
     area.draw(&Rectangle::new([(330, 8), (350, 22)], BAND.filled()))?;
@@ -154,27 +191,30 @@ fn legend(area: &Area) -> Drawn {
     Ok(())
 }
 
-fn draw(area: &Area, top: i32, claim: &Answered) -> Drawn {
+fn draw(area: &Area, top: i32, height: i32, claimed: &[String], claim: &Answered) -> Drawn {
     let f = claim.own;
     let scale = Scale::of(f);
-    let (low, high, middle) = (top + 3, top + ROW as i32 - 3, top + ROW as i32 / 2);
+    let (low, high, middle) = (top + 3, top + height - 3, top + height / 2);
     let name = format!("{}: {}", f.theorem, f.claim);
     area.draw(&Text::new(name, (10, top + 3), font(11)))?;
-    let subject = match f.event {
-        Some(event) => format!("share with {} {}", f.quantity, text::band(event)),
-        None => f.quantity.clone(),
-    };
-    let subject = format!("{subject}: {}", text::band(f.band));
-    area.draw(&Text::new(subject, (10, top + 17), font(9)))?;
+    for (n, line) in (0..).zip(claimed) {
+        let at = (10, top + 17 + LINE * n);
+        area.draw(&Text::new(line.clone(), at, font(9)))?;
+    }
     let frame = [(STRIP.0 as i32, low), (STRIP.1 as i32, high)];
     area.draw(&Rectangle::new(frame, GRID.stroke_width(1)))?;
+    // An open band reaches the frame.
+    let edge = |end: f64| end.is_finite().then(|| scale.pixel(end));
     let (lower, upper) = match f.band.lower == f.band.upper {
         // A band of one value still has to be seen.
         true => (
             scale.pixel(scale.band.lower) - 3,
             scale.pixel(scale.band.upper) + 3,
         ),
-        false => (scale.pixel(scale.band.lower), scale.pixel(scale.band.upper)),
+        false => (
+            edge(scale.band.lower).unwrap_or(STRIP.0 as i32),
+            edge(scale.band.upper).unwrap_or(STRIP.1 as i32),
+        ),
     };
     area.draw(&Rectangle::new(
         [(lower, low), (upper, high)],
@@ -244,6 +284,16 @@ mod tests {
                 prop_assert_eq!(a <= upper, place(a) <= place(upper));
             }
             prop_assert!(place(band.lower) <= place(band.upper));
+        }
+    }
+
+    /// Marks lie within the frame, however far away their values are.
+    #[test]
+    fn marks_stay_in_the_frame() {
+        let scale = scale(None, Some(0.01), 0.1);
+        for x in [f64::NEG_INFINITY, -1e9, 1e9, f64::INFINITY] {
+            let pixel = f64::from(scale.pixel(x));
+            assert!(pixel - MARK >= STRIP.0 && pixel + MARK <= STRIP.1);
         }
     }
 
