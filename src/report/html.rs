@@ -127,6 +127,47 @@ mod tests {
     use super::*;
     use crate::report::{Map, figures};
 
+    /// Luminance relative to white, as the Web Content Accessibility Guidelines define it.
+    fn luminance(RGBColor(r, g, b): RGBColor) -> f64 {
+        let linear = |part: u8| match f64::from(part) / 255.0 {
+            c if c <= 0.04045 => c / 12.92,
+            c => ((c + 0.055) / 1.055).powf(2.4),
+        };
+        0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b)
+    }
+
+    fn contrast(one: RGBColor, other: RGBColor) -> f64 {
+        let (one, other) = (luminance(one), luminance(other));
+        (one.max(other) + 0.05) / (one.min(other) + 0.05)
+    }
+
+    /// The palette of the style sheet for dark screens.
+    fn dark(name: &str) -> RGBColor {
+        let variable = format!("--{name}: #");
+        let at = STYLE.find(&variable).expect("a dark colour") + variable.len();
+        let part = |n: usize| u8::from_str_radix(&STYLE[at + 2 * n..at + 2 * n + 2], 16);
+        let [r, g, b] = [0, 1, 2].map(|n| part(n).expect("two hexadecimal digits"));
+        RGBColor(r, g, b)
+    }
+
+    fn light(name: &str) -> RGBColor {
+        let named = PALETTE.iter().find(|(_, known)| *known == name);
+        named.expect("a colour of the palette").0
+    }
+
+    /// Words and marks have the guidelines' 4.5 to 1 on paper, and marks their 3 to 1 on a band.
+    #[test]
+    fn figures_have_contrast_in_the_light_and_in_the_dark() {
+        for color in [light, dark] {
+            for name in ["ink", "first", "second", "third"] {
+                let on = |ground| contrast(color(name), color(ground));
+                assert!(on("paper") >= 4.5, "{name} on paper: {}", on("paper"));
+                assert!(on("band") >= 3.0, "{name} on a band: {}", on("band"));
+            }
+            assert!(contrast(color("ink"), color("refuted")) >= 4.5);
+        }
+    }
+
     #[test]
     fn links_lead_on() {
         let overview = "[a](theorems/ties.md), [b](failed.md) and [c](sweeps/k/README.md)";

@@ -21,6 +21,9 @@ addEventListener("load", () => {
     const drawn = figure.querySelectorAll("rect, circle, polyline, line, path, polygon").length;
     if (box.width < 100 || box.height < 20 || drawn < 3 || !figure.getAttribute("aria-label"))
       failures.push(`${figure.getAttribute("aria-label")}: ${box.width} x ${box.height}, ${drawn} shapes`);
+    // On a phone a figure scrolls within the page, for its words to stay legible.
+    if (innerWidth < 600 && box.width < figure.viewBox.baseVal.width)
+      failures.push(`${figure.getAttribute("aria-label")}: shrunk to ${box.width}`);
   }
   const [slider, says] = ["input", "output"].map((name) => document.querySelector(`#player ${name}`));
   const end = says.textContent;
