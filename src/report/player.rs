@@ -181,8 +181,8 @@ mod tests {
 
     #[test]
     fn a_look_is_put_into_words() {
-        let start = "step 0: one view of 0 classes known, both of 0; training error 100.0 %, test error 49.00 μ; mean soft label on known views —, on others 0.02";
-        let end = "step 25: one view of 1 classes known, both of 0; training error 0.0 %, test error 0.49 μ; mean soft label on known views 0.40, on others 0.01";
+        let start = "step 0: one view known in 0 classes, both in 0; training error 100.0 %, test error 49.00 μ; mean soft label on known views —, on others 0.02";
+        let end = "step 25: one view known in 1 classes, both in 0; training error 0.0 %, test error 0.49 μ; mean soft label on known views 0.40, on others 0.01";
         assert_eq!(words(&race(), 0), start);
         assert_eq!(words(&race(), 1), end);
     }
