@@ -119,10 +119,11 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
     for shipped in RECORDS {
         let directory = records.join(shipped.name);
         if trains && !directory.join("manifest.json").exists() {
-            tell!("{}: no record; training one", directory.display());
             let theorems = Theorem::all_tested(shipped.profile).collect();
-            let plan = Plan::new(theorems, shipped.profile, shipped.seed);
-            Record::create(&directory, &plan)?;
+            begin(
+                &directory,
+                &Plan::new(theorems, shipped.profile, shipped.seed),
+            )?;
         }
         let threads = trains.then_some(threads);
         match complete(&records, &shipped, threads)? {
@@ -153,7 +154,8 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
             .dir
             .join(format!("sweeps/{name}/manifest.json"))
             .exists();
-        match sweep(&args.dir, name, trains.then_some(threads), &mut files)? {
+        let shipped = Sweep::embedded(name).ok_or("an embedded sweep is missing")?;
+        match sweep(&args.dir, shipped, trains.then_some(threads), &mut files)? {
             Some(map) => maps.push(map),
             None => left_out += usize::from(there),
         }
@@ -169,6 +171,13 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
         printable::path(&args.dir)
     ))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Begins a record that is missing.
+fn begin(directory: &Path, asked: &impl Asked) -> Result<(), Failure> {
+    tell!("{}: no record; training one", directory.display());
+    Record::create(directory, asked)?;
+    Ok(())
 }
 
 /// The evidence of a record. With `threads`, worlds that it lacks are trained; without, an
@@ -249,22 +258,22 @@ fn finished(
 /// it is whole.
 fn sweep(
     reports: &Path,
-    name: &str,
+    shipped: Sweep,
     threads: Option<usize>,
     files: &mut Files,
 ) -> Result<Option<Map>, Failure> {
-    let path = format!("sweeps/{name}");
+    let path = format!("sweeps/{}", shipped.name);
     let directory = reports.join(&path);
     let there = directory.join("manifest.json").exists();
     if threads.is_none() && !there {
         tell!("{}: no record; left out", directory.display());
         return Ok(None);
     }
-    let shipped = Sweep::embedded(name).ok_or("an embedded sweep is missing")?;
     let shipped = Manifest::new(shipped, Shard::WHOLE)?;
     let manifest: Manifest = if there {
         Record::manifest(&directory)?
     } else {
+        begin(&directory, &shipped)?;
         shipped.clone()
     };
     if there && manifest.version == shipped.version {
@@ -330,4 +339,27 @@ fn compare(directory: &Path, files: &Files, left_out: usize) -> Result<ExitCode,
         return Ok(ExitCode::SUCCESS);
     }
     Ok(ExitCode::from(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A sweep that was never begun is trained, and then found as it was trained.
+    #[test]
+    fn a_missing_sweep_is_trained() {
+        let text = "name = \"brief\"\ntitle = \"One cell\"\ntheorem = \"tests/fixtures/small.toml\"\n\
+             worlds = 1\nconfidence = 0.9\nseed = 1\n[[axes]]\nparameter = \"T\"\nvalues = [2]\n";
+        let brief = || Sweep::parse("brief.toml", text).expect("a sweep");
+        let reports = tempfile::tempdir().expect("a folder");
+        let made = |threads| {
+            let mut files = Files::new();
+            let map = sweep(reports.path(), brief(), threads, &mut files).expect("no refusal");
+            map.map(|_| files)
+        };
+        assert_eq!(made(None), None);
+        let trained = made(Some(1));
+        assert!(trained.is_some());
+        assert_eq!(made(None), trained);
+    }
 }
