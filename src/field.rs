@@ -1,10 +1,11 @@
 //! A refusal: the field that is at fault, its value as a file writes it, and what would do.
 
 use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_path_to_error::{Path, Segment};
 use std::fmt;
 use thiserror::Error;
 use toml::Value;
-use toml::de::{DeTable, DeValue};
 
 /// A field that cannot be used.
 #[derive(Clone, Debug, PartialEq, Error)]
@@ -14,6 +15,17 @@ pub struct FieldError {
     pub field: String,
     /// The fault.
     pub fault: Fault,
+}
+
+/// A text that cannot be used.
+#[derive(Clone, Debug, PartialEq, Error)]
+pub(crate) enum TextError {
+    /// A field that it gives, or lacks.
+    #[error(transparent)]
+    Field(#[from] FieldError),
+    /// No field can be read, for the parser's reason.
+    #[error("is not TOML: {0}")]
+    NotToml(String),
 }
 
 /// A fault of a field. Values stand as TOML writes them.
@@ -154,7 +166,7 @@ impl FieldError {
 impl Fault {
     /// The fault that a reader of TOML or JSON tells of in its own words, which speak of Rust's
     /// types. `value` is the text of the value, or of the name, at fault.
-    pub(crate) fn of_reader(message: &str, value: &str) -> Self {
+    fn of_reader(message: &str, value: &str) -> Self {
         let value = value.to_owned();
         let mut names = message.split('`').skip(1).step_by(2);
         let first =
@@ -171,7 +183,7 @@ impl Fault {
         let kind = message.rsplit_once(", expected ").map(|(_, kind)| kind);
         let allowed = match kind {
             _ if !message.starts_with("invalid") => message.trim_start_matches("expected "),
-            Some("usize" | "u64" | "u32" | "u16" | "u8") => "a whole number, 0 or more",
+            Some("usize" | "u64" | "u32" | "u16" | "u8") => "a whole number, not a negative one",
             Some("i64" | "i32") => "a whole number",
             Some("f64" | "f32") => "a number",
             Some("a boolean") => "true or false",
@@ -188,67 +200,87 @@ impl Fault {
     }
 }
 
+/// Reads TOML.
+///
+/// # Errors
+/// The line, from 1, and the fault there: of a field, or of a text that is not TOML.
+pub(crate) fn from_toml<T: DeserializeOwned>(text: &str) -> Result<T, (usize, TextError)> {
+    let line = |e: &toml::de::Error| line_of(text, e.span().map_or(0, |span| span.start));
+    let written = |e: &toml::de::Error| text.get(e.span()?).map(str::to_owned);
+    let reader = toml::Deserializer::parse(text).map_err(|e| {
+        let error = match written(&e) {
+            Some(field) if e.message().starts_with("duplicate") => {
+                let (value, rule) = (None, "a key stands once in its table".into());
+                let fault = Fault::Twice { value, rule };
+                FieldError { field, fault }.into()
+            }
+            _ => TextError::NotToml(e.message().replace('\n', ", ")),
+        };
+        (line(&e), error)
+    })?;
+    serde_path_to_error::deserialize(reader).map_err(|e| {
+        let tree = text.parse().map_or(Value::Boolean(false), Value::Table);
+        let error = FieldError::of_reader(&tree, &e, written(e.inner()));
+        (line(e.inner()), error.into())
+    })
+}
+
+/// Reads a tree of TOML.
+///
+/// # Errors
+/// The field at fault.
+pub(crate) fn from_tree<T: DeserializeOwned>(tree: &Value) -> Result<T, FieldError> {
+    serde_path_to_error::deserialize(tree.clone())
+        .map_err(|e| FieldError::of_reader(tree, &e, None))
+}
+
+/// The line, from 1, in which a byte of a text stands.
+pub(crate) fn line_of(text: &str, offset: usize) -> usize {
+    text[..offset.min(text.len())].matches('\n').count() + 1
+}
+
 impl FieldError {
-    /// A TOML reader's complaint about `text`, as a fault of the field that stands there.
-    pub(crate) fn of_toml(text: &str, error: &toml::de::Error) -> Self {
-        let (message, span) = (error.message(), error.span().unwrap_or_default());
-        let field = DeTable::parse(text).ok();
-        let field = field.and_then(|table| path_at(table.get_ref(), span.start));
-        let field = field.unwrap_or_default();
+    /// A reader's complaint about a tree, as a fault of the field that it had come to. Where the
+    /// value is not given as it was `written`, it is shown as it stands in the tree.
+    fn of_reader(
+        tree: &Value,
+        error: &serde_path_to_error::Error<toml::de::Error>,
+        written: Option<String>,
+    ) -> Self {
+        let (field, value) = place(tree, error.path());
+        let message = error.inner().message();
         if let Some(rest) = message.strip_prefix("missing field `") {
             let name = rest.split('`').next().unwrap_or_default();
-            return Self::missing(name, "the file must give it").of(&field);
-        }
-        if message.starts_with("duplicate") {
-            let fault = Fault::Twice {
-                value: None,
-                rule: "a key stands once in its table".into(),
-            };
-            let field = text.get(span).unwrap_or_default().into();
-            return Self { field, fault };
-        }
-        if field.is_empty() {
-            // The text is not TOML, and the fault is the reader's to name.
-            return Self {
-                field: "the text".into(),
-                fault: Fault::of_reader(message, text.get(span).unwrap_or_default()),
+            let missing = Self::missing(name, "the file must give it");
+            return match field.as_str() {
+                "" => missing,
+                table => missing.of(table),
             };
         }
-        Self {
-            field,
-            fault: Fault::of_reader(message, text.get(span).unwrap_or_default()),
-        }
+        let value = written.or(value.map(in_toml)).unwrap_or_default();
+        let fault = Fault::of_reader(message, &value);
+        Self { field, fault }
     }
 }
 
-/// The dotted path of the key or value that stands at a byte of a text. Entries of a list go by
+/// The dotted path of a reader's place in a tree, and what stands there. Entries of a list go by
 /// their `name`.
-fn path_at(table: &DeTable, byte: usize) -> Option<String> {
-    let below = |key: &str, inner: &DeTable| match path_at(inner, byte)? {
-        path if path.is_empty() => Some(key.to_owned()),
-        path => Some(format!("{key}.{path}")),
-    };
-    for (key, value) in table {
-        let name = key.get_ref().as_ref();
-        let found = match value.get_ref() {
-            DeValue::Table(inner) => below(name, inner),
-            DeValue::Array(list) => list.iter().find_map(|entry| match entry.get_ref() {
-                DeValue::Table(inner) => {
-                    let own = inner.get("name").and_then(|name| name.get_ref().as_str());
-                    let place = own.map_or_else(|| name.to_owned(), |own| format!("{name}.{own}"));
-                    let here = entry.span().contains(&byte).then(|| place.clone());
-                    below(&place, inner).or(here)
-                }
-                _ => None,
-            }),
-            _ => None,
-        };
-        let here = || key.span().contains(&byte) || value.span().contains(&byte);
-        if let Some(path) = found.or_else(|| here().then(|| name.to_owned())) {
-            return Some(path);
+fn place<'a>(tree: &'a Value, path: &Path) -> (String, Option<&'a Value>) {
+    let (mut names, mut here) = (Vec::new(), Some(tree));
+    for segment in path {
+        match segment {
+            Segment::Map { key } => {
+                here = here.and_then(|table| table.get(key));
+                names.push(key.as_str());
+            }
+            Segment::Seq { index } => {
+                here = here.and_then(|list| list.get(index));
+                names.extend(here.and_then(|entry| entry.get("name")?.as_str()));
+            }
+            Segment::Enum { .. } | Segment::Unknown => {}
         }
     }
-    None
+    (names.join("."), here)
 }
 
 /// Refuses `value` for `field` as out of range unless `ok`.

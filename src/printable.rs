@@ -46,6 +46,20 @@ fn with(text: &str, mark: impl Fn(char) -> Option<String>) -> String {
     out
 }
 
+/// A number of things by the name of one, which takes an `s` for several: `1 world`, `2 worlds`.
+pub fn counted(number: impl std::fmt::Display, one: &str) -> String {
+    let number = number.to_string();
+    let end = if number == "1" { "" } else { "s" };
+    format!("{number} {one}{end}")
+}
+
+/// The reason why a file cannot be read or written, in the system's words and without its number.
+pub fn cause(error: &std::io::Error) -> String {
+    let words = error.to_string();
+    let end = words.find(" (os error").unwrap_or(words.len());
+    words[..end].into()
+}
+
 /// One line for a terminal, a log or a table: what is obeyed is written as Rust would (`\u{1b}`,
 /// `\n`).
 pub fn line(text: &str) -> String {

@@ -1,10 +1,11 @@
 //! A sweep: a theorem, axes or variants, and a budget.
 
 use super::axis::Axis;
-use crate::field::{FieldError, require};
+use crate::field::{FieldError, from_toml, require};
+use crate::printable::counted;
 use crate::regime::{require_confidence, require_words};
 use crate::seed::{Purpose, WorldSeed};
-use crate::theorem::{Budget, Profile, Profiles, Theorem, TheoremError, line_of, unknown_claim};
+use crate::theorem::{Budget, Profile, Profiles, Theorem, TheoremError, unknown_claim};
 use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -141,10 +142,10 @@ impl Sweep {
     /// Unknown, missing or mistyped keys; a theorem that cannot be read and whose controls are
     /// asked for.
     pub fn parse(file: &str, text: &str) -> Result<Self, SweepError> {
-        let mut sweep: Self = toml::from_str(text).map_err(|e| SweepError::Toml {
+        let mut sweep: Self = from_toml(text).map_err(|(line, fault)| SweepError::Toml {
             file: file.into(),
-            line: e.span().map_or(1, |s| line_of(text, s.start)),
-            message: FieldError::of_toml(text, &e).to_string(),
+            line,
+            message: fault.to_string(),
         })?;
         if std::mem::take(&mut sweep.controls) {
             let controls = sweep.theorem()?.controls.into_iter();
@@ -203,7 +204,7 @@ impl Sweep {
             FieldError::out_of_range("axes", &cells_in_words(&axes), "1 to 100000 cells")
         })?;
         if let Some(total) = self.total_worlds {
-            let allowed = format!("at least one for each of the {count} cells");
+            let allowed = format!("at least one for each of {}", counted(count, "cell"));
             require(total >= count as u64, "total_worlds", total, allowed)?;
         }
         let picks = self.picks(&axes, count);

@@ -1,6 +1,8 @@
 //! One regime for several theorem files: what a file leaves out, it takes from the file that its
 //! `base` names.
 
+use crate::field::from_toml;
+use crate::printable::cause;
 use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 
@@ -27,8 +29,9 @@ fn text(file: &str, name: &str) -> Result<String, String> {
     std::fs::read_to_string(&beside).map_err(|e| {
         let known: Vec<&str> = EMBEDDED.iter().map(|(known, _)| *known).collect();
         format!(
-            "base = {name:?} is neither a shipped regime ({}) nor a file beside this one: {e}",
-            known.join(", ")
+            "base = {name:?} is neither a shipped regime ({}) nor a file beside this one: {}",
+            known.join(", "),
+            cause(&e)
         )
     })
 }
@@ -40,8 +43,8 @@ fn text(file: &str, name: &str) -> Result<String, String> {
 /// # Errors
 /// A base that cannot be read, or that says something else than a regime and a procedure.
 pub(super) fn fill(file: &str, name: &str, theorem: &mut Table) -> Result<(), String> {
-    let base: Table = toml::from_str(&text(file, name)?)
-        .map_err(|e| format!("base = {name:?}: {}", e.message()))?;
+    let base: Table = from_toml(&text(file, name)?)
+        .map_err(|(line, fault)| format!("base = {name:?}, line {line}: {fault}"))?;
     for (key, value) in base {
         let known = key == "regime" || key == "procedure";
         let Some(table) = value.as_table().filter(|_| known) else {

@@ -1,7 +1,8 @@
 //! Reading a theorem file: what is refused, and at which line.
 
 use super::{Budget, Claim, Control, Profile, Statistic, SweptValue, Theorem, base};
-use crate::field::{FieldError, require};
+use crate::field::{Fault, FieldError, TextError, from_toml, from_tree, line_of, require};
+use crate::printable::cause;
 use crate::procedure::{measured, measures};
 use crate::regime::{require_confidence, require_words, within};
 use std::collections::BTreeSet;
@@ -11,12 +12,12 @@ use toml::de::{DeArray, DeTable, DeValue};
 
 /// A theorem file that cannot be used.
 #[derive(Clone, Debug, PartialEq, Error)]
-#[error("{file}:{line}: {message}")]
+#[error("{}: {message}", match line { Some(line) => format!("{file}:{line}"), None => file.clone() })]
 pub struct TheoremError {
     /// The file, as given.
     pub file: String,
-    /// Line, from 1.
-    pub line: usize,
+    /// Line, from 1; none of a file that cannot be read.
+    pub line: Option<usize>,
     /// Field, value and what would be accepted.
     pub message: String,
 }
@@ -29,37 +30,33 @@ impl Theorem {
     pub fn parse(file: &str, text: &str) -> Result<Self, TheoremError> {
         let at = |line: usize, message: String| TheoremError {
             file: file.into(),
-            line,
+            line: Some(line),
             message,
         };
-        let of_text = |e: toml::de::Error| {
-            let line = e.span().map_or(1, |s| line_of(text, s.start));
-            at(line, FieldError::of_toml(text, &e).to_string())
-        };
+        let of_text = |(line, fault): (usize, TextError)| at(line, fault.to_string());
         let document = DeTable::parse(text).ok();
         let base: Option<String> =
             document.and_then(|d| Some(d.get_ref().get("base")?.get_ref().as_str()?.into()));
         let theorem: Self = match base {
-            None => toml::from_str(text).map_err(of_text)?,
+            None => from_toml(text).map_err(of_text)?,
             Some(name) => {
-                let mut table: toml::Table = toml::from_str(text).map_err(of_text)?;
+                let mut table: toml::Table = from_toml(text).map_err(of_text)?;
                 let line = line_of_field(text, "base");
                 base::fill(file, &name, &mut table).map_err(|message| at(line, message))?;
                 // What the file itself says wrongly is found in its own text; only there errors
                 // have a place.
-                let own = toml::from_str::<Self>(text).err();
-                let own = own.filter(|e| !e.message().starts_with("missing field"));
-                own.map_or(Ok(()), |e| Err(of_text(e)))?;
-                let filled: Result<Self, _> = table.try_into();
-                filled.map_err(|e| {
-                    let refused = FieldError::of_toml("", &e);
-                    at(line, format!("with base = {name:?}: {refused}"))
-                })?
+                match from_toml::<Self>(text) {
+                    Err((_, TextError::Field(e))) if matches!(e.fault, Fault::Missing { .. }) => {}
+                    Err(fault) => return Err(of_text(fault)),
+                    Ok(_) => {}
+                }
+                let refused = |e: FieldError| at(line, format!("with base = {name:?}: {e}"));
+                from_tree(&table.into()).map_err(refused)?
             }
         };
         let located = |e: FieldError| TheoremError {
             file: file.into(),
-            line: line_of_field(text, &e.field),
+            line: Some(line_of_field(text, &e.field)),
             message: e.to_string(),
         };
         theorem.validate().map_err(located)?;
@@ -90,8 +87,8 @@ impl Theorem {
         let file = path.display().to_string();
         let text = std::fs::read_to_string(path).map_err(|e| TheoremError {
             file: file.clone(),
-            line: 0,
-            message: format!("cannot be read: {e}"),
+            line: None,
+            message: format!("cannot be read: {}", cause(&e)),
         })?;
         Self::parse(&file, &text)
     }
@@ -293,11 +290,6 @@ fn require_names<'a>(field: &str, names: impl Iterator<Item = &'a str>) -> Resul
         }
     }
     Ok(())
-}
-
-/// The line, from 1, in which a byte of a text stands.
-pub(crate) fn line_of(text: &str, offset: usize) -> usize {
-    text[..offset.min(text.len())].matches('\n').count() + 1
 }
 
 /// The line of a dotted field, or of its nearest parent that is written down. Entries of a list are

@@ -10,7 +10,7 @@ mod setting;
 use crate::field::{FieldError, require};
 pub use claim::{Claim, Statistic};
 pub use file::TheoremError;
-pub(crate) use file::{line_of, unknown_claim};
+pub(crate) use file::unknown_claim;
 pub use origin::{Origin, Source};
 pub use setting::Setting;
 pub(crate) use setting::leaves;

@@ -1,6 +1,6 @@
 //! The regime and procedure of a world, and how a control or a sweep changes them.
 
-use crate::field::{Fault, FieldError};
+use crate::field::{FieldError, from_tree};
 use crate::procedure::Procedure;
 use crate::regime::Regime;
 use serde::{Deserialize, Serialize};
@@ -24,24 +24,17 @@ impl Setting {
         &self,
         values: impl IntoIterator<Item = (&'a String, &'a toml::Value)>,
     ) -> Result<Self, FieldError> {
-        let values: Vec<_> = values.into_iter().collect();
-        let read = |tree: toml::Value| tree.try_into();
-        let setting: Self = read(self.tree(&values)?).map_err(|error: toml::de::Error| {
-            let alone = |value| self.tree(&[value]).is_ok_and(|tree| read(tree).is_err());
-            let culprit = values.iter().find(|value| alone(**value));
-            let (path, value) = culprit.map_or(("", String::new()), |(p, v)| (p, v.to_string()));
-            FieldError {
-                field: path.into(),
-                fault: Fault::of_reader(error.message(), &value),
-            }
-        })?;
+        let setting: Self = from_tree(&self.tree(values)?)?;
         setting.regime.validate().map_err(|e| e.of("regime"))?;
         setting.procedure.validate(&setting.regime)?;
         Ok(setting)
     }
 
     /// As TOML, with other values, of whatever type.
-    fn tree(&self, values: &[(&String, &toml::Value)]) -> Result<toml::Value, FieldError> {
+    fn tree<'a>(
+        &self,
+        values: impl IntoIterator<Item = (&'a String, &'a toml::Value)>,
+    ) -> Result<toml::Value, FieldError> {
         let mut tree = toml::Value::try_from(self)
             .map_err(|e| FieldError::out_of_range("regime", &e.to_string(), "a form in TOML"))?;
         for (path, value) in values {
@@ -57,7 +50,7 @@ impl Setting {
                 let paths = paths.iter().map(String::as_str);
                 return Err(FieldError::unknown("path", path, paths, known));
             };
-            table.insert(leaf.into(), (*value).clone());
+            table.insert(leaf.into(), value.clone());
         }
         Ok(tree)
     }
