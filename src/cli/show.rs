@@ -2,9 +2,10 @@
 
 use super::estimate::{cost, duration};
 use super::{Failure, memory, table, theorem};
+use multiview::field::written;
 use multiview::objective::Distillation;
 use multiview::prediction::Prediction;
-use multiview::printable::line;
+use multiview::printable::{counted, line};
 use multiview::report::text;
 use multiview::theorem::{Budget, Claim, Profile, Setting, Theorem};
 use multiview::verify::Plan;
@@ -92,14 +93,14 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     }
     writeln!(out, "\nCost")?;
     for profile in Profile::ALL {
-        let Some(budget) = theorem.budget(profile) else {
+        let Some(budget) = theorem.tested(profile) else {
             continue;
         };
         writeln!(
             out,
-            "  profile {}: at most {} worlds, {} % confidence over all claims of a run{}",
+            "  profile {}: at most {}, {} % confidence over all claims of a run{}",
             profile,
-            budget.worlds,
+            counted(theorem.most_worlds(budget)?, "world"),
             100.0 * budget.confidence,
             time(&theorem, profile, budget)?
         )?;
@@ -137,11 +138,13 @@ fn parameters(theorem: &Theorem) -> Result<String, Failure> {
             Value::Number(_) => None,
             _ => rule(&theorem.setting(), &path),
         };
-        let text = number.map_or(value.to_string(), |n| format!("{value}, which is {n}"));
-        vec![letter(&path).unwrap_or_default().to_owned(), path, text]
+        let text = number.map_or(written(&value), |n| {
+            format!("{}, which is {n}", written(&value))
+        });
+        [letter(&path).unwrap_or_default().to_owned(), path, text]
     };
     let rows = rows.into_iter().map(row);
-    Ok(table::of(&["symbol", "field", "value"], rows).to_string())
+    Ok(table::of_paths(&["symbol", "field", "value"], rows).to_string())
 }
 
 /// The paper's letter of a field.
@@ -190,16 +193,13 @@ fn rule(Setting { regime, procedure }: &Setting, path: &str) -> Option<String> {
 /// fit in this machine.
 fn time(theorem: &Theorem, profile: Profile, budget: Budget) -> Result<String, Failure> {
     let plan = Plan::new(vec![theorem.clone()], profile, 1);
-    let tested = |claim: &Claim| claim.profile.is_none_or(|only| only == profile);
-    let trains = theorem.procedure.members > 0 && theorem.claims.iter().any(tested);
-    if !trains || memory::require(&plan, 1).is_err() {
+    if theorem.procedure.members == 0 || memory::require(&plan, 1).is_err() {
         return Ok(String::new());
     }
     let mut seconds = 0.0;
     for value in theorem.points()? {
-        let worlds = budget.worlds * value.multiple;
         let setting = theorem.setting().with(&value.set)?;
-        seconds += worlds as f64 * cost(&setting, plan.seed).world;
+        seconds += value.worlds(budget) as f64 * cost(&setting, plan.seed).world;
     }
     Ok(format!(
         "; about {} on one core for all of them, without the controls",

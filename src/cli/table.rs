@@ -1,8 +1,8 @@
 //! Tables and entries for people, as wide as the terminal.
 
 use anstyle::{AnsiColor, Style};
-use comfy_table::{ContentArrangement, Table, presets::UTF8_FULL_CONDENSED};
-use multiview::printable::lines;
+use comfy_table::{ColumnConstraint, ContentArrangement, Table, presets::UTF8_FULL_CONDENSED};
+use multiview::printable::{counted, lines};
 use multiview::report::text;
 use multiview::statistics::Verdict;
 use multiview::verify::{Finding, Report, Untested};
@@ -32,6 +32,38 @@ pub fn of(header: &[&str], rows: impl Iterator<Item = Vec<String>>) -> Table {
         .set_header(header.iter().copied())
         .add_rows(rows.map(shown));
     table
+}
+
+/// A table of dotted paths, in its second column, and their values, in its last. A path breaks
+/// after its dots alone, where that leaves room for the values.
+pub fn of_paths(header: &[&str; 3], rows: impl Iterator<Item = [String; 3]>) -> Table {
+    /// Columns of the shortest useful value, and of the symbols and the frame.
+    const VALUE_AND_FRAME: usize = 16 + 16;
+    let most = width().saturating_sub(VALUE_AND_FRAME);
+    let mut longest = 0;
+    let rows: Vec<Vec<String>> = rows
+        .map(|[symbol, path, value]| {
+            let path = folded(&path, most);
+            longest = path.lines().map(str::len).fold(longest, usize::max);
+            vec![symbol, path, value]
+        })
+        .collect();
+    let mut table = of(header, rows.into_iter());
+    let paths = table.column_mut(1).filter(|_| longest <= most);
+    paths.map(|column| column.set_constraint(ColumnConstraint::ContentWidth));
+    table
+}
+
+/// A dotted path on lines of at most so many columns, as far as its names are not longer.
+fn folded(path: &str, most: usize) -> String {
+    let mut lines = vec![String::new()];
+    for name in path.split_inclusive('.') {
+        match lines.last_mut() {
+            Some(line) if line.is_empty() || line.len() + name.len() <= most => *line += name,
+            _ => lines.push(name.into()),
+        }
+    }
+    lines.join("\n")
 }
 
 /// The same text on lines that fit the terminal; wrapped lines are indented below their first.
@@ -97,7 +129,7 @@ fn told(finding: &Finding) -> String {
         finding.control.is_some(),
     ) {
         (Verdict::Undecided, ..) => match estimate.worlds_needed {
-            Some(worlds) => format!("… undecided (about {worlds} worlds)"),
+            Some(worlds) => format!("… undecided (about {})", counted(worlds, "world")),
             None => "… undecided".into(),
         },
         (verdict, true, true) => format!("✓ {verdict}, as it should be"),

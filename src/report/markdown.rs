@@ -4,7 +4,7 @@ use super::assumptions::assumptions;
 use super::failed;
 use super::{Evidence, Figures, deciding, in_order, predicted_and_measured, tests, text};
 use crate::no_views;
-use crate::printable::{markdown, markdown_lines};
+use crate::printable::{counted, markdown, markdown_lines};
 use crate::statistics::Verdict;
 use crate::theorem::{Statistic, Theorem};
 use crate::verify::Finding;
@@ -23,15 +23,15 @@ fn verdicts(evidence: &Evidence) -> String {
     let mut out = String::new();
     let _ = writeln!(
         out,
-        "\n{} claims: {} confirmed, {} refuted, {} undecided. {} claims in negative controls, where the same \
-         code must refute them: {} refuted. {} worlds of seed {}, profile {}, multiview {}.\n\n{}\n",
-        own.len(),
+        "\n{}: {} confirmed, {} refuted, {} undecided. {} in negative controls, where the same \
+         code must refute them: {} refuted. {} of seed {}, profile {}, multiview {}.\n\n{}\n",
+        counted(own.len(), "claim"),
         count(&own, Verdict::Confirmed),
         count(&own, Verdict::Refuted),
         count(&own, Verdict::Undecided),
-        controls.len(),
+        counted(controls.len(), "claim"),
         count(&controls, Verdict::Refuted),
-        evidence.report.worlds,
+        counted(evidence.report.worlds, "world"),
         plan.seed,
         plan.profile,
         markdown(&plan.version),
@@ -219,12 +219,12 @@ fn otherwise(replications: &[&Evidence]) -> String {
         for f in evidence.report.findings.iter().filter(|f| !f.as_expected()) {
             let _ = writeln!(
                 out,
-                "- Seed {}: [{1}](theorems/{1}.md), {2}: {3} after {4} worlds, {5} ({6}); claimed {7}.",
+                "- Seed {}: [{1}](theorems/{1}.md), {2}: {3} after {4}, {5} ({6}); claimed {7}.",
                 evidence.report.plan.seed,
                 f.theorem,
                 claim(f),
                 text::verdict(f),
-                f.estimate.worlds,
+                counted(f.estimate.worlds, "world"),
                 text::measured(f),
                 markdown(&text::evidence(f)),
                 text::band(f.band),
@@ -446,10 +446,11 @@ pub(super) fn theorem(main: &Evidence, theorem: &Theorem) -> String {
         );
     }
     out += &failed::of_theorem(&theorem.name);
-    let worlds = theorem.budget(plan.profile).map_or(0, |b| b.worlds);
+    let worlds = theorem.budget(plan.profile).map(|b| theorem.most_worlds(b));
+    let worlds = counted(worlds.and_then(Result::ok).unwrap_or_default(), "world");
     let _ = writeln!(
         out,
-        "\n## Reproduce\n\n```sh\ncargo run --release -- verify {} --profile {} --seed {}\n```\n\nAt most {worlds} worlds. A theorem decided alone \
+        "\n## Reproduce\n\n```sh\ncargo run --release -- verify {} --profile {} --seed {}\n```\n\nAt most {worlds}. A theorem decided alone \
          has the whole error budget to itself, and may stop earlier than here.\n\nMade from record [{3}](../records/{3}), by multiview {4}. Hash of the regime and \
          procedure, under which it holds the worlds of the claims: {5}.",
         theorem.name,

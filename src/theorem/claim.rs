@@ -80,6 +80,11 @@ impl Statistic {
 }
 
 impl Claim {
+    /// Returns true if a profile tests the claim, where it tests the theorem.
+    pub fn is_tested(&self, profile: Profile) -> bool {
+        self.profile.is_none_or(|only| only == profile)
+    }
+
     /// The sources of its parts, by name.
     pub fn origins(&self) -> Vec<(&'static str, Source)> {
         self.origin.parts(self.event.unwrap_or(self.band))

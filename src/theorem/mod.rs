@@ -234,6 +234,24 @@ impl Theorem {
         }
     }
 
+    /// The budget of a profile that tests at least one claim.
+    pub fn tested(&self, profile: Profile) -> Option<Budget> {
+        let mut claims = self.claims.iter();
+        let budget = self.budget(profile)?;
+        claims
+            .any(|claim| claim.is_tested(profile))
+            .then_some(budget)
+    }
+
+    /// The most worlds that a budget trains of the theorem itself: its worlds at each swept value.
+    ///
+    /// # Errors
+    /// As [`points`](Self::points).
+    pub fn most_worlds(&self, budget: Budget) -> Result<u64, FieldError> {
+        let points = self.points()?;
+        Ok(points.iter().map(|value| value.worlds(budget)).sum())
+    }
+
     /// The swept parameter's values, each with what it sets; a single empty one without a sweep.
     ///
     /// # Errors
@@ -292,4 +310,11 @@ pub struct SweptValue {
     pub set: BTreeMap<String, toml::Value>,
     /// Its worlds, in multiples of the budget's.
     pub multiple: u64,
+}
+
+impl SweptValue {
+    /// The most worlds that a budget trains at the value.
+    pub fn worlds(&self, budget: Budget) -> u64 {
+        budget.worlds * self.multiple
+    }
 }

@@ -345,7 +345,7 @@ impl Plan {
 
     /// Returns true if this run's profile tests a claim.
     fn tests(&self, claim: &Claim) -> bool {
-        claim.profile.is_none_or(|profile| profile == self.profile)
+        claim.is_tested(self.profile)
     }
 }
 

@@ -52,6 +52,20 @@ fn every_line_fits_the_terminal() {
     }
 }
 
+/// A field's name can be copied from the table; where the terminal is narrow, its path breaks after
+/// a dot.
+#[test]
+fn no_field_breaks_within_a_name() {
+    for (columns, name) in [
+        (80, " regime.data.single_view_other_weight "),
+        (80, " procedure.distillation.push_rate_per_class "),
+        (60, " push_rate_per_class "),
+    ] {
+        let shown = text(&run(columns, &["show", "theorem-3"], &[]));
+        assert!(shown.contains(name), "{columns}: {name}: {shown}");
+    }
+}
+
 /// The same words, whatever the width: nothing is cut off.
 #[test]
 fn no_word_is_lost_in_a_narrow_terminal() {
