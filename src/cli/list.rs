@@ -1,7 +1,7 @@
 //! `multiview list`.
 
 use super::{Failure, table};
-use multiview::procedure::all_quantities;
+use multiview::procedure::{all_quantities, placeholders};
 use multiview::theorem::{Profile, Theorem};
 
 #[derive(Debug, clap::Args)]
@@ -15,11 +15,14 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     if args.quantities {
         let entries = all_quantities().into_iter();
         let entries = entries.map(|(name, meaning)| table::entry(&name, &[meaning.into()]));
-        return super::print(&entries.collect::<String>());
+        let words = placeholders().into_iter();
+        let words = words.map(|(name, values)| table::entry(&name, &[values.join(", ")]));
+        let note = "\nWords in capitals stand for one of these:\n".to_owned();
+        return super::print(&(entries.collect::<String>() + &note + &words.collect::<String>()));
     }
     let told = |theorem: Theorem| {
         let controls: Vec<&str> = theorem.controls.iter().map(|c| c.name.as_str()).collect();
-        let tested = |profile: &&Profile| theorem.budget(**profile).is_some();
+        let tested = |profile: &&Profile| theorem.tested(**profile).is_some();
         let profiles = Profile::ALL.iter().filter(tested).map(Profile::to_string);
         let body = [
             theorem.title.clone(),

@@ -19,7 +19,7 @@ pub(crate) use lottery::largest;
 pub use lottery::{largest_overlaps, predicted_views, view_strengths};
 pub use models::Models;
 pub use outcome::WorldOutcome;
-pub use quantities::{all_quantities, meaning, measured, measures};
+pub use quantities::{all_quantities, meaning, measured, measures, placeholders};
 pub use quantity::Quantity;
 pub use row::ModelRow;
 pub use world::{World, network_index};

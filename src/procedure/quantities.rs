@@ -166,6 +166,45 @@ pub fn all_quantities() -> Vec<(String, &'static str)> {
         .collect()
 }
 
+/// The values of each word in capitals in the names of [`all_quantities`] and in their meanings.
+pub fn placeholders() -> Vec<(String, Vec<String>)> {
+    let names = |table: &[(&str, &str)]| table.iter().map(|(name, _)| (*name).to_owned()).collect();
+    let of = |table: &[(&str, &str)], end: &str| -> Vec<String> {
+        table
+            .iter()
+            .map(|(name, _)| format!("{name}{end}"))
+            .collect()
+    };
+    let roles = ROLES.iter().map(|(role, _)| (*role).to_owned()).collect();
+    let of_random_features = [
+        of(&random_features::MODEL_QUANTITIES, "_MODEL"),
+        of(&random_features::SOLVER_QUANTITIES, "_MODEL"),
+        of(&random_features::WORLD_QUANTITIES, ""),
+        growth::names("M"),
+    ];
+    let of_no_views = [
+        of(&no_views::MODEL_QUANTITIES, "_MODEL"),
+        of(&no_views::WORLD_QUANTITIES, ""),
+    ];
+    vec![
+        ("ROLE".into(), roles),
+        (
+            "NAME of random_features".into(),
+            of_random_features.concat(),
+        ),
+        (
+            "MODEL of random_features".into(),
+            names(&random_features::MODELS),
+        ),
+        (
+            "M of random_features".into(),
+            vec!["a number in procedure.random_features.growth".into()],
+        ),
+        ("NAME of no_views".into(), of_no_views.concat()),
+        ("MODEL of no_views".into(), names(&no_views::MODELS)),
+    ]
+}
+
 /// The meaning of a quantity.
 pub fn meaning(quantity: &str) -> &'static str {
     let (subject, measure) = quantity.split_once('.').unwrap_or((quantity, ""));

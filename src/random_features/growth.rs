@@ -86,12 +86,18 @@ const AT_EACH: [Named<GrowthPoint>; 6] = [
     ("loss_gap", |p| p.loss_gap),
 ];
 
+/// The names of the quantities; `M` stands for a number of neurons.
+pub fn names(neurons: &str) -> Vec<String> {
+    let laws = LAWS.iter().map(|(name, _)| (*name).to_owned());
+    let at_each = AT_EACH.iter();
+    laws.chain(at_each.map(|(name, _)| format!("{name}_at_{neurons}")))
+        .collect()
+}
+
 /// Returns true if a growth over these numbers of neurons measures a quantity of this name.
 pub fn measures(quantity: &str, neurons: &[usize]) -> bool {
-    LAWS.iter().any(|(name, _)| *name == quantity)
-        || AT_EACH
-            .iter()
-            .any(|(name, _)| neurons.iter().any(|m| format!("{name}_at_{m}") == quantity))
+    let mut neurons = neurons.iter();
+    neurons.any(|m| names(&m.to_string()).iter().any(|name| name == quantity))
 }
 
 impl Growth {
