@@ -15,6 +15,7 @@
 
 mod line;
 
+use crate::printable::cause;
 use crate::procedure::WorldOutcome;
 use crate::theorem::Setting;
 use line::{Form, digest_of};
@@ -70,13 +71,16 @@ pub struct WorldRecord {
 #[derive(Debug, Error)]
 pub enum RecordError {
     /// Reading or writing failed.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: {}", path.display(), cause(source))]
     Io {
         /// The file.
         path: PathBuf,
         /// The system's error.
         source: std::io::Error,
     },
+    /// There is no manifest in a directory, or no directory.
+    #[error("{}: holds no record", .0.display())]
+    Missing(PathBuf),
     /// A complete line is not a world.
     #[error("{}:{line}: {message}", path.display())]
     Malformed {
@@ -153,13 +157,27 @@ impl Record {
         [MANIFEST, WORLDS, SEAL].map(|name| directory.join(name))
     }
 
+    /// The manifest of the record in `directory`, as it is written.
+    ///
+    /// # Errors
+    /// If there is none, or it cannot be read.
+    pub fn manifest_text(directory: &Path) -> Result<String, RecordError> {
+        let path = directory.join(MANIFEST);
+        std::fs::read_to_string(&path).map_err(|e| match e.kind() {
+            ErrorKind::NotFound | ErrorKind::NotADirectory => {
+                RecordError::Missing(directory.into())
+            }
+            _ => io(&path)(e),
+        })
+    }
+
     /// Reads the manifest of the record in `directory`, as strictly as a theorem file.
     ///
     /// # Errors
     /// If there is none, it is not one of this version's, or a field is out of range.
     pub fn manifest<T: Asked>(directory: &Path) -> Result<T, RecordError> {
         let path = directory.join(MANIFEST);
-        let text = std::fs::read_to_string(&path).map_err(io(&path))?;
+        let text = Self::manifest_text(directory)?;
         let asked: T = serde_json::from_str(&text).map_err(|e| RecordError::Malformed {
             line: e.line(),
             message: e.to_string(),

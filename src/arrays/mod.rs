@@ -127,7 +127,10 @@ pub fn check(regime: &Regime, procedure: &Procedure) -> Result<(), FieldError> {
         procedure.members > 0,
         "procedure.members",
         procedure.members,
-        "1 to 1000 for arrays: with random features alone no network is trained",
+        match procedure.no_views {
+            Some(_) => "1 to 1000 for arrays: networks on inputs without views are not written",
+            None => "1 to 1000 for arrays: with random features alone no network is trained",
+        },
     )?;
     let sparse = [EngineKind::Overlap, EngineKind::OverlapAdaptive];
     require(

@@ -1,9 +1,10 @@
 //! `multiview data`.
 
-use super::output::{Kept, require_empty};
+use super::number::whole;
+use super::output::{Kept, require_empty, unwritable};
 use super::{Failure, memory, print, theorem};
 use multiview::arrays;
-use multiview::printable::path;
+use multiview::printable::{counted, path};
 use multiview::procedure::memory::arrays as need;
 use multiview::seed::WorldSeed;
 use std::path::PathBuf;
@@ -17,10 +18,10 @@ pub struct Args {
     /// Name of a theorem (see `multiview list`) or path of a theorem file
     theorem: String,
     /// Seed of the experiment
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = whole::<u64>("seed", 0..=u64::MAX))]
     seed: u64,
     /// The number of the world
-    #[arg(long, value_name = "N", default_value_t = 0)]
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = whole::<u64>("world", 0..=u64::MAX))]
     world: u64,
     /// Directory for the arrays: new or empty
     #[arg(long, value_name = "DIR")]
@@ -33,7 +34,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     require_empty(&args.out)?;
     arrays::check(regime, procedure)?;
     memory::require_parts(&need(regime, procedure))?;
-    std::fs::create_dir_all(&args.out).map_err(|e| format!("{}: {e}", args.out.display()))?;
+    std::fs::create_dir_all(&args.out).map_err(|e| unwritable(&args.out, &e))?;
     let seed = WorldSeed {
         experiment: args.seed,
         world: args.world,
@@ -42,8 +43,8 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     Kept::default().write_all(&args.out, &files)?;
     let bytes: usize = files.values().map(Vec::len).sum();
     print(&format!(
-        "{} files, {:.1} MB, in {}\n",
-        files.len(),
+        "{}, {:.1} MB, in {}\n",
+        counted(files.len(), "file"),
         1e-6 * bytes as f64,
         path(&args.out)
     ))

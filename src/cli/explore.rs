@@ -2,6 +2,7 @@
 
 use super::estimate::{cost, duration};
 use super::live::Live;
+use super::number::whole;
 use super::output::Kept as KeptFiles;
 use super::submit::{Array, Job};
 use super::sweep::SweepArgs;
@@ -9,7 +10,7 @@ use super::{Failure, memory, print, table, verify};
 use multiview::explore::maps::{glyph, text_maps};
 use multiview::explore::pages;
 use multiview::explore::{Cells, Manifest, Shard};
-use multiview::printable::{line, path, word};
+use multiview::printable::{counted, line, path, word};
 use multiview::record::{Kept, Record};
 use multiview::report::failed::{FailedRegime, failed_regimes};
 use multiview::report::text;
@@ -39,7 +40,7 @@ pub struct Args {
     #[arg(long)]
     dry_run: bool,
     /// Worlds trained at once [default: one for each core]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    #[arg(long, value_name = "N", value_parser = whole::<u16>("threads", 1..=1024))]
     threads: Option<u16>,
 }
 
@@ -64,6 +65,7 @@ pub enum Action {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(allow_negative_numbers = true)]
 pub struct Submission {
     #[command(flatten)]
     sweep: SweepArgs,
@@ -169,10 +171,10 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
         tell!("warning: {warning}");
     }
     tell!(
-        "{} cells; record: {} ({} worlds kept)",
-        plan.theorems.len(),
+        "{}; record: {} ({} kept)",
+        counted(plan.theorems.len(), "cell"),
         directory.display(),
-        kept.worlds.len()
+        counted(kept.worlds.len(), "world")
     );
     verify::on_interrupt(verify::KEPT.into())?;
     let report = watched(&manifest, &plan, record, kept, threads)?;
@@ -239,7 +241,7 @@ fn publish(
 
 fn in_words(f: &Finding) -> String {
     format!(
-        "{} {} {}: claimed {} {}, measured {} with interval {} over {} worlds{}",
+        "{} {} {}: claimed {} {}, measured {} with interval {} over {}{}",
         glyph(f.estimate.verdict),
         f.claim,
         f.estimate.verdict,
@@ -247,7 +249,7 @@ fn in_words(f: &Finding) -> String {
         text::band(f.band),
         text::measured(f),
         text::interval(f.estimate.interval),
-        f.estimate.worlds,
+        counted(f.estimate.worlds, "world"),
         text::without_a_number(f)
     )
 }
@@ -290,10 +292,12 @@ fn dry_run(manifest: &Manifest, plan: &Plan, threads: usize) -> Result<(), Failu
         table::of(&header, rows.into_iter()),
         table::entry(
             &format!(
-                "{count} cells of {} worlds at most: {} to {} on {threads} threads.",
-                manifest.sweep.worlds,
+                "{} of {} at most: {} to {} on {}.",
+                counted(count, "cell"),
+                counted(manifest.sweep.worlds, "world"),
                 duration(least / threads),
-                duration(total / threads)
+                duration(total / threads),
+                counted(threads, "thread")
             ),
             &[format!(
                 "The shorter time is that of cells which settle after {MINIMUM_WORLDS} worlds, the longer that of the whole budget. Networks \

@@ -46,9 +46,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
 
 /// True if a record is that of an exploration: its manifest holds a sweep.
 fn is_exploration(record: &Path) -> Result<bool, Failure> {
-    let [manifest, ..] = Record::files(record);
-    let text =
-        std::fs::read_to_string(&manifest).map_err(|e| format!("{}: {e}", path(&manifest)))?;
+    let text = Record::manifest_text(record)?;
     let fields: Result<serde_json::Value, _> = serde_json::from_str(&text);
     Ok(fields.is_ok_and(|fields| fields.get("sweep").is_some()))
 }

@@ -5,7 +5,7 @@ use super::pace::Pace;
 use indicatif::{ProgressBar, ProgressStyle};
 use multiview::explore::maps::{glyph, text_maps};
 use multiview::explore::{Cells, Manifest};
-use multiview::printable::lines;
+use multiview::printable::{counted, lines};
 use multiview::report::text;
 use multiview::verify::{Event, Finding};
 use std::collections::{BTreeMap, BTreeSet};
@@ -112,7 +112,8 @@ impl<'a> Live<'a> {
         }
         let name = &self.manifest.sweep.name;
         format!(
-            "{name}: {settled} cells settled, {in_flight} in flight, {left} left{time}{}",
+            "{name}: {} settled, {in_flight} in flight, {left} left{time}{}",
+            counted(settled, "cell"),
             state.map
         )
     }

@@ -18,6 +18,7 @@ mod export;
 mod list;
 mod live;
 mod memory;
+mod number;
 mod output;
 mod pace;
 mod progress;
@@ -94,9 +95,14 @@ pub fn run() -> ExitCode {
 }
 
 /// Prints what clap has to say: help as it is, and an error, which repeats what was typed, without
-/// what a terminal would obey.
+/// what a terminal would obey. A refused value has words of its own.
 fn usage(error: &clap::Error) -> ExitCode {
+    use std::error::Error;
     use std::io::Write;
+    if let Some(refused) = error.source().and_then(|e| e.downcast_ref::<FieldError>()) {
+        tell!("error: {refused}");
+        return ExitCode::from(2);
+    }
     let _ = if error.use_stderr() {
         write!(std::io::stderr(), "{}", lines(&error.to_string()))
     } else {

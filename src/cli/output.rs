@@ -1,6 +1,7 @@
 //! Files that a command writes: never in place of what it reads or keeps.
 
 use super::{Failure, print};
+use multiview::printable::cause;
 use multiview::record::Record;
 use multiview::report::Files;
 use std::path::{Path, PathBuf};
@@ -92,7 +93,7 @@ impl Kept {
             return print(text);
         }
         self.require_apart(path)?;
-        std::fs::write(path, text).map_err(|e| format!("{}: {e}", path.display()).into())
+        std::fs::write(path, text).map_err(|e| unwritable(path, &e))
     }
 
     /// Writes files below a directory, all or, if one would take the place of what is kept, none.
@@ -105,10 +106,15 @@ impl Kept {
             let parent = path.parent().unwrap_or(directory);
             std::fs::create_dir_all(parent)
                 .and_then(|()| std::fs::write(&path, bytes))
-                .map_err(|e| format!("{}: {e}", path.display()))?;
+                .map_err(|e| unwritable(&path, &e))?;
         }
         Ok(())
     }
+}
+
+/// The refusal of a file or a directory that the system does not let be written.
+pub fn unwritable(path: &Path, error: &std::io::Error) -> Failure {
+    format!("{}: cannot be written: {}", path.display(), cause(error)).into()
 }
 
 /// Refuses a directory that holds anything.
@@ -116,7 +122,7 @@ pub fn require_empty(directory: &Path) -> Result<(), Failure> {
     let place = directory.display();
     let first = match std::fs::read_dir(directory) {
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => None,
-        Err(e) => return Err(format!("{place}: {e}").into()),
+        Err(e) => return Err(format!("{place}: cannot be read: {}", cause(&e)).into()),
         Ok(mut entries) => entries.next(),
     };
     match first {

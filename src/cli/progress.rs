@@ -4,7 +4,7 @@ use super::Failure;
 use super::estimate::duration;
 use super::pace::Pace;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
-use multiview::printable::line;
+use multiview::printable::{counted, line};
 use multiview::record::{Kept, Record};
 use multiview::report::text;
 use multiview::statistics::Verdict;
@@ -107,9 +107,9 @@ fn style(template: &str) -> ProgressStyle {
 fn standing(experiment: &Experiment) -> String {
     if experiment.is_dealt_out() {
         return format!(
-            "{} of {} worlds of this shard",
+            "{} of {} of this shard",
             experiment.worlds(),
-            experiment.due()
+            counted(experiment.due(), "world")
         );
     }
     let open = experiment

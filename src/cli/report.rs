@@ -1,9 +1,10 @@
 //! `multiview report`.
 
+use super::number::whole;
 use super::output::Kept as KeptFiles;
 use super::{Failure, explore, memory, print, progress, verify};
 use multiview::explore::{Cells, Manifest, Shard, Sweep, pages, sweep::EMBEDDED};
-use multiview::printable;
+use multiview::printable::{self, counted};
 use multiview::record::{Asked, Kept, Record, Worlds};
 use multiview::report::{Evidence, Files, Map, mechanism::Mechanism, render};
 use multiview::theorem::{Profile, Theorem};
@@ -65,6 +66,7 @@ const RECORDS: [Shipped; 6] = [
 
 #[derive(Debug, clap::Args)]
 #[command(
+    allow_negative_numbers = true,
     after_help = "Everything under DIR is a function of the records in DIR/records and DIR/sweeps; what is missing there is trained first, which takes hours if there are none. Interrupt it at any time: finished worlds are kept."
 )]
 pub struct Args {
@@ -79,7 +81,7 @@ pub struct Args {
     #[arg(long)]
     recorded: bool,
     /// Worlds trained at once [default: one for each core]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    #[arg(long, value_name = "N", value_parser = whole::<u16>("threads", 1..=1024))]
     threads: Option<u16>,
 }
 
@@ -166,8 +168,8 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
     }
     kept.write_all(&args.dir, &files)?;
     print(&format!(
-        "{} files in {}\n",
-        files.len(),
+        "{} in {}\n",
+        counted(files.len(), "file"),
         printable::path(&args.dir)
     ))?;
     Ok(ExitCode::SUCCESS)
@@ -330,7 +332,10 @@ fn compare(directory: &Path, files: &Files, left_out: usize) -> Result<ExitCode,
         ))?;
     }
     if left_out > 0 {
-        print(&format!("{left_out} records are missing or unfinished\n"))?;
+        print(&format!(
+            "missing or unfinished: {}\n",
+            counted(left_out, "record")
+        ))?;
     } else if different.is_empty() {
         print(&format!(
             "all {} files are what the records give\n",

@@ -1,8 +1,10 @@
 //! An array job for a cluster, of a command that can be dealt out to shards.
 
+use super::number::whole;
+use super::output::unwritable;
 use super::{Failure, memory, print};
 use multiview::field::FieldError;
-use multiview::printable::{self, line, word};
+use multiview::printable::{self, cause, line, word};
 use multiview::shard::Shard;
 use multiview::verify::Plan;
 use std::io::Write;
@@ -20,29 +22,32 @@ pub struct Array {
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
     /// Tasks of the array
-    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = whole::<u32>("tasks", 1..=10_000))]
     tasks: u32,
     /// Cores of a task
-    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=1024))]
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = whole::<u32>("cores", 1..=1024))]
     cores: u32,
     /// Memory of a task
-    #[arg(long, value_name = "SIZE", default_value = "2G", value_parser = slurm_word)]
+    #[arg(long, value_name = "SIZE", default_value = "2G", value_parser = slurm_word("memory"))]
     memory: String,
     /// Time limit of a task
-    #[arg(long, value_name = "TIME", default_value = "04:00:00", value_parser = slurm_word)]
+    #[arg(long, value_name = "TIME", default_value = "04:00:00", value_parser = slurm_word("time"))]
     time: String,
     /// Write the script and do not submit it
     #[arg(long)]
     only_write: bool,
 }
 
-/// Parses a size or a time as Slurm writes it.
-fn slurm_word(text: &str) -> Result<String, String> {
-    let fits = |c: char| c.is_ascii_alphanumeric() || ".:-".contains(c);
-    if text.starts_with(|c: char| c.is_ascii_digit()) && text.chars().all(fits) {
-        return Ok(text.into());
+/// The reader of a size or a time as Slurm writes it.
+fn slurm_word(option: &'static str) -> impl Fn(&str) -> Result<String, FieldError> + Clone {
+    move |text| {
+        let fits = |c: char| c.is_ascii_alphanumeric() || ".:-".contains(c);
+        if text.starts_with(|c: char| c.is_ascii_digit()) && text.chars().all(fits) {
+            return Ok(text.into());
+        }
+        let allowed = "letters, digits, dots, colons and hyphens, a digit first, as Slurm wants it";
+        Err(FieldError::out_of_range(option, text, allowed))
     }
-    Err("letters, digits, dots, colons and hyphens, a digit first, as Slurm wants it".into())
 }
 
 /// Bytes of a size as Slurm reads it, in MiB without a unit; none for a size that it would refuse.
@@ -130,7 +135,7 @@ impl Array {
             memory::require_within(&job.plan, self.cores as usize, size, "a task (--memory)")?;
         }
         let folder = self.folder()?;
-        std::fs::create_dir_all(&folder).map_err(|e| format!("{}: {e}", folder.display()))?;
+        std::fs::create_dir_all(&folder).map_err(|e| unwritable(&folder, &e))?;
         let script = folder.join(format!("{}.sbatch", job.command));
         let files = job.files.iter();
         let mut texts: Vec<(PathBuf, String)> = files
@@ -145,7 +150,7 @@ impl Array {
             }
         }
         for (path, text) in missing {
-            create(path, text).map_err(|e| format!("{}: {e}", path.display()))?;
+            create(path, text).map_err(|e| unwritable(path, &e))?;
         }
         print(&format!("{}\n", printable::path(&script)))?;
         if self.only_write {
@@ -155,7 +160,7 @@ impl Array {
             .arg("--parsable")
             .arg(&script)
             .status()
-            .map_err(|e| format!("sbatch cannot be run ({e}): is Slurm installed here? The script is written; --only-write does no more"))?;
+            .map_err(|e| format!("sbatch cannot be run ({}): is Slurm installed here? The script is written; --only-write does no more", cause(&e)))?;
         if status.success() {
             return Ok(ExitCode::SUCCESS);
         }

@@ -1,9 +1,11 @@
 //! The arguments that say which sweep is meant.
 
 use super::Failure;
+use super::number::{self, whole};
 use multiview::explore::sweep::EMBEDDED;
 use multiview::explore::{Axis, Design, Sweep, Values};
 use multiview::field::FieldError;
+use multiview::printable::cause;
 use std::path::PathBuf;
 
 #[derive(Debug, clap::Args)]
@@ -29,16 +31,16 @@ pub struct SweepArgs {
     #[arg(long, value_name = "NAME")]
     claim: Vec<String>,
     /// Most worlds of a cell
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = whole::<u64>("worlds", 1..=100_000))]
     worlds: Option<u64>,
     /// Most worlds of all cells together, dealt out where a verdict is near
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = whole::<u64>("total-worlds", 1..=u64::MAX))]
     total_worlds: Option<u64>,
     /// Confidence of each verdict in each cell, at least 0.75 and below 1
-    #[arg(long, value_name = "C")]
+    #[arg(long, value_name = "C", value_parser = number::confidence)]
     confidence: Option<f64>,
     /// Seed of the experiment
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = whole::<u64>("seed", 0..=u64::MAX))]
     seed: Option<u64>,
 }
 
@@ -66,7 +68,8 @@ impl SweepArgs {
     pub fn read(&self) -> Result<Sweep, Failure> {
         let mut sweep = match &self.sweep {
             Some(name) if is_file(name) => {
-                let text = std::fs::read_to_string(name).map_err(|e| format!("{name}: {e}"))?;
+                let text = std::fs::read_to_string(name)
+                    .map_err(|e| format!("{name}: cannot be read: {}", cause(&e)))?;
                 Sweep::parse(name, &text)?
             }
             Some(name) => Sweep::embedded(name).ok_or_else(|| {
@@ -100,8 +103,10 @@ impl SweepArgs {
         super::theorem(&sweep.theorem)?;
         for axis in &self.axis {
             let (parameter, values) = axis.split_once('=').ok_or_else(|| {
-                let allowed = "PARAMETER=a,b,c or PARAMETER=a..b:log:n";
-                FieldError::out_of_range("axis", axis, allowed)
+                let needed = format!(
+                    "an axis has values, as in --axis {axis}=a,b,c or --axis {axis}=a..b:log:n"
+                );
+                FieldError::missing(format!("axes.{axis}.values"), needed)
             })?;
             sweep.axes.push(Axis {
                 parameter: parameter.trim().into(),

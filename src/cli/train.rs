@@ -1,9 +1,11 @@
 //! `multiview train`.
 
+use super::number::whole;
 use super::output::Kept;
 use super::{Failure, theorem};
 use multiview::engine::Observer;
 use multiview::engine::state::StepView;
+use multiview::printable::counted;
 use multiview::procedure::memory::alone;
 use multiview::procedure::{World, largest_overlaps};
 use multiview::seed::WorldSeed;
@@ -22,16 +24,16 @@ pub struct Args {
     #[arg(default_value = "single-model")]
     theorem: String,
     /// Seed of the experiment
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = whole::<u64>("seed", 0..=u64::MAX))]
     seed: u64,
     /// The number of the world
-    #[arg(long, value_name = "N", default_value_t = 0)]
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = whole::<u64>("world", 0..=u64::MAX))]
     world: u64,
     /// Steps between two rows
-    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = whole::<u32>("every", 1..=u32::MAX.into()))]
     every: u32,
     /// Largest number of steps [default: the regime's]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", value_parser = whole::<u32>("steps", 1..=u32::MAX.into()))]
     steps: Option<u32>,
     /// Save the trajectory: CSV, or JSON if the name ends in .json
     #[arg(long, value_name = "F")]
@@ -107,10 +109,10 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     };
     let network = world.train_alone(world.initial(0), Some(observer));
     tell!(
-        "stopped after {} steps with {} of {} training samples misclassified",
-        network.steps,
+        "stopped after {} with {} of {} misclassified",
+        counted(network.steps, "step"),
         network.training_errors,
-        world.data.samples.len()
+        counted(world.data.samples.len(), "training sample")
     );
     trajectory.save(&trajectory.rows())
 }

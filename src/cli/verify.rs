@@ -1,13 +1,13 @@
 //! `multiview verify`.
 
+use super::number::{self, whole};
 use super::output::Kept as KeptFiles;
 use super::progress::watched;
 use super::submit::{Array, Job};
 use super::{Failure, memory, print, print_styled, table};
 use multiview::field::FieldError;
-use multiview::printable::{line, lines, word};
+use multiview::printable::{counted, line, lines, word};
 use multiview::record::{Kept, Record};
-use multiview::regime::require_confidence;
 use multiview::shard::Shard;
 use multiview::statistics::Verdict;
 use multiview::theorem::{Profile, Theorem};
@@ -31,7 +31,7 @@ pub struct Args {
     #[arg(long, value_name = "I/N", conflicts_with = "resume")]
     shard: Option<Shard>,
     /// Worlds trained at once [default: one for each core]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    #[arg(long, value_name = "N", value_parser = whole::<u16>("threads", 1..=1024))]
     threads: Option<u16>,
     /// Write the report as JSON to this file (`-` for standard output)
     #[arg(long, value_name = "F")]
@@ -55,11 +55,11 @@ struct Asked {
     #[arg(long, value_name = "F")]
     file: Vec<PathBuf>,
     /// Seed of the experiment: another seed means fresh worlds
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = whole::<u64>("seed", 0..=u64::MAX))]
     seed: u64,
     /// Family-wise confidence over all claims of the run, at least 0.75 and below 1 [default: the
     /// profile's]
-    #[arg(long, value_name = "C", value_parser = confidence)]
+    #[arg(long, value_name = "C", value_parser = number::confidence)]
     confidence: Option<f64>,
     /// The budget of worlds for a verdict
     #[arg(long, default_value = "quick")]
@@ -87,6 +87,7 @@ struct Merge {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(allow_negative_numbers = true)]
 struct Submission {
     #[command(flatten)]
     asked: Asked,
@@ -104,13 +105,6 @@ enum ProfileName {
     Full,
 }
 
-fn confidence(text: &str) -> Result<f64, String> {
-    let number = |_| FieldError::out_of_range("confidence", text, "a number").to_string();
-    let value = text.parse().map_err(number)?;
-    require_confidence("confidence", value).map_err(|e| e.to_string())?;
-    Ok(value)
-}
-
 pub fn run(args: &Args) -> Result<ExitCode, Failure> {
     match &args.action {
         Some(Action::Merge(merge)) => return merge.run(),
@@ -126,9 +120,9 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
         tell!("shard: {}, a part of every experiment's worlds", plan.shard);
     }
     tell!(
-        "record: {} ({} worlds kept)",
+        "record: {} ({} kept)",
         directory.display(),
-        kept.worlds.len()
+        counted(kept.worlds.len(), "world")
     );
     on_interrupt(format!(
         "finished worlds are kept: continue with `multiview verify --resume {}`",
@@ -371,15 +365,36 @@ fn print_verdicts(report: &Report) -> Result<(), Failure> {
     let plan = &report.plan;
     let summary = summary(report);
     let text = format!(
-        "{}seed {}, {} worlds, {} gradient steps; {} % confidence over all claims together; multiview {}\n{summary}\n",
+        "{}seed {}, {}, {}; {} % confidence over all claims together; multiview {}\n{summary}\n",
         table::verdicts(report),
         plan.seed,
-        report.worlds,
-        report.steps,
+        counted(report.worlds, "world"),
+        counted(report.steps, "gradient step"),
         100.0 * plan.confidence,
         line(&plan.version)
     );
     print_styled(&table::painted(&table::fitted(&lines(&text))))
+}
+
+/// The profile that gives an open claim the most worlds, if it gives more than this run has. A
+/// control with worlds of its own has as many in every profile.
+fn larger_budget(plan: &Plan, open: &Finding) -> Option<Profile> {
+    let mut theorems = plan.theorems.iter();
+    let theorem = theorems.find(|theorem| theorem.name == open.theorem)?;
+    let claim = theorem
+        .claims
+        .iter()
+        .find(|claim| claim.name == open.claim)?;
+    let mut controls = theorem.controls.iter();
+    let control = controls.find(|control| open.control.as_ref() == Some(&control.name));
+    if control.is_some_and(|control| control.worlds.is_some()) {
+        return None;
+    }
+    let worlds = |profile: Profile| theorem.budget(profile).map_or(0, |budget| budget.worlds);
+    let larger = Profile::ALL
+        .into_iter()
+        .filter(|profile| claim.is_tested(*profile) && worlds(*profile) > worlds(plan.profile));
+    larger.max_by_key(|profile| worlds(*profile))
 }
 
 /// The summary of a run as a whole, with the claims that it leaves open.
@@ -397,10 +412,15 @@ fn summary(report: &Report) -> String {
             words
                 .push("Marked (!): the evidence contradicts the theory in this regime.".to_owned());
         }
-        Verdict::Undecided if report.findings.iter().any(|f| open(&f)) => words.push(
-            "Some claims are undecided: a larger budget (--profile full) may settle them."
-                .to_owned(),
-        ),
+        Verdict::Undecided if report.findings.iter().any(|f| open(&f)) => {
+            let mut open = report.findings.iter().filter(open);
+            words.push(match open.find_map(|f| larger_budget(&report.plan, f)) {
+                Some(profile) => format!(
+                    "Some claims are undecided: a larger budget (--profile {profile}) may settle them."
+                ),
+                None => "Some claims are undecided: their budget of worlds is spent.".to_owned(),
+            });
+        }
         Verdict::Undecided if report.findings.is_empty() => {
             words.push("Nothing is decided.".to_owned());
         }
@@ -410,8 +430,9 @@ fn summary(report: &Report) -> String {
         let of_controls = report.untested.iter().filter(|u| u.control.is_some());
         let of_controls = of_controls.count();
         words.push(format!(
-            "Not run: {} claims and {of_controls} claims of negative controls, which are for --profile {}.",
-            report.untested.len() - of_controls,
+            "Not run: {} and {} of negative controls, which are for --profile {}.",
+            counted(report.untested.len() - of_controls, "claim"),
+            counted(of_controls, "claim"),
             first.profile
         ));
     }

@@ -86,7 +86,8 @@ impl Values {
         match self {
             Self::List(values) => {
                 if values.is_empty() {
-                    return Err(FieldError::missing(field, "an axis has at least one value"));
+                    let needed = "an axis has at least one value";
+                    return Err(FieldError::missing(format!("{field}.values"), needed));
                 }
                 Ok(values.clone())
             }

@@ -19,7 +19,7 @@ fn refused(text: &str) -> String {
     for word in RUST {
         assert!(!message.contains(word), "{word:?} in {message}");
     }
-    assert!(error.line >= 1, "{message}");
+    assert!(error.line.is_some_and(|line| line >= 1), "{message}");
     message
 }
 
@@ -150,6 +150,18 @@ fn the_command_line_speaks_of_four_kinds() {
         ),
         (&["explore", "--dry-run"], "axes is missing: "),
         (
+            &["explore", "--axis", "k", "--dry-run"],
+            "axes.k.values is missing: an axis has values",
+        ),
+        (
+            &["explore", "--axis", "k=", "--dry-run"],
+            "axes.k.values is missing: an axis has at least one value",
+        ),
+        (
+            &["explore", "--axis", "k=-3", "--dry-run"],
+            "regime.data.classes = -3 is out of range: a whole number, not",
+        ),
+        (
             &["explore", "--axis", "engine=dense", "--dry-run"],
             "regime.data.dimension is missing: training.engine = \"dense\" needs",
         ),
@@ -194,6 +206,108 @@ fn the_command_line_speaks_of_four_kinds() {
         let rust = |text: &str| !RUST.iter().any(|word| text.contains(word));
         refused.stderr(predicate::str::contains(*words).and(predicate::function(rust)));
     }
+}
+
+/// A number that an option cannot take is refused once, by the option's name, with the range.
+#[test]
+fn an_option_s_number_is_refused_with_its_range() {
+    let above: &[(&str, &[&str], &str)] = &[
+        ("threads", &["verify", "explore", "report"], "1 to 1024"),
+        (
+            "seed",
+            &["verify", "explore", "train", "data", "verify submit"],
+            "0 to 18446744073709551615",
+        ),
+        ("world", &["train", "data"], "0 to 18446744073709551615"),
+        ("every", &["train"], "1 to 4294967295"),
+        ("steps", &["train"], "1 to 4294967295"),
+        ("worlds", &["explore"], "1 to 100000"),
+        ("total-worlds", &["explore"], "1 to 18446744073709551615"),
+        ("tasks", &["verify submit", "explore submit"], "1 to 10000"),
+        ("cores", &["verify submit", "explore submit"], "1 to 1024"),
+    ];
+    for (option, commands, range) in above {
+        for command in *commands {
+            for (value, shown) in [("-3", "-3"), ("1e30", "1e30"), ("many", "\"many\"")] {
+                let mut refused = super::cli::multiview();
+                refused
+                    .args(command.split(' '))
+                    .arg(format!("--{option}"))
+                    .arg(value);
+                let words =
+                    format!("error: {option} = {shown} is out of range: a whole number, {range}\n");
+                refused.assert().code(2).stderr(predicate::eq(words));
+            }
+        }
+    }
+    for command in ["verify", "explore"] {
+        let mut refused = super::cli::multiview();
+        refused
+            .args([command, "--confidence", "0.5"])
+            .assert()
+            .code(2)
+            .stderr(predicate::str::starts_with(
+                "error: confidence = 0.5 is out of range: ",
+            ));
+    }
+}
+
+/// A table that lacks a key is named by its own path, whatever stands beside the key.
+#[test]
+fn a_missing_key_has_the_path_of_its_table() {
+    for (from, to, words) in [
+        (
+            "title = \"A world small enough for tests of the program\"\n",
+            "",
+            ":1: title is missing: ",
+        ),
+        (
+            "[regime.network]",
+            "[regime.other]",
+            ": regime.other is unknown; ",
+        ),
+        (
+            "[regime.network]\nneurons_per_class = 4\nrelu_threshold = 1.0\ninit_scale = 0.01\n",
+            "",
+            ": regime.network is missing: ",
+        ),
+        (
+            "members = 2\n",
+            "members = 2\ndistillation = { temperature = 1.0 }\n",
+            ": procedure.distillation.teacher_scale is missing: ",
+        ),
+        (
+            "quantity = \"lottery.some_view_share\"\n",
+            "",
+            ": claims.some-view.quantity is missing: ",
+        ),
+        (
+            "quick = { confidence = 0.9, worlds = 24 }",
+            "quick = { confidence = 0.9 }",
+            ": profiles.quick.worlds is missing: ",
+        ),
+        (
+            "\"procedure.members\" = 1 }",
+            "\"procedure.distillation\" = { temperature = 1.0 } }",
+            "controls.untrained.set.procedure.distillation.teacher_scale is missing: ",
+        ),
+    ] {
+        assert!(SMALL.contains(from), "{from}");
+        let message = refused(&SMALL.replacen(from, to, 1));
+        assert!(message.contains(words), "{words}: {message}");
+    }
+    let message = refused("base = \"stated\"\nname = \"x\"\n");
+    assert!(message.contains("title is missing"), "{message}");
+    let message = refused("name = ");
+    assert!(
+        message.starts_with("file.toml:1: is not TOML: "),
+        "{message}"
+    );
+    let message = refused(&SMALL.replacen("steps = 400", "steps = ", 1));
+    assert!(
+        message.starts_with("file.toml:24: is not TOML: "),
+        "{message}"
+    );
 }
 
 /// A task's variables are the launcher's, and are named as the launcher names them.
