@@ -6,7 +6,7 @@ use crate::figure::{
     Area, BAND, Drawn, FIRST, FigureError, INK, PAPER, REFUTED, Ruler, SECOND, THIRD, extent, font,
     mesh, png, svg,
 };
-use crate::printable::line;
+use crate::printable::{counted, line};
 use crate::report::text;
 use crate::statistics::{Interval, Verdict};
 use crate::theorem::Statistic;
@@ -319,7 +319,7 @@ impl<'a> Picture<'a> {
             area.draw(&Text::new(value, (left + 26, top + 8), font(13)))?;
             let worlds = match &f.undefined {
                 Some(u) => format!("{} of {} undefined", u.worlds, f.estimate.worlds),
-                None => format!("{} worlds", f.estimate.worlds),
+                None => counted(f.estimate.worlds, "world"),
             };
             area.draw(&Text::new(worlds, (left + 26, top + 30), font(10)))?;
         }

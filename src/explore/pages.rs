@@ -2,7 +2,7 @@
 
 use super::maps::{Picture, text_maps};
 use super::{Cells, Manifest, SweepError};
-use crate::printable::{json, markdown};
+use crate::printable::{counted, json, markdown};
 use crate::report::{Files, Map};
 use crate::statistics::Verdict;
 use crate::verify::Report;
@@ -121,11 +121,11 @@ pub fn map(manifest: &Manifest, cells: &Cells, report: &Report) -> Result<Map, B
 
 fn summary(manifest: &Manifest, cells: &Cells, report: &Report) -> String {
     format!(
-        "{} confirmed, {} refuted, {} undecided, in {} worlds of seed {}; multiview {}.",
+        "{} confirmed, {} refuted, {} undecided, in {} of seed {}; multiview {}.",
         cells.count(Verdict::Confirmed),
         cells.count(Verdict::Refuted),
         cells.count(Verdict::Undecided),
-        report.worlds,
+        counted(report.worlds, "world"),
         manifest.sweep.seed,
         markdown(&manifest.version)
     )

@@ -1,7 +1,7 @@
 //! Words and numbers of findings and claims, wherever they are shown.
 
 use crate::field::FieldError;
-use crate::printable::line;
+use crate::printable::{counted, line};
 use crate::statistics::{Band, Interval, ShareSequence, Sides, Verdict};
 use crate::theorem::{Claim, ParameterSweep, Source, Statistic};
 use crate::verify::Finding;
@@ -80,9 +80,9 @@ pub fn without_a_number(finding: &Finding) -> String {
         .as_ref()
         .map_or(String::new(), |undefined| {
             format!(
-                "; no number in {} of {} worlds, which count against the claim (world {}: {})",
+                "; no number in {} of {}, which count against the claim (world {}: {})",
                 undefined.worlds,
-                finding.estimate.worlds,
+                counted(finding.estimate.worlds, "world"),
                 undefined.first,
                 line(&undefined.reason) // which a record may say
             )

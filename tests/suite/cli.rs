@@ -59,16 +59,22 @@ fn list_names_every_theorem_file() {
         .args(["list", "--quantities"])
         .assert()
         .success()
-        .stdout(predicate::str::contains("ROLE.test_error"));
+        .stdout(predicate::str::contains("ROLE.test_error"))
+        .stdout(predicate::str::contains("generation_2"))
+        .stdout(predicate::str::contains("err_multi_view_MODEL"));
 }
 
 #[test]
 fn show_tells_what_would_refute() {
+    // A file with a sweep: 8 + 4 + 2 + 1 times its 24 worlds.
+    let swept = multiview().args(["show", "concentration"]).assert();
+    swept.stdout(predicate::str::contains("at most 360 worlds"));
     for words in [
         "claimed by: paper; statistic ours",
         "refuted by: ",
         "│ σ_0    ┆ regime.network.init_scale",
         "\"paper\", which is 6804",
+        "┆ [1.0, 1.1]",
         "Negative controls",
         "on one core",
     ] {
@@ -169,7 +175,42 @@ fn bad_options_are_usage_errors() {
 #[test]
 fn what_cannot_be_meant_is_refused_before_training() {
     let cases: &[(&[&str], &str)] = &[
-        (&["verify", "--seed", "-1"], "'--seed <N>'"),
+        (
+            &["verify", "--seed", "-1"],
+            "error: seed = -1 is out of range: a whole number, 0 to",
+        ),
+        (
+            &["data", "gaussian-inputs", "--out", "/nonexistent/new"],
+            "networks on inputs without views are not written",
+        ),
+        (
+            &["data", "random-features", "--out", "/nonexistent/new"],
+            "with random features alone",
+        ),
+        (
+            &["verify", "--file", "/nonexistent.toml"],
+            "error: /nonexistent.toml: cannot be read: No such file",
+        ),
+        (
+            &["explore", "/nonexistent.toml"],
+            "error: /nonexistent.toml: cannot be read: No such file",
+        ),
+        (
+            &["verify", "--resume", "/nonexistent"],
+            "error: /nonexistent: holds no record",
+        ),
+        (
+            &["verify", "merge", "/nonexistent/whole", "/nonexistent"],
+            "error: /nonexistent: holds no record",
+        ),
+        (
+            &["export", "/nonexistent"],
+            "error: /nonexistent: holds no record",
+        ),
+        (
+            &["export", "Cargo.toml"],
+            "error: Cargo.toml: holds no record",
+        ),
         (
             &["verify", "--json", "/nonexistent/a.json"],
             "/nonexistent/a.json: cannot be written",
@@ -578,7 +619,15 @@ fn exit_codes_follow_the_verdict() {
     verify(&folder, &undecided, "undecided")
         .assert()
         .code(3)
-        .stdout(predicate::str::contains("undecided"));
+        .stdout(predicate::str::contains("a larger budget (--profile full)"));
+    let largest = undecided.replace("worlds = 30", "worlds = 2");
+    for profile in ["quick", "full"] {
+        verify(&folder, &largest, profile)
+            .args(["--profile", profile])
+            .assert()
+            .code(3)
+            .stdout(predicate::str::contains("their budget of worlds is spent"));
+    }
 }
 
 #[test]
@@ -880,6 +929,11 @@ fn train_prints_and_saves_the_trajectory() {
         .assert()
         .success()
         .stdout(header);
+    multiview()
+        .args(["train", &theorem, "--steps", "1"])
+        .assert()
+        .success()
+        .stderr(predicate::str::contains("stopped after 1 step with "));
     let out = folder.path().join("trajectory.json");
     multiview()
         .args(["train", &theorem, "--steps", "20", "--every", "10", "--out"])

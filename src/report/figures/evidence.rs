@@ -6,6 +6,7 @@ use crate::figure::{
     Area, BAND, Drawn, FIRST, FigureError, INK, Ruler, SECOND, Table, extent, fitted, log_extent,
     mesh, svg,
 };
+use crate::printable::counted;
 use crate::report::text;
 use crate::statistics::exponent::Point;
 use crate::statistics::{Interval, PowerLaw};
@@ -122,7 +123,10 @@ fn heading(f: &Finding) -> String {
         .map_or(f.claim.clone(), |c| format!("{} (control: {c})", f.claim));
     let subject = text::plain(&text::subject(f.statistic, &f.quantity, f.event, &f.with));
     let lacking = f.undefined.as_ref().map_or(String::new(), |undefined| {
-        format!("  ({} worlds without a number)", undefined.worlds)
+        format!(
+            "  ({} without a number)",
+            counted(undefined.worlds, "world")
+        )
     });
     format!(
         "{who}: {subject} {}  {}{lacking}",

@@ -2,6 +2,7 @@
 
 use super::{Figure, WIDTH};
 use crate::figure::{Area, BAND, Drawn, FIRST, FigureError, GRID, INK, SECOND, Table, font, svg};
+use crate::printable::counted;
 use crate::report::text;
 use crate::statistics::{Interval, Verdict};
 use crate::verify::Finding;
@@ -241,7 +242,11 @@ fn draw(area: &Area, top: i32, height: i32, claimed: &[String], claim: &Answered
     };
     let style = ("sans-serif", 11).into_font().color(&fill);
     area.draw(&Text::new(text::verdict(f), (right, top + 3), style))?;
-    let measured = format!("{} ({} worlds)", text::measured(f), f.estimate.worlds);
+    let measured = format!(
+        "{} ({})",
+        text::measured(f),
+        counted(f.estimate.worlds, "world")
+    );
     area.draw(&Text::new(measured, (right, top + 17), font(9)))?;
     Ok(())
 }
