@@ -2,6 +2,7 @@
 
 use super::cli::multiview;
 use assert_cmd::Command;
+use multiview::printable::counted;
 use multiview::procedure::{ModelRow, Models, Quantity, WorldOutcome};
 use multiview::record::{Kept, Record, WorldRecord, Worlds};
 use multiview::statistics::Verdict;
@@ -688,13 +689,17 @@ fn nothing_decided_is_not_all_well() {
             text.replacen(&name, &format!("{name}\nprofile = \"full\""), 1)
         });
     for (text, claims, controls) in [
-        (all, "3 claims", "1 claim"),
-        (full("fitted"), "1 claim", "1 claim"),
-        (full("below-one"), "1 claim", "0 claims"),
+        (all, 3, 1),
+        (full("fitted"), 1, 1),
+        (full("below-one"), 1, 0),
     ] {
         let folder = folder();
         let shown = verify(&folder, &text).assert().code(3);
-        let words = format!("Not run: {claims} and {controls} of negative controls");
+        let words = format!(
+            "Not run: {} and {} of negative controls",
+            counted(claims, "claim"),
+            counted(controls, "claim")
+        );
         let shown = shown.stdout(contains(words).and(contains("Every claim is confirmed").not()));
         let output = String::from_utf8_lossy(&shown.get_output().stdout).into_owned();
         assert!(output.contains("negative control untrained"), "{output}");

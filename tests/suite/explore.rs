@@ -51,7 +51,7 @@ fn run(out: &Path, extra: &[&str]) {
 #[test]
 fn bad_sweeps_name_the_field_the_value_and_the_range() {
     for (axes, message) in [
-        (&["--axis", "k"][..], "PARAMETER=a,b,c"),
+        (&["--axis", "k"][..], "axes.k.values is missing: "),
         (&["--axis", "nothing=1,2"], "axes.parameter = \"nothing\""),
         (
             &["--axis", "steps=1,2", "--theorem", "ensemble-distillation"],

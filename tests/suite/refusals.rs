@@ -297,7 +297,10 @@ fn a_missing_key_has_the_path_of_its_table() {
         assert!(message.contains(words), "{words}: {message}");
     }
     let message = refused("base = \"stated\"\nname = \"x\"\n");
-    assert!(message.contains("title is missing"), "{message}");
+    assert!(
+        message.contains(": regime.data.classes is missing: "),
+        "{message}"
+    );
     let message = refused("name = ");
     assert!(
         message.starts_with("file.toml:1: is not TOML: "),
