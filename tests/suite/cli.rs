@@ -74,7 +74,6 @@ fn show_tells_what_would_refute() {
         "refuted by: ",
         "│ σ_0    ┆ regime.network.init_scale",
         "\"paper\", which is 6804",
-        "┆ [1.0, 1.1]",
         "Negative controls",
         "on one core",
     ] {

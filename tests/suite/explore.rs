@@ -77,7 +77,7 @@ fn bad_sweeps_name_the_field_the_value_and_the_range() {
         ),
         (
             &["--axis", "k=6,8", "--total-worlds", "1"],
-            "total_worlds = 1 is out of range: at least one for each of the 2 cells",
+            "total_worlds = 1 is out of range: at least one for each of 2 cells",
         ),
         (
             &["--axis", "k=6,8", "--total-worlds", "20", "--shard", "0/2"],

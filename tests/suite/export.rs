@@ -153,7 +153,7 @@ fn the_tables_of_a_verification_read_back_as_its_record() {
     assert_eq!(read(&folder.path().join("tables"), FILES[0]), of_worlds);
     export(&folder, &["nothing"])
         .code(2)
-        .stderr(contains("nothing/manifest.json"));
+        .stderr(contains("nothing: holds no record"));
 }
 
 #[test]
