@@ -84,15 +84,24 @@ enum Process {
 /// the far end of the range: a failure, for "at least". Elsewhere no value stands in for it: no
 /// mean over worlds exists, so the claim is never confirmed, and a confirmation reached before is
 /// taken back. It may still be refuted by the worlds that have a number.
+///
+/// In a negative control ([`of_control`](Self::of_control)) such a world counts against the
+/// refutation that is expected there: it is a success where a value can stand in for it, and bars
+/// a refutation elsewhere. It bars a confirmation too, since it shows nothing.
 #[derive(Debug, Clone)]
 pub struct Sequence {
     band: Band,
     process: Process,
     summary: Summary,
     decision: Option<(Verdict, u64)>,
+    range: Interval,
     /// The value that stands in for a world without a number, where a value of the range is against
-    /// the claim.
-    against: Option<f64>,
+    /// the verdict that is expected.
+    stand_in: Option<f64>,
+    /// True in a negative control, where the claim must be refuted.
+    control: bool,
+    /// Worlds without a number for which a value stands in.
+    replaced: u64,
     /// Worlds without a number for which no value stands in.
     left_out: u64,
 }
@@ -140,11 +149,7 @@ impl Sequence {
             format_args!("narrower than the range {range}"),
         )?;
         let sides = band.sides();
-        let against = match (band.lower, band.upper) {
-            (Some(_), None) => Some(range.lower),
-            (None, Some(_)) => Some(range.upper),
-            _ => None,
-        };
+        let stand_in = far_end(&band, &range);
         let process = match method {
             Method::Asymptotic {
                 scale,
@@ -163,9 +168,33 @@ impl Sequence {
             process,
             summary: Summary::default(),
             decision: None,
-            against: against.filter(|value| value.is_finite()),
+            range,
+            stand_in,
+            control: false,
+            replaced: 0,
             left_out: 0,
         })
+    }
+
+    /// Watches the claim in a negative control, before the first world.
+    #[must_use]
+    pub fn of_control(mut self) -> Self {
+        let claimed = Band {
+            lower: self.band.upper,
+            upper: self.band.lower,
+        };
+        self.stand_in = far_end(&claimed, &self.range);
+        self.control = true;
+        self
+    }
+
+    /// Returns true if worlds without a number leave room for a verdict.
+    fn may_stand(&self, verdict: Verdict) -> bool {
+        match verdict {
+            Verdict::Confirmed => self.left_out + if self.control { self.replaced } else { 0 } == 0,
+            Verdict::Refuted => !self.control || self.left_out == 0,
+            Verdict::Undecided => true,
+        }
     }
 
     /// Adds the next world.
@@ -184,25 +213,24 @@ impl Sequence {
                 Process::Asymptotic(process) => process.verdict(&self.band),
                 Process::Betting(_) | Process::Share(_) => decide(&self.interval(), &self.band),
             };
-            let may_stand = verdict == Verdict::Refuted || self.left_out == 0;
-            self.decision =
-                (verdict != Verdict::Undecided && may_stand).then_some((verdict, self.worlds()));
+            let decided = verdict != Verdict::Undecided && self.may_stand(verdict);
+            self.decision = decided.then_some((verdict, self.worlds()));
         }
         Ok(())
     }
 
-    /// Adds the next world, which has no number: it counts against the claim, as the documentation
-    /// of the [type](Self) says.
+    /// Adds the next world, which has no number: it counts against the verdict that is expected, as
+    /// the documentation of the [type](Self) says.
     ///
     /// # Errors
     /// None that a valid sequence can have; those of [`observe`](Self::observe).
     pub fn observe_undefined(&mut self) -> Result<(), FieldError> {
-        if let Some(value) = self.against {
-            return self.observe(value);
+        match self.stand_in {
+            Some(_) => self.replaced += 1,
+            None => self.left_out += 1,
         }
-        self.left_out += 1;
-        self.decision = self.decision.filter(|(v, _)| *v == Verdict::Refuted);
-        Ok(())
+        self.decision = self.decision.filter(|(v, _)| self.may_stand(*v));
+        self.stand_in.map_or(Ok(()), |value| self.observe(value))
     }
 
     fn worlds(&self) -> u64 {
@@ -240,7 +268,7 @@ impl Sequence {
                 x
             }
         };
-        let may_be_confirmed = self.left_out == 0;
+        let open = self.may_stand(Verdict::Confirmed);
         Estimate {
             worlds: self.worlds(),
             mean: known(self.summary.mean),
@@ -248,7 +276,17 @@ impl Sequence {
             interval: self.interval(),
             verdict: self.verdict(),
             decided_after,
-            worlds_needed: decided_after.or_else(|| forecast().filter(|_| may_be_confirmed)),
+            worlds_needed: decided_after.or_else(|| forecast().filter(|_| open)),
         }
     }
+}
+
+/// The end of the range that lies outside a band with one end, if it is finite.
+fn far_end(band: &Band, range: &Interval) -> Option<f64> {
+    let end = match (band.lower, band.upper) {
+        (Some(_), None) => range.lower,
+        (None, Some(_)) => range.upper,
+        _ => return None,
+    };
+    end.is_finite().then_some(end)
 }

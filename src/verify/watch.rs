@@ -46,7 +46,8 @@ pub struct Finding {
     /// The reason why no power law can be fitted, for an exponent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub undecidable: Option<String>,
-    /// Worlds that have no number to be judged by, if there are any: they count against the claim.
+    /// Worlds that have no number to be judged by, if there are any: they count against the verdict
+    /// that is expected.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub undefined: Option<Undefined>,
     /// Keys of the experiments in the record: one, or one for each value of a sweep.
@@ -70,7 +71,9 @@ impl Finding {
 ///
 /// They count against the claim. One of them breaks a claim on every world. To a share, or a mean
 /// within a known range, they are failures ([`Sequence`] says of which kind); a mean, or an
-/// exponent, can then only be refuted or left undecided.
+/// exponent, can then only be refuted or left undecided. In a negative control, where the claim
+/// must be refuted, they count against the refutation: one that shows nothing breaks no claim, is
+/// a success to a share or such a mean, and leaves a mean or an exponent undecided.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Undefined {
     /// Their number.
@@ -105,7 +108,7 @@ pub(super) struct Watch {
 
 #[derive(Clone, Debug)]
 pub(super) enum Rule {
-    Inference(Sequence),
+    Inference(Box<Sequence>),
     /// No inference: one world outside the band refutes.
     Every {
         seen: Summary,
@@ -136,7 +139,11 @@ impl Watch {
         };
         let rule = match (method, at) {
             (Some(method), _) => {
-                Rule::Inference(Sequence::new(method, claim.band, *alpha, budget)?)
+                let sequence = Sequence::new(method, claim.band, *alpha, budget)?;
+                Rule::Inference(Box::new(match asked.control {
+                    Some(_) => sequence.of_control(),
+                    None => sequence,
+                }))
             }
             (None, Some(_)) => Rule::Point(Vec::new()),
             (None, None) => Rule::Every {
@@ -214,6 +221,8 @@ impl Watch {
             Rule::Inference(sequence) => sequence
                 .observe_undefined()
                 .unwrap_or_else(|e| unreachable!("an end of the range is within it: {e}")),
+            // What has no number breaks a claim, and breaks none where it should be broken.
+            Rule::Every { .. } if self.asked.control.is_some() => {}
             Rule::Every {
                 seen, broken_after, ..
             } => {
@@ -240,10 +249,10 @@ impl Watch {
                     },
                     standard_deviation: seen.standard_deviation(),
                     interval: range.unwrap_or(Interval::EVERYTHING),
-                    verdict: match (broken_after, worlds) {
-                        (Some(_), _) => Verdict::Refuted,
-                        (None, 0) => Verdict::Undecided,
-                        (None, _) => Verdict::Confirmed,
+                    verdict: match broken_after {
+                        Some(_) => Verdict::Refuted,
+                        None if worlds == 0 || self.undefined.is_some() => Verdict::Undecided,
+                        None => Verdict::Confirmed,
                     },
                     decided_after: broken_after.or(Some(worlds)),
                     ..nothing_said(worlds)
@@ -303,8 +312,12 @@ pub(super) fn finding(watches: &[(&Watch, &str)]) -> Finding {
         None => watch.estimate(),
         Some((law, moment)) => {
             let interval = law.interval(moment, &watch.asked.claim.band, watch.asked.alpha);
+            // Worlds that have no number are against the verdict that is expected.
             let verdict = match decide(&interval, &watch.asked.claim.band) {
                 Verdict::Confirmed if undefined.is_some() => Verdict::Undecided,
+                Verdict::Refuted if undefined.is_some() && watch.asked.control.is_some() => {
+                    Verdict::Undecided
+                }
                 verdict => verdict,
             };
             Estimate {

@@ -538,6 +538,46 @@ proptest! {
     }
 }
 
+/// In a control it is a success where a value can stand in for it, and never helps to a verdict.
+#[test]
+fn a_world_without_a_number_counts_for_the_claim_of_a_control() {
+    let least = Band {
+        lower: Some(0.6),
+        upper: None,
+    };
+    let most = Band {
+        lower: None,
+        upper: Some(0.4),
+    };
+    let betting = Method::Betting {
+        lower: 0.0,
+        upper: 1.0,
+    };
+    for method in [Method::Share, betting] {
+        for (band, fair, foul) in [(least, 1.0, 0.0), (most, 0.0, 1.0)] {
+            let new = || Sequence::new(method, band, 0.1, 80).unwrap();
+            let mut control = new().of_control();
+            let mut plain = new();
+            for world in 0..60 {
+                if world % 10 == 0 {
+                    control.observe_undefined().unwrap();
+                    plain.observe(fair).unwrap();
+                } else {
+                    control.observe(foul).unwrap();
+                    plain.observe(foul).unwrap();
+                }
+            }
+            assert_eq!(control.estimate(), plain.estimate());
+            assert_eq!(control.verdict(), Verdict::Refuted);
+            let mut empty = new().of_control();
+            for _ in 0..80 {
+                empty.observe_undefined().unwrap();
+            }
+            assert_eq!(empty.verdict(), Verdict::Undecided);
+        }
+    }
+}
+
 #[test]
 fn a_world_without_a_number_takes_a_confirmation_back() {
     let mut sequence = Sequence::new(asymptotic(0.003), HALF, 0.05, 60).unwrap();
