@@ -4,7 +4,7 @@ use super::estimate::{cost, duration};
 use super::live::Live;
 use super::number::whole;
 use super::output::Kept as KeptFiles;
-use super::submit::{Array, Job};
+use super::submit::{self, Array, Job};
 use super::sweep::SweepArgs;
 use super::{Failure, memory, print, table, verify};
 use multiview::explore::maps::{glyph, text_maps};
@@ -14,6 +14,7 @@ use multiview::printable::{counted, line, path, word};
 use multiview::record::{Kept, Record};
 use multiview::report::failed::{FailedRegime, failed_regimes};
 use multiview::report::text;
+use multiview::statistics::Verdict;
 use multiview::verify::{Finding, Merged, Plan, Report, key, merge};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -75,17 +76,26 @@ pub struct Submission {
 
 impl Submission {
     fn run(&self) -> Result<ExitCode, Failure> {
-        let sweep = self.sweep.read()?;
+        let mut sweep = self.sweep.read()?;
         Manifest::new(sweep.clone(), self.array.first_task())?.plan()?;
+        let plan = Manifest::new(sweep.clone(), Shard::WHOLE)?.plan()?;
         let file = "sweep.toml";
-        let path = self.array.folder()?.join(file);
+        let folder = self.array.folder()?;
+        let path = folder.join(file);
+        let mut files = Vec::new();
+        if super::theorem_file(&sweep.theorem).is_some() {
+            let (name, text) = submit::copy(&super::theorem(&sweep.theorem)?)?;
+            sweep.theorem = folder.join(&name).display().to_string();
+            files.push((name, text));
+        }
+        files.push((file.into(), toml::to_string(&sweep)?));
         self.array.submit(&Job {
             command: "explore",
             record: "--out",
             name: sweep.name.clone(),
-            files: vec![(file.into(), toml::to_string(&sweep)?)],
+            files,
             arguments: vec![path.display().to_string()],
-            plan: Manifest::new(sweep, Shard::WHOLE)?.plan()?,
+            plan,
         })
     }
 }
@@ -108,7 +118,7 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
                 tell!("warning: {warning}");
             }
             publish(&merged.manifest, &merged.report, into, &files)?;
-            return Ok(ExitCode::SUCCESS);
+            return Ok(status(&merged.manifest, &merged.report));
         }
         Some(Action::Failed { json }) => {
             let regimes = failed_regimes();
@@ -179,7 +189,23 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
     verify::on_interrupt(verify::KEPT.into())?;
     let report = watched(&manifest, &plan, record, kept, threads)?;
     publish(&manifest, &report, &directory, &files)?;
-    Ok(ExitCode::SUCCESS)
+    Ok(status(&manifest, &report))
+}
+
+/// Claims that are left without a verdict in a cell.
+fn undecided(report: &Report) -> usize {
+    let open = |f: &&Finding| f.estimate.verdict == Verdict::Undecided;
+    report.findings.iter().filter(open).count()
+}
+
+/// Success if all is decided, whatever the verdicts: a map shows where a claim holds and where it
+/// does not. The task of a shard has done its part either way.
+fn status(manifest: &Manifest, report: &Report) -> ExitCode {
+    if manifest.shard.is_whole() && undecided(report) > 0 {
+        ExitCode::from(3)
+    } else {
+        ExitCode::SUCCESS
+    }
 }
 
 /// Runs the cells of an exploration under a display of its progress.
@@ -235,6 +261,13 @@ fn publish(
     } else {
         let title = line(&manifest.sweep.title);
         print(&format!("{title}\n\n{}", text_maps(&cells)))?;
+    }
+    let open = undecided(report);
+    if open > 0 {
+        print(&format!(
+            "Undecided: {open} of {}, whose budget of worlds is spent.\n",
+            counted(report.findings.len(), "verdict")
+        ))?;
     }
     print(&format!("tables and maps in {}\n", path(directory)))
 }

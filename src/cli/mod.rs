@@ -41,7 +41,7 @@ use std::process::ExitCode;
 #[command(
     name = "multiview",
     version,
-    after_help = "Exit status of verify: 0 all as the theory claims; 1 a claim refuted (or a negative control not); 2 bad usage or input; 3 a claim undecided or not run; 130 interrupted (finished worlds are kept). Other commands: 0 when they are done."
+    after_help = "Exit status of verify: 0 all as the theory claims; 1 a claim refuted (or a negative control not); 2 bad usage or input; 3 a claim undecided or not run; 130 interrupted (finished worlds are kept). explore: 3 if a cell is undecided. report --check: 1 if a report differs. Otherwise 0 when they are done."
 )]
 pub struct Cli {
     #[command(subcommand)]
@@ -125,6 +125,11 @@ fn require_this_version(directory: &std::path::Path, theirs: &str) -> Result<(),
 fn theorem_file(name: &str) -> Option<&std::path::Path> {
     let is_path = name.ends_with(".toml") || name.contains(std::path::MAIN_SEPARATOR);
     is_path.then(|| name.as_ref())
+}
+
+/// The files that [`theorem`] reads for a `name`.
+fn theorem_inputs(name: &str) -> Vec<std::path::PathBuf> {
+    theorem_file(name).map_or_else(Vec::new, multiview::theorem::Theorem::files)
 }
 
 /// The embedded theorem `name`, or the file `name` if it looks like a path.

@@ -91,7 +91,9 @@ pub fn run(args: &Args) -> Result<(), Failure> {
             writeln!(out, "    {}", line(&format!("{path} = {value}")))?;
         }
     }
-    writeln!(out, "\nCost")?;
+    super::print(&table::fitted(&out))?;
+    // Steps are timed, which takes a while where they are dear.
+    out = "\nCost\n".into();
     for profile in Profile::ALL {
         let Some(budget) = theorem.tested(profile) else {
             continue;

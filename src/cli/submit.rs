@@ -6,6 +6,7 @@ use super::{Failure, memory, print};
 use multiview::field::FieldError;
 use multiview::printable::{self, cause, line, word};
 use multiview::shard::Shard;
+use multiview::theorem::Theorem;
 use multiview::verify::Plan;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -95,6 +96,16 @@ fn require_plain(field: &str, path: &Path) -> Result<(), Failure> {
     }
     let allowed = "a path in UTF-8 without line ends, control characters, double quotes, backslashes and percent signs, which a job script cannot carry";
     Err(FieldError::out_of_range(field, &path.to_string_lossy(), allowed).into())
+}
+
+/// The name and the text of a theorem file for the tasks of an array. Later edits of the user's file
+/// do not reach tasks that have not begun, and what it took from a base stands in it.
+pub fn copy(theorem: &Theorem) -> Result<(String, String), Failure> {
+    let whole = Theorem {
+        base: None,
+        ..theorem.clone()
+    };
+    Ok((format!("{}.toml", whole.name), toml::to_string(&whole)?))
 }
 
 /// The command that every task of an array runs, each with its own shard.

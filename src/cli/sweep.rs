@@ -59,8 +59,7 @@ impl SweepArgs {
     /// The files that [`read`](Self::read) has read the sweep from.
     pub fn inputs(&self, sweep: &Sweep) -> Vec<PathBuf> {
         let file = self.sweep.as_ref().filter(|name| is_file(name));
-        let theorem = super::theorem_file(&sweep.theorem);
-        let theorem = theorem.map(std::path::Path::to_owned);
+        let theorem = super::theorem_inputs(&sweep.theorem);
         file.map(PathBuf::from).into_iter().chain(theorem).collect()
     }
 

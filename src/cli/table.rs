@@ -2,7 +2,7 @@
 
 use anstyle::{AnsiColor, Style};
 use comfy_table::{ColumnConstraint, ContentArrangement, Table, presets::UTF8_FULL_CONDENSED};
-use multiview::printable::{counted, lines};
+use multiview::printable::{counted, line, lines};
 use multiview::report::text;
 use multiview::statistics::Verdict;
 use multiview::verify::{Finding, Report, Untested};
@@ -97,7 +97,7 @@ pub fn verdicts(report: &Report) -> String {
         let of_theorem = findings.filter(|f| f.theorem == theorem.name);
         let untested = report.untested.iter();
         let left = untested.filter(|u| u.theorem == theorem.name);
-        out += &entry(&format!("{}: {}", theorem.name, theorem.title), &[]);
+        out += &entry(&format!("{}: {}", theorem.name, line(&theorem.title)), &[]);
         let told = of_theorem.map(told).chain(left.map(not_run));
         out += &told.collect::<String>();
         out += "\n";

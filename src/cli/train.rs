@@ -51,7 +51,7 @@ struct Row {
 }
 
 pub fn run(args: &Args) -> Result<(), Failure> {
-    let kept = Kept::inputs(super::theorem_file(&args.theorem));
+    let kept = Kept::inputs(super::theorem_inputs(&args.theorem));
     if let Some(path) = &args.out {
         kept.require_writable(path, None)?;
     }

@@ -185,10 +185,9 @@ impl Submission {
             if Theorem::embedded(name).as_ref() == Some(theorem) {
                 arguments.push(name.clone());
             } else {
-                // Later edits of the user's file do not reach tasks that have not begun.
-                let file = format!("{name}.toml");
+                let (file, text) = super::submit::copy(theorem)?;
                 arguments.push(folder.join(&file).display().to_string());
-                files.push((file, toml::to_string(theorem)?));
+                files.push((file, text));
             }
         }
         let profile = plan.profile.to_string();
@@ -312,10 +311,10 @@ impl Asked {
     }
 
     /// The files that are read.
-    fn inputs(&self) -> impl Iterator<Item = &Path> {
+    fn inputs(&self) -> impl Iterator<Item = PathBuf> {
         let names = self.theorems.iter();
-        let named = names.filter_map(|name| super::theorem_file(name));
-        named.chain(self.file.iter().map(PathBuf::as_path))
+        let named = names.flat_map(|name| super::theorem_inputs(name));
+        named.chain(self.file.iter().flat_map(|file| Theorem::files(file)))
     }
 }
 

@@ -66,6 +66,12 @@ pub const MODEL_QUANTITIES: [(&str, &str); 10] = [
     ("classes_none", "share of classes of which no view is known"),
 ];
 
+/// The view, from 1, that the quantity `random_features.acc_view_VIEW_MODEL` is of.
+pub fn view_of(quantity: &str) -> Option<usize> {
+    let view = quantity.strip_prefix("random_features.acc_view_")?;
+    view.split('_').next()?.parse().ok()
+}
+
 /// Quantities of the solves behind every model but the ensemble; the name of the model follows.
 pub const SOLVER_QUANTITIES: [(&str, &str); 4] = [
     (

@@ -42,7 +42,7 @@ pub mod strength;
 mod world;
 
 pub use measure::{
-    MODEL_QUANTITIES, MODELS, SOLVER_QUANTITIES, WORLD_QUANTITIES, measures, run_world,
+    MODEL_QUANTITIES, MODELS, SOLVER_QUANTITIES, WORLD_QUANTITIES, measures, run_world, view_of,
 };
 pub(crate) use memory::bytes;
 pub use regime::{FeatureKind, RandomFeatureRegime, RandomFeatures, ReadoutKind, StudentFeatures};

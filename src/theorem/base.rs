@@ -16,6 +16,13 @@ const EMBEDDED: &[(&str, &str)] = &[
     ),
 ];
 
+/// The file beside the theorem file `file` that a base of this name is, if it is not one of this
+/// repository's.
+pub(super) fn file(file: &Path, name: &str) -> Option<PathBuf> {
+    let shipped = EMBEDDED.iter().any(|(known, _)| *known == name);
+    (!shipped).then(|| file.with_file_name(name))
+}
+
 /// The text of the shared regime `name`: one of this repository's, or a file beside the theorem
 /// file `file`.
 ///

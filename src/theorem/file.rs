@@ -3,10 +3,11 @@
 use super::{Budget, Claim, Control, Profile, Statistic, SweptValue, Theorem, base};
 use crate::field::{Fault, FieldError, TextError, from_toml, from_tree, line_of, require};
 use crate::printable::cause;
-use crate::procedure::{measured, measures};
-use crate::regime::{require_confidence, require_words, within};
+use crate::procedure::{Procedure, measured, measures};
+use crate::random_features;
+use crate::regime::{Regime, require_confidence, require_words, within};
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use thiserror::Error;
 use toml::de::{DeArray, DeTable, DeValue};
 
@@ -91,6 +92,17 @@ impl Theorem {
             message: format!("cannot be read: {}", cause(&e)),
         })?;
         Self::parse(&file, &text)
+    }
+
+    /// The files that [`read`](Self::read) reads for a path: the theorem file and its base, where
+    /// that is a file beside it.
+    pub fn files(path: &Path) -> Vec<PathBuf> {
+        let text = std::fs::read_to_string(path).unwrap_or_default();
+        let table: toml::Table = text.parse().unwrap_or_default();
+        let base = table
+            .get("base")
+            .and_then(|name| base::file(path, name.as_str()?));
+        [path.to_owned()].into_iter().chain(base).collect()
     }
 
     /// Checks every field, also those of the regimes of the controls and of a sweep.
@@ -184,7 +196,7 @@ impl Theorem {
 
     /// Refuses a quantity that is not measured in the theorem's worlds.
     fn require_measured(&self, field: &str, quantity: &str) -> Result<(), FieldError> {
-        if measures(&self.procedure, quantity) {
+        if measured_in(&self.regime, &self.procedure, quantity) {
             return Ok(());
         }
         let measured = measured(&self.procedure);
@@ -233,7 +245,7 @@ impl Theorem {
         for claim in claims.filter(|c| control.refutes.contains(&c.name)) {
             let mut asked = std::iter::once(&claim.quantity).chain(claim.with.keys());
             require(
-                asked.all(|quantity| measures(&setting.procedure, quantity)),
+                asked.all(|quantity| measured_in(&setting.regime, &setting.procedure, quantity)),
                 &format!("controls.{}.refutes", control.name),
                 &claim.name,
                 "a claim whose quantities are still measured in the control",
@@ -260,6 +272,13 @@ impl Theorem {
         let unknown = (control.refutes.iter()).find(|name| !claims.contains(&name.as_str()));
         unknown.map_or(Ok(()), |name| Err(unknown_claim("refutes", name, &claims)))
     }
+}
+
+/// Returns true if worlds of a regime and a procedure measure a quantity: one of a view needs
+/// classes that have it.
+fn measured_in(regime: &Regime, procedure: &Procedure, quantity: &str) -> bool {
+    let view = random_features::view_of(quantity);
+    measures(procedure, quantity) && view.is_none_or(|v| v <= regime.data.views_per_class)
 }
 
 impl Budget {

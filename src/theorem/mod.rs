@@ -207,6 +207,28 @@ impl Theorem {
         )
     }
 
+    /// Returns true if both files put the same claims and negative controls to the same test. Their
+    /// words and their budgets may differ.
+    pub fn asks_as(&self, other: &Self) -> bool {
+        let asked = |theorem: &Self| {
+            let control = |control: &Control| Control {
+                why: String::new(),
+                worlds: None,
+                ..control.clone()
+            };
+            Self {
+                title: String::new(),
+                statement: String::new(),
+                source: String::new(),
+                base: None,
+                profiles: Profiles::default(),
+                controls: theorem.controls.iter().map(control).collect(),
+                ..theorem.clone()
+            }
+        };
+        asked(self) == asked(other)
+    }
+
     /// The regime and procedure of a negative control.
     ///
     /// # Errors

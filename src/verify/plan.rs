@@ -176,6 +176,8 @@ impl Plan {
     /// The experiments of a run, and the error budget spread over their claims.
     pub(super) fn experiments(&self) -> Result<Vec<Experiment>, VerifyError> {
         let mut experiments: Vec<Experiment> = Vec::new();
+        // The first experiment of each regime and test set: with it the others share worlds.
+        let mut groups: BTreeMap<String, usize> = BTreeMap::new();
         let levels = self.levels()?;
         let mut order = 0;
         for theorem in &self.theorems {
@@ -209,11 +211,8 @@ impl Plan {
                         _ => title.clone(),
                     };
                     let setting = setting.with(&value.set)?;
-                    let (regime, draws) = (&setting.regime, setting.procedure.test_draws);
-                    let same =
-                        |e: &Experiment| e.regime == *regime && e.procedure.test_draws == draws;
-                    let group = experiments.iter().find(|e| same(e));
-                    let group = group.map_or(experiments.len(), |e| e.group);
+                    let shared = key(&(&setting.regime, setting.procedure.test_draws));
+                    let group = *groups.entry(shared).or_insert(experiments.len());
                     experiments.push(Experiment::new(
                         title, group, self.shard, setting, budget, watches,
                     ));
