@@ -17,6 +17,22 @@ pub(crate) fn digest<'a>(parts: impl IntoIterator<Item = &'a [u8]>, bytes: usize
         .collect()
 }
 
+/// The text of a JSON object with its digest as a last field.
+pub(crate) fn stamped(object: &str, digest: &str) -> String {
+    let open = object.strip_suffix('}').unwrap_or(object);
+    open.to_owned() + &ending(digest)
+}
+
+/// The text of a JSON object without this digest, if that is its last field.
+pub(crate) fn unstamped(text: &str, digest: &str) -> Option<String> {
+    let open = text.strip_suffix(&ending(digest))?;
+    Some(format!("{open}}}"))
+}
+
+fn ending(digest: &str) -> String {
+    format!(",\"digest\":\"{digest}\"}}")
+}
+
 /// The first 16 hexadecimal digits of the SHA-256 of what is asked for, in canonical JSON: of an
 /// experiment, its regime and procedure.
 pub fn key(asked: &impl Serialize) -> String {

@@ -27,6 +27,11 @@ const LABELS: [(&str, &str); 5] = [
     ("world", "index of the world"),
 ];
 
+/// The text with which both tables begin: the names of their first columns.
+pub fn columns() -> String {
+    LABELS.map(|(name, _)| name).join(",")
+}
+
 const UNDEFINED: (&str, &str) = (
     "undefined",
     "QUANTITY: REASON of each quantity without a number",

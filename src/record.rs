@@ -15,7 +15,7 @@
 
 mod line;
 
-use crate::printable::cause;
+use crate::printable::{cause, counted};
 use crate::procedure::WorldOutcome;
 use crate::theorem::Setting;
 use line::{Form, digest_of};
@@ -123,7 +123,7 @@ pub type Worlds = BTreeMap<(String, u64), WorldOutcome>;
 pub struct Kept {
     /// Finished worlds.
     pub worlds: Worlds,
-    /// A warning for the user, if lines had to be dropped.
+    /// A warning for the user, if lines had to be dropped or are missing.
     pub warning: Option<String>,
 }
 
@@ -136,13 +136,17 @@ impl Record {
         let path = directory.join(MANIFEST);
         let text = serde_json::to_string_pretty(asked).map_err(|e| io(&path)(e.into()))?;
         let form = Form::of(asked, text.as_bytes()).map_err(|message| refused(&path, message))?;
+        let exists = || Err(RecordError::Exists(directory.into()));
+        if path.exists() || directory.join(SEAL).exists() {
+            return exists();
+        }
         std::fs::create_dir_all(directory).map_err(io(directory))?;
         // Locked first: of two processes that begin here at once, one writes the manifest.
         let worlds = directory.join(WORLDS);
         let file = open(&worlds)?;
         let length = file.metadata().map_err(io(&worlds))?.len();
         if path.exists() || length > 0 {
-            return Err(RecordError::Exists(directory.into()));
+            return exists();
         }
         replace(directory, MANIFEST, text.as_bytes())?;
         Ok(Self {
@@ -326,13 +330,16 @@ fn parse(directory: &Path, form: &Form, text: &[u8]) -> Result<Parsed, RecordErr
             })?;
     }
     let torn = text.len() - parsed.complete;
-    if torn > 0 {
+    let torn = (torn > 0).then(|| format!("dropped a torn last line of {torn} bytes"));
+    let lacking = check_seal(directory, &parsed.digests)?;
+    let warnings: Vec<String> = torn.into_iter().chain(lacking).collect();
+    if !warnings.is_empty() {
         parsed.kept.warning = Some(format!(
-            "{}: dropped a torn last line of {torn} bytes; its world is trained again where it is needed",
+            "{}: {}; worlds that are missing are trained again where they are needed",
             path.display(),
+            warnings.join("; ")
         ));
     }
-    check_seal(directory, &parsed.digests)?;
     Ok(parsed)
 }
 
@@ -382,16 +389,23 @@ fn unseal(directory: &Path) -> Result<(), RecordError> {
 }
 
 /// Refuses other lines than those that were sealed. Where some are missing, as after a torn one,
-/// the run has not ended.
-fn check_seal(directory: &Path, digests: &BTreeSet<String>) -> Result<(), RecordError> {
+/// the run has not ended, and a warning says so.
+fn check_seal(directory: &Path, digests: &BTreeSet<String>) -> Result<Option<String>, RecordError> {
     let path = directory.join(SEAL);
     let text = match std::fs::read_to_string(&path) {
-        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(()),
+        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
         text => text.map_err(io(&path))?,
     };
     let seal: Seal = serde_json::from_str(&text).map_err(|e| refused(&path, e.to_string()))?;
-    if digests.len() < seal.worlds || seal == seal_of(digests) {
-        return Ok(());
+    if digests.len() < seal.worlds {
+        return Ok(Some(format!(
+            "sealed with {}, and {} are here",
+            counted(seal.worlds, "world"),
+            digests.len()
+        )));
+    }
+    if seal == seal_of(digests) {
+        return Ok(None);
     }
     Err(refused(
         &path,
@@ -402,8 +416,8 @@ fn check_seal(directory: &Path, digests: &BTreeSet<String>) -> Result<(), Record
 /// Writes a file of a record beside its place and renames it, so that it is whole or as before.
 fn replace(directory: &Path, name: &str, text: &[u8]) -> Result<(), RecordError> {
     let path = directory.join(name);
-    let partial = path.with_extension("partial");
-    // What a crash has left of that name, or a link to another file, is not written through.
+    // No one else's name: what stands there was left by a crash. A link is not written through.
+    let partial = path.with_extension("multiview-partial");
     let _ = std::fs::remove_file(&partial);
     let mut out = File::create_new(&partial).map_err(io(&partial))?;
     out.write_all(text)

@@ -3,7 +3,7 @@
 use super::output::Kept as KeptFiles;
 use super::{Failure, print};
 use multiview::explore::Manifest;
-use multiview::export::{FILES, tables};
+use multiview::export::{FILES, columns, tables};
 use multiview::figure::Table;
 use multiview::printable::path;
 use multiview::record::{Asked, Kept, Record};
@@ -34,14 +34,24 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         tables_of(record, &plan, &plan.askers()?)?
     };
     let files = KeptFiles::default().and_record(record);
-    if let Some(out) = &args.out {
-        files.require_room(out, &FILES.map(str::to_owned))?;
-    }
     let out = args.out.as_deref().unwrap_or(record);
+    // An earlier export of a record may be written anew, in its own directory.
+    let others = FILES.map(str::to_owned).into_iter();
+    let others: Vec<String> = others
+        .filter(|name| args.out.is_some() || !is_export(&out.join(name)))
+        .collect();
+    files.require_room(out, &others)?;
     let texts = [worlds, models].map(|table| table.csv().into_bytes());
     let named = FILES.map(str::to_owned).into_iter().zip(texts);
     files.write_all(out, &named.collect::<Files>())?;
     print(&format!("{} in {}\n", FILES.join(" and "), path(out)))
+}
+
+/// Returns true if a file, and no link to one, has the columns of an export.
+fn is_export(file: &Path) -> bool {
+    let own = |text: String| text.starts_with(&columns());
+    let is_file = file.symlink_metadata().is_ok_and(|found| found.is_file());
+    is_file && std::fs::read_to_string(file).is_ok_and(own)
 }
 
 /// True if a record is that of an exploration: its manifest holds a sweep.

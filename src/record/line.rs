@@ -1,7 +1,7 @@
 //! Lines of a record: a finished world, what made it, and a digest.
 
 use super::{Asked, WorldRecord};
-use crate::digest::digest;
+use crate::digest::{digest, stamped, unstamped};
 use crate::procedure::WorldOutcome;
 use crate::theorem::Setting;
 use serde::{Deserialize, Serialize};
@@ -64,8 +64,7 @@ impl Form {
         })?;
         let digest = self.digest(&text);
         if own {
-            text.truncate(text.len() - 1);
-            text += &ending(&digest);
+            text = stamped(&text, &digest);
         }
         Ok((text + "\n", digest))
     }
@@ -82,9 +81,9 @@ impl Form {
             (Some(seed), Some(version), Some(digest)) if !self.is_bare() => {
                 same("seed", seed, self.seed)?;
                 same("version", version, self.version.as_str())?;
-                let body = text.strip_suffix(&ending(digest));
+                let body = unstamped(text, digest);
                 let body = body.ok_or("its digest does not stand at its end")?;
-                (format!("{body}}}"), Some(digest.to_owned()))
+                (body, Some(digest.to_owned()))
             }
             _ => {
                 return Err(format!(
@@ -144,10 +143,6 @@ impl Unchecked<'_> {
 /// The digest of the lines of a record together, in whatever order they stand.
 pub(super) fn digest_of<'a>(digests: impl IntoIterator<Item = &'a String>) -> String {
     digest(digests.into_iter().map(String::as_bytes), BYTES)
-}
-
-fn ending(digest: &str) -> String {
-    format!(",\"digest\":\"{digest}\"}}")
 }
 
 fn same<T: PartialEq + std::fmt::Debug>(field: &str, line: T, manifest: T) -> Result<(), String> {

@@ -328,7 +328,14 @@ fn worlds_changed_after_the_end_are_refused() {
         &directory.join("worlds.jsonl"),
         &(lines[3..].join("\n") + "\n"),
     );
-    resume(&directory).args(["--threads", "1"]).assert().code(0);
+    super::cli::multiview()
+        .arg("export")
+        .arg(&directory)
+        .assert()
+        .success()
+        .stderr(contains("sealed with"));
+    let resumed = resume(&directory).args(["--threads", "1"]).assert().code(0);
+    resumed.stderr(contains("worlds that are missing are trained again"));
     assert_eq!(read(&directory.join("seal.json")), *seal);
 }
 
@@ -394,9 +401,22 @@ fn an_outcome_follows_from_its_models() {
     );
 }
 
-/// A theorem with a claim on a quantity by each statistic, in some of whose worlds the quantity is
-/// undefined.
+/// The findings of a theorem with these claims, in some of whose worlds their quantity is undefined.
 fn findings(claims: &str, values: &[Option<f64>]) -> Vec<Finding> {
+    findings_in(None, claims, values)
+}
+
+/// The finding of a claim in a negative control with such worlds.
+fn in_control(claim: &str, values: &[Option<f64>]) -> Finding {
+    const CONTROL: &str = "[[controls]]\nname = \"control\"\nwhy = \"for the test\"\nset = { \"regime.training.steps\" = 3 }\nrefutes = [\"claim\"]\n";
+    let found = findings_in(Some("control"), &format!("{claim}{CONTROL}"), values);
+    let mut found = found.into_iter().filter(|f| f.control.is_some());
+    found.next().expect("a finding of the control")
+}
+
+/// The findings of a theorem where the worlds of one arm, of the theorem itself or of a negative
+/// control, have these values, and all others the value 0.6.
+fn findings_in(arm: Option<&str>, claims: &str, values: &[Option<f64>]) -> Vec<Finding> {
     let head = SMALL.split("[[claims]]").next().expect("a head");
     let budget = format!("quick = {{ confidence = 0.9, worlds = {} }}", values.len());
     let profiles = format!(
@@ -405,12 +425,6 @@ fn findings(claims: &str, values: &[Option<f64>]) -> Vec<Finding> {
     );
     let theorem = Theorem::parse("undefined", &format!("{head}{claims}{profiles}"));
     let plan = Plan::new(vec![theorem.expect("valid")], Profile::Quick, 1);
-    let key = plan
-        .settings()
-        .expect("valid")
-        .into_keys()
-        .next()
-        .expect("an experiment");
     let outcome = |value: &Option<f64>| {
         let value = value.map_or(Quantity::undefined("nothing is there"), Quantity::from);
         WorldOutcome {
@@ -418,9 +432,14 @@ fn findings(claims: &str, values: &[Option<f64>]) -> Vec<Finding> {
             models: Vec::new(),
         }
     };
-    let worlds: Worlds = (values.iter().enumerate())
-        .map(|(world, value)| ((key.clone(), world as u64), outcome(value)))
-        .collect();
+    let mut worlds = Worlds::new();
+    for asker in plan.askers().expect("valid") {
+        for (world, value) in (0..).zip(values) {
+            let own = asker.control.as_deref() == arm;
+            let value = if own { *value } else { Some(0.6) };
+            worlds.insert((asker.experiment.clone(), world), outcome(&value));
+        }
+    }
     plan.replay(&worlds)
         .expect("judged")
         .expect("all worlds are there")
@@ -508,6 +527,58 @@ fn a_world_without_a_number_counts_against_every_statistic() {
         let text = serde_json::to_string(finding).expect("written");
         let read: Finding = serde_json::from_str(&text).expect("it reads back");
         assert_eq!(serde_json::to_string(&read).expect("written"), text);
+    }
+}
+
+/// What shows nothing refutes nothing: not where the claim must be refuted. Worlds with a number
+/// may still refute a share or a bounded mean, against those without.
+#[test]
+fn a_world_without_a_number_does_not_help_to_refute_in_a_control() {
+    let mut mixed = [Some(0.1); 60];
+    mixed[7] = None;
+    for (statistic, rest, refutable) in [
+        (
+            "share",
+            "event = { lower = 0.5 }\nband = { lower = 0.5 }",
+            true,
+        ),
+        (
+            "share",
+            "event = { lower = 0.5 }\nband = { lower = 0.2, upper = 0.8 }",
+            false,
+        ),
+        ("bounded-mean", "band = { lower = 0.5 }", true),
+        ("bounded-mean", "band = { lower = 0.5, upper = 0.9 }", false),
+        ("mean", "band = { lower = 0.5 }", false),
+        ("mean", "band = { lower = 0.5, upper = 1.5 }", false),
+        ("every-world", "band = { lower = 0.5 }", true),
+    ] {
+        let of = |values: &[Option<f64>]| in_control(&claim(statistic, rest), values);
+        let nothing = of(&[None; 60]);
+        assert_eq!(
+            nothing.estimate.verdict,
+            Verdict::Undecided,
+            "{statistic} {rest}"
+        );
+        assert!(nothing.undefined.is_some());
+        assert_eq!(
+            of(&[Some(0.1); 60]).estimate.verdict,
+            Verdict::Refuted,
+            "{statistic} {rest}"
+        );
+        let late = of(&mixed);
+        let expected = if refutable {
+            Verdict::Refuted
+        } else {
+            Verdict::Undecided
+        };
+        // A verdict may have come before the world without a number was asked for.
+        if late.undefined.is_some() {
+            assert_eq!(late.estimate.verdict, expected, "{statistic} {rest}");
+        }
+        let mut first = mixed;
+        first.swap(0, 7);
+        assert_eq!(of(&first).estimate.verdict, expected, "{statistic} {rest}");
     }
 }
 
@@ -631,7 +702,10 @@ fn an_exploration_shows_worlds_without_a_number() {
         for axis in axes {
             explore.args(["--axis", axis]);
         }
-        explore.assert().code(0).stdout(contains("no number in"));
+        let explored = explore.assert().code(3);
+        explored
+            .stdout(contains("no number in"))
+            .stdout(contains("Undecided: "));
         let table: Value = serde_json::from_str(&read(&out.join("cells.json"))).expect("JSON");
         let rows = table["rows"].as_array().expect("rows");
         assert!(

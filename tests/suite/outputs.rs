@@ -229,6 +229,90 @@ fn submitting_twice_replaces_nothing() {
     );
 }
 
+/// A file from which a theorem takes its regime is read, as the theorem file is; what tasks of an
+/// array read lies beside their script, and needs no other file.
+#[test]
+fn the_base_of_a_theorem_is_an_input() {
+    let folder = folder();
+    let place = |name: &str| folder.path().join(name);
+    let (head, rest) = SMALL.split_once("[regime").expect("a regime");
+    let (base, claims) = rest.split_once("[[claims]]").expect("claims");
+    fs::write(place("base.toml"), format!("[regime{base}")).expect("written");
+    let own = format!("{head}base = \"base.toml\"\n[[claims]]{claims}");
+    fs::write(place("theorem.toml"), own).expect("written");
+    let verify = ["verify", "--file", "theorem.toml", "--record", "new"];
+    let json = [&verify[..], &["--json", "base.toml"]].concat();
+    refused(&folder, &json, "cannot be written: it is base.toml");
+    let train = ["train", "./theorem.toml", "--out", "base.toml"];
+    refused(&folder, &train, "base.toml: cannot be written: it is");
+
+    let slurm = ["--slurm", "--only-write", "--out"];
+    let of_verify = ["verify", "submit", "--file", "theorem.toml"];
+    let axes = ["--theorem", "./theorem.toml", "--axis", "T=2,3"];
+    let of_explore = [&["explore", "submit"][..], &axes].concat();
+    for (submit, job) in [(&of_verify[..], "a"), (&of_explore[..], "b")] {
+        let submit = [submit, &slurm, &[job]].concat();
+        multiview(&folder).args(submit).assert().success();
+        fs::rename(place("base.toml"), place("away.toml")).expect("moved");
+        let script = fs::read_to_string(
+            fs::read_dir(place(job))
+                .expect("files")
+                .find_map(|e| {
+                    let path = e.expect("a file").path();
+                    path.extension()
+                        .is_some_and(|e| e == "sbatch")
+                        .then_some(path)
+                })
+                .expect("a script"),
+        )
+        .expect("text");
+        let task = script
+            .lines()
+            .find(|line| line.starts_with("exec "))
+            .expect("a task");
+        std::process::Command::new("sh")
+            .args(["-c", task])
+            .env("SLURM_ARRAY_TASK_ID", "0")
+            .current_dir(place(job))
+            .status()
+            .map(|status| assert!(status.success(), "{task}"))
+            .expect("run");
+        fs::rename(place("away.toml"), place("base.toml")).expect("moved back");
+    }
+}
+
+/// What is not a record's own is never removed, nor taken for an earlier export.
+#[cfg(unix)]
+#[test]
+fn the_files_of_others_in_a_record_s_place_are_left() {
+    let folder = folder();
+    let place = |name: &str| folder.path().join(name);
+    fs::create_dir(place("new")).expect("made");
+    fs::write(place("new/seal.json"), "mine").expect("written");
+    let verify = ["verify", "--file", "theorem.toml", "--record", "new"];
+    refused(
+        &folder,
+        &verify,
+        "holds a record, or worlds of one, already",
+    );
+    fs::remove_file(place("new/seal.json")).expect("removed");
+    fs::write(place("new/manifest.partial"), "mine").expect("written");
+    multiview(&folder).args(verify).assert().success();
+    assert_eq!(
+        fs::read_to_string(place("new/manifest.partial")).expect("there"),
+        "mine"
+    );
+
+    let export = ["export", "r"];
+    multiview(&folder).args(export).assert().success();
+    multiview(&folder).args(export).assert().success();
+    fs::write(place("r/worlds.csv"), "mine").expect("written");
+    refused(&folder, &export, "r/worlds.csv: exists already");
+    fs::remove_file(place("r/worlds.csv")).expect("removed");
+    std::os::unix::fs::symlink("../theorem.toml", place("r/worlds.csv")).expect("a link");
+    refused(&folder, &export, "r/worlds.csv: exists already");
+}
+
 #[test]
 fn reports_are_written_among_reports_alone() {
     let folder = folder();
@@ -241,11 +325,12 @@ fn reports_are_written_among_reports_alone() {
     super::report::copy_files(&reports.join("records"), &folder.path().join("records"));
     let worlds = folder.path().join("records/quick-64/worlds.jsonl");
     fs::hard_link(worlds, folder.path().join("results.json")).expect("a link");
-    refused(
-        &folder,
-        &["report", "--recorded", "--dir", "."],
-        "results.json: cannot be written: it is",
-    );
+    let report = ["report", "--recorded", "--dir", "."];
+    refused(&folder, &report, "results.json: cannot be written: it is");
+    let place = |name: &str| folder.path().join(name);
+    fs::remove_file(place("results.json")).expect("removed");
+    fs::hard_link(place("records/mechanism.json"), place("results.json")).expect("a link");
+    refused(&folder, &report, "results.json: cannot be written: it is");
 }
 
 /// Of as many steps as there were, the same rows as of a run that was not interrupted.
