@@ -1,10 +1,11 @@
 //! `multiview report`.
 
 use super::number::whole;
-use super::output::Kept as KeptFiles;
+use super::output::{Kept as KeptFiles, unwritable};
 use super::{Failure, explore, memory, print, progress, verify};
 use multiview::explore::{Cells, Manifest, Shard, Sweep, pages, sweep::EMBEDDED};
-use multiview::printable::{self, counted};
+use multiview::field::FieldError;
+use multiview::printable::{self, counted, line};
 use multiview::record::{Asked, Kept, Record, Worlds};
 use multiview::report::{Evidence, Files, Map, mechanism::Mechanism, render};
 use multiview::theorem::{Profile, Theorem};
@@ -15,6 +16,10 @@ use std::process::ExitCode;
 /// A record behind the reports. No regime was tried on its seed.
 struct Shipped {
     name: &'static str,
+    theorems: &'static [&'static str],
+    /// Those of its theorems whose claims or controls this version states otherwise than the
+    /// record.
+    restated: &'static [&'static str],
     profile: Profile,
     seed: u64,
     /// Heading of its table.
@@ -22,47 +27,172 @@ struct Shipped {
 }
 
 const STATED: &str = "Theorems as they are stated, draw by draw";
+const MEANS: &str =
+    "The theorems' bounds on means over worlds, in the regime in which they are stated";
 const FURTHER: &str = "Further claims of the paper, and what follows from its theory";
 
 /// The records behind the reports, the main one first.
-const RECORDS: [Shipped; 6] = [
+const RECORDS: [Shipped; 8] = [
     Shipped {
         name: "quick-64",
+        theorems: &[
+            "theorem-1",
+            "theorem-2",
+            "theorem-3",
+            "theorem-4",
+            "all-four",
+            "single-model",
+            "ensemble",
+            "ensemble-distillation",
+            "self-distillation",
+            "lottery",
+            "concentration",
+            "training-the-average",
+            "dark-knowledge",
+            "random-features",
+            "random-feature-growth",
+        ],
+        restated: &["theorem-3", "theorem-4", "self-distillation"],
         profile: Profile::Quick,
         seed: 64,
         heading: "All claims of the quick profile, most of them on means over worlds",
     },
     Shipped {
         name: "theorem-1-62",
+        theorems: &["theorem-1"],
+        restated: &[],
         profile: Profile::Full,
         seed: 62,
         heading: STATED,
     },
     Shipped {
         name: "theorems-2-3-62",
+        theorems: &["theorem-2", "theorem-3"],
+        restated: &[],
         profile: Profile::Full,
         seed: 62,
         heading: STATED,
     },
     Shipped {
         name: "further-67",
+        theorems: &[
+            "what-kills-the-lottery",
+            "loser-stays-small",
+            "average-of-ten",
+            "unequal-views",
+            "unequal-lottery",
+            "chains",
+            "label-smoothing",
+        ],
+        restated: &[
+            "unequal-views",
+            "unequal-lottery",
+            "chains",
+            "label-smoothing",
+        ],
         profile: Profile::Full,
         seed: 67,
         heading: FURTHER,
     },
     Shipped {
         name: "further-69",
+        theorems: &[
+            "unequal-lottery",
+            "chains",
+            "unequal-views",
+            "average-of-ten",
+            "loser-stays-small",
+            "gaussian-inputs",
+            "gaussian-mixtures",
+            "gaussian-label-noise",
+            "mixture-label-noise",
+            "random-features-order",
+            "tangent-features-order",
+            "logistic-features-order",
+            "ensemble-of-students",
+        ],
+        restated: &[],
         profile: Profile::Full,
         seed: 69,
         heading: FURTHER,
     },
     Shipped {
         name: "views-69",
+        theorems: &["three-views", "four-views"],
+        restated: &[],
         profile: Profile::Full,
         seed: 69,
         heading: FURTHER,
     },
+    Shipped {
+        name: "further-70",
+        theorems: &[
+            "random-features-order",
+            "tangent-features-order",
+            "logistic-features-order",
+            "concentration-as-stated",
+        ],
+        restated: &[],
+        profile: Profile::Full,
+        seed: 70,
+        heading: FURTHER,
+    },
+    Shipped {
+        name: "means-70",
+        theorems: &["means"],
+        restated: &[],
+        profile: Profile::Full,
+        seed: 70,
+        heading: MEANS,
+    },
 ];
+
+impl Shipped {
+    /// The run that makes the record.
+    fn plan(&self) -> Result<Plan, Failure> {
+        let theorems = self.theorems.iter().map(|name| Theorem::embedded(name));
+        let theorems: Option<Vec<Theorem>> = theorems.collect();
+        let theorems = theorems.ok_or("a theorem of a shipped record is missing")?;
+        Ok(Plan::new(theorems, self.profile, self.seed))
+    }
+
+    /// Refuses the manifest of another run: one with other theorems, another seed, profile or
+    /// confidence, a part of the worlds, or claims that its version does not state.
+    fn require_own(&self, found: &Plan) -> Result<(), Failure> {
+        let own = self.plan()?;
+        let names =
+            |plan: &Plan| -> Vec<String> { plan.theorems.iter().map(|t| t.name.clone()).collect() };
+        let run = |plan: &Plan| (plan.seed, plan.profile, plan.shard, plan.total_worlds);
+        if run(found) != run(&own) || names(found) != names(&own) {
+            return Err(format!(
+                "is not the record of this name, which is of all worlds of seed {} in profile {} of {}",
+                self.seed,
+                self.profile,
+                self.theorems.join(", ")
+            )
+            .into());
+        }
+        if found.confidence != own.confidence {
+            return Err(FieldError::out_of_range(
+                "confidence",
+                &found.confidence,
+                format!("{} in a record of this name", own.confidence),
+            )
+            .into());
+        }
+        let changed = found.theorems.iter().zip(&own.theorems);
+        let mut changed = changed.filter(|(found, own)| !found.asks_as(own));
+        // What another version claimed is not known here; the reports say which version it was.
+        match changed.find(|(found, _)| !self.restated.contains(&found.name.as_str())) {
+            Some((theorem, _)) if found.version == own.version => Err(format!(
+                "its regime, claims or negative controls of {} are not those of this program's theorem file",
+                line(&theorem.name)
+            )
+            .into()),
+            _ => Ok(()),
+        }
+    }
+}
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -73,8 +203,9 @@ pub struct Args {
     /// Where the reports and their records are
     #[arg(long, value_name = "DIR", default_value = "reports")]
     dir: PathBuf,
-    /// Change nothing; say which records are missing and which files differ from what the records
-    /// give, and exit with 1 if any
+    /// Change nothing; say which records are missing or unfinished, and which files differ from what
+    /// the records give or are not made from them, and exit with 1 if any. A sweep that was never
+    /// begun is named and left out
     #[arg(long)]
     check: bool,
     /// Train no world: show what the finished records hold, and leave out the others
@@ -86,6 +217,11 @@ pub struct Args {
 }
 
 impl Args {
+    /// The file that keeps the world behind the pictures of the mechanism.
+    fn mechanism(&self) -> PathBuf {
+        self.dir.join("records/mechanism.json")
+    }
+
     /// The records of the reports.
     fn kept_files(&self) -> KeptFiles {
         let records = RECORDS
@@ -93,7 +229,7 @@ impl Args {
             .map(|shipped| format!("records/{}", shipped.name));
         let sweeps = EMBEDDED.iter().map(|(name, _)| format!("sweeps/{name}"));
         let all = records.chain(sweeps).map(|path| self.dir.join(path));
-        all.fold(KeptFiles::default(), |kept, record| {
+        all.fold(KeptFiles::inputs([self.mechanism()]), |kept, record| {
             kept.and_record(&record)
         })
     }
@@ -121,11 +257,7 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
     for shipped in RECORDS {
         let directory = records.join(shipped.name);
         if trains && !directory.join("manifest.json").exists() {
-            let theorems = Theorem::all_tested(shipped.profile).collect();
-            begin(
-                &directory,
-                &Plan::new(theorems, shipped.profile, shipped.seed),
-            )?;
+            begin(&directory, &shipped.plan()?)?;
         }
         let threads = trains.then_some(threads);
         match complete(&records, &shipped, threads)? {
@@ -143,12 +275,7 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
         )
         .into());
     }
-    let mechanism = look(
-        &records.join("mechanism.json"),
-        &main.report.plan,
-        trains,
-        &kept,
-    )?;
+    let mechanism = look(&args.mechanism(), &main.report.plan, trains)?;
     let mut files = Files::new();
     let mut maps = Vec::new();
     for (name, _) in EMBEDDED {
@@ -196,15 +323,9 @@ fn complete(
         return Ok(None);
     }
     let plan: Plan = Record::manifest(directory)?;
-    if (plan.profile, plan.seed) != (shipped.profile, shipped.seed) {
-        return Err(format!(
-            "{}: holds seed {} and profile {}, not those of its name",
-            directory.display(),
-            plan.seed,
-            plan.profile
-        )
-        .into());
-    }
+    shipped
+        .require_own(&plan)
+        .map_err(|e| format!("{}: {e}", directory.display()))?;
     let found = finished(directory, &plan, &plan, threads, |threads| {
         let (record, kept) = Record::resume(directory, &plan)?;
         progress::watched(&plan, record, kept, threads)?;
@@ -298,10 +419,9 @@ fn sweep(
 
 /// The world behind the pictures of the mechanism, for the seed and the version of the main record.
 /// It is trained anew where it is missing or was made otherwise.
-fn look(path: &Path, main: &Plan, trains: bool, kept: &KeptFiles) -> Result<Mechanism, Failure> {
+fn look(path: &Path, main: &Plan, trains: bool) -> Result<Mechanism, Failure> {
     if let Ok(text) = std::fs::read_to_string(path) {
-        let seen: Mechanism =
-            serde_json::from_str(&text).map_err(|e| format!("{}: {e}", path.display()))?;
+        let seen = Mechanism::read(&text).map_err(|e| format!("{}: {e}", path.display()))?;
         if seen.provenance == Mechanism::provenance(main.seed, &main.version) {
             return Ok(seen);
         }
@@ -313,7 +433,7 @@ fn look(path: &Path, main: &Plan, trains: bool, kept: &KeptFiles) -> Result<Mech
     super::require_this_version(path, &main.version)?;
     tell!("training the networks of the mechanism's pictures (a minute or so)");
     let seen = Mechanism::observe(main.seed);
-    kept.write(path, &(serde_json::to_string(&seen)? + "\n"))?;
+    std::fs::write(path, seen.text()?).map_err(|e| unwritable(path, &e))?;
     Ok(seen)
 }
 
@@ -331,12 +451,19 @@ fn compare(directory: &Path, files: &Files, left_out: usize) -> Result<ExitCode,
             printable::path(&path)
         ))?;
     }
+    let strangers = not_made(directory, files);
+    for path in &strangers {
+        print(&format!(
+            "{}: not made from the records\n",
+            printable::path(path)
+        ))?;
+    }
     if left_out > 0 {
         print(&format!(
             "missing or unfinished: {}\n",
             counted(left_out, "record")
         ))?;
-    } else if different.is_empty() {
+    } else if different.is_empty() && strangers.is_empty() {
         print(&format!(
             "all {} files are what the records give\n",
             files.len()
@@ -344,6 +471,20 @@ fn compare(directory: &Path, files: &Files, left_out: usize) -> Result<ExitCode,
         return Ok(ExitCode::SUCCESS);
     }
     Ok(ExitCode::from(1))
+}
+
+/// The files in the folders of pages and of pictures that are not among those that the records
+/// give: an earlier version's, say.
+fn not_made(directory: &Path, files: &Files) -> Vec<PathBuf> {
+    let folders = ["theorems", "figures"].into_iter();
+    let names = folders.flat_map(|folder| {
+        let entries = std::fs::read_dir(directory.join(folder)).into_iter();
+        let entries = entries.flatten().flatten();
+        entries.map(move |entry| format!("{folder}/{}", entry.file_name().to_string_lossy()))
+    });
+    let mut strangers: Vec<String> = names.filter(|name| !files.contains_key(name)).collect();
+    strangers.sort();
+    strangers.iter().map(|name| directory.join(name)).collect()
 }
 
 #[cfg(test)]

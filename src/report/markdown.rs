@@ -109,6 +109,7 @@ pub(super) fn overview(main: &Evidence, replications: &[Evidence], figures: &Fig
             let _ = writeln!(out, "{gap}## {heading}");
         }
         out += &verdicts(evidence);
+        out += &asked_otherwise(evidence);
         out += &decided_again(evidence, last);
     }
     out += "\nA claim is *confirmed* when its interval lies inside the claimed band, *refuted* when the two are disjoint, \
@@ -238,27 +239,58 @@ fn otherwise(replications: &[&Evidence]) -> String {
 }
 
 /// The confidence that the verdicts of a run have together.
-fn guarantee(main: &Evidence) -> String {
-    let own_level = |f: &&Finding| {
-        let theorems = main.report.plan.theorems.iter();
-        let mut claims = theorems
-            .filter(|t| t.name == f.theorem)
-            .flat_map(|t| &t.claims);
+fn guarantee(evidence: &Evidence) -> String {
+    let plan = &evidence.report.plan;
+    let own_level = |f: &Finding| {
+        let theorems = plan.theorems.iter().filter(|t| t.name == f.theorem);
+        let mut claims = theorems.flat_map(|t| &t.claims);
         claims.any(|c| c.name == f.claim && c.confidence.is_some())
     };
-    let findings = || main.report.findings.iter();
-    let every = findings()
-        .filter(|f| f.statistic == Statistic::EveryWorld)
-        .count();
-    let apart = findings().filter(own_level).count();
+    let on_every = |f: &&Finding| f.statistic == Statistic::EveryWorld;
+    let (every, inferred): (Vec<_>, Vec<_>) = evidence.report.findings.iter().partition(on_every);
+    let apart = inferred.iter().filter(|f| own_level(f)).count();
+    let mut out = format!(
+        "Confidence {} % over the {} of one error budget together.",
+        text::number(100.0 * plan.confidence, 1.0).trim_end_matches(".0"),
+        counted(inferred.len() - apart, "verdict"),
+    );
+    if apart > 0 {
+        let _ = write!(
+            out,
+            " Outside it {apart} more have a confidence of their own (on their pages)."
+        );
+    }
+    let of_every = match every.len() {
+        0 => String::new(),
+        1 => " The claim on *every world* says what was seen, with a bound on the worlds not seen."
+            .into(),
+        more => format!(
+            " The {more} claims on *every world* say what was seen, with a bound on the worlds not seen."
+        ),
+    };
+    out += &of_every;
+    out + " Intervals for means and shares hold at all numbers of worlds at once, so stopping early is honest. They are exact for shares and bounded \
+           means. For other means they are exact if worlds are normal, or if none lies farther than five times the claim's scale beyond the end of its \
+           band. Exponents are decided once, after a number of worlds fixed beforehand, by an approximate interval that the tests calibrate by simulation."
+}
+
+/// The theorems of a record whose files ask for something else since, if any.
+fn asked_otherwise(evidence: &Evidence) -> String {
+    let plan = &evidence.report.plan;
+    let changed = |theorem: &&Theorem| {
+        Theorem::embedded(&theorem.name).is_none_or(|now| !now.asks_as(theorem))
+    };
+    let names: Vec<String> = (plan.theorems.iter())
+        .filter(changed)
+        .map(|theorem| format!("[{0}](theorems/{0}.md)", markdown(&theorem.name)))
+        .collect();
+    if names.is_empty() {
+        return String::new();
+    }
     format!(
-        "Confidence {} % over the {} verdicts of one error budget together; {apart} on shares of worlds have a level of their own (on their pages), and {every} on *every \
-         world* say what was seen, with a bound on the worlds not seen. Intervals for means and shares hold at all numbers of worlds at once, so \
-         stopping early is honest. They are exact for shares and bounded means. For other means they are exact if worlds are normal, or if none lies farther than five times the claim's scale beyond the end of its \
-         band. Exponents are decided once, after a \
-         number of worlds fixed beforehand, by an approximate interval that the tests calibrate by simulation.",
-        text::number(100.0 * main.report.plan.confidence, 1.0).trim_end_matches(".0"),
-        findings().count() - every - apart,
+        "\nThe files of these theorems have changed since, in a claim, its scale or a negative control; the table shows what [the record](records/{}/manifest.json) asked: {}.\n",
+        evidence.name,
+        names.join(", ")
     )
 }
 

@@ -1,5 +1,6 @@
 //! The world behind the pictures of the mechanism, looked at closely.
 
+use crate::digest::{digest, stamped, unstamped};
 use crate::engine::Observer;
 use crate::engine::state::{Layout, StepView, Trained};
 use crate::evaluation::{Evaluation, Portrait};
@@ -147,6 +148,38 @@ impl Mechanism {
             soft_labels,
         }
     }
+
+    /// The text of the file that keeps it: JSON, with a digest of the rest as its last field. The
+    /// digest catches accidents and casual edits; it is no signature.
+    ///
+    /// # Errors
+    /// None that plain values can have.
+    pub fn text(&self) -> serde_json::Result<String> {
+        let text = serde_json::to_string(self)?;
+        Ok(stamped(&text, &own_digest(&text)) + "\n")
+    }
+
+    /// Reads the text of the file that keeps it.
+    ///
+    /// # Errors
+    /// If it is not one, or was changed after it was written.
+    pub fn read(text: &str) -> Result<Self, String> {
+        #[derive(Deserialize)]
+        struct Stamp {
+            digest: String,
+        }
+        let text = text.trim_end();
+        let Stamp { digest } = serde_json::from_str(text).map_err(|e| e.to_string())?;
+        let own = unstamped(text, &digest).ok_or("its digest does not stand at its end")?;
+        if digest != own_digest(&own) {
+            return Err("its digest is another: it was changed after it was written".into());
+        }
+        serde_json::from_str(&own).map_err(|e| e.to_string())
+    }
+}
+
+fn own_digest(text: &str) -> String {
+    digest([text.as_bytes()], 16)
 }
 
 fn embedded(name: &str) -> Theorem {

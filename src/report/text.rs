@@ -201,7 +201,14 @@ pub fn verdict(finding: &Finding) -> String {
 
 /// The measured value: a mean, a share, an exponent.
 pub fn measured(finding: &Finding) -> String {
-    number(finding.estimate.mean, finding.estimate.interval.width())
+    let estimate = &finding.estimate;
+    let nothing_seen = estimate.worlds == 0;
+    let mean = if nothing_seen {
+        f64::NAN
+    } else {
+        estimate.mean
+    };
+    number(mean, estimate.interval.width())
 }
 
 #[cfg(test)]
