@@ -100,30 +100,17 @@ impl Prediction {
         let (data, network) = (&regime.data, &regime.network);
         let k = data.classes as f64;
         let q = f64::from(network.relu_exponent);
-        let threshold = network.relu_threshold;
         let other = (data.other_weight[0] + data.other_weight[1]) / 2.0;
         let views = data.views_per_class;
         let relative = data.view_weights().sum::<f64>() / views as f64;
         let main = relative * (data.main_weight[0] + data.main_weight[1]) / 2.0;
         let relu = SmoothedRelu::<f64>::new(network);
 
-        // Λ' = (η/k) Σ z_p^q (Λ/ϱ)^{q−1} until saturation, so T = ϱ^{q−1} / ((q−2) (η/k) Σ z_p^q
-        // Λ^{q−2}).
-        let luck = expected_maximum(network.neurons_per_class);
-        let start = luck * regime.init_scale();
-        let rate = regime.training.learning_rate_per_class;
-        // S of each view, for one sample that keeps it.
-        let strengths: Vec<f64> = (0..views)
-            .map(|view| data.expected_main_power_sum(view, network.relu_exponent))
-            .collect();
-        let strength = strengths.iter().sum::<f64>() / views as f64;
-        let learning_steps =
-            threshold.powf(q - 1.0) / ((q - 2.0).max(1.0) * rate * strength * start.powf(q - 2.0));
-        // A class waits for the luckier of its views. The median of the least luck among k classes
-        // is where each has it with probability 1 − 2^{−1/k}.
-        let neurons = data.views_per_class * network.neurons_per_class;
-        let least_luck = quantile_of_maximum(neurons, 1.0 - 0.5f64.powf(1.0 / k));
-        let last_learning_steps = learning_steps * (luck / least_luck).powf((q - 2.0).max(0.0));
+        let LearningSteps {
+            strengths,
+            mean: learning_steps,
+            last: last_learning_steps,
+        } = LearningSteps::of(regime);
 
         let shares = data.patches_per_feature;
         let fitted_overlap = fitted_overlap(&relu, network.relu_threshold, shares);
@@ -190,6 +177,52 @@ fn fitted_overlap(relu: &SmoothedRelu<f64>, threshold: f64, shares: FeaturePatch
     };
     let most = shares.most() as f64 * (FITTED_LOGIT + threshold);
     last_holding(0.0, most, 1e-9 * most, falls_short)
+}
+
+/// The steps until classes take off, of which the rest of a prediction is independent.
+struct LearningSteps {
+    /// `S` of each view, for one sample that keeps it.
+    strengths: Vec<f64>,
+    /// Steps of a class of mean luck.
+    mean: f64,
+    /// Median of the steps of the last class.
+    last: f64,
+}
+
+impl LearningSteps {
+    fn of(regime: &Regime) -> Self {
+        let (data, network) = (&regime.data, &regime.network);
+        let k = data.classes as f64;
+        let q = f64::from(network.relu_exponent);
+        let threshold = network.relu_threshold;
+        let views = data.views_per_class;
+        // Λ' = (η/k) Σ z_p^q (Λ/ϱ)^{q−1} until saturation, so T = ϱ^{q−1} / ((q−2) (η/k) Σ z_p^q
+        // Λ^{q−2}).
+        let luck = expected_maximum(network.neurons_per_class);
+        let start = luck * regime.init_scale();
+        let rate = regime.training.learning_rate_per_class;
+        let strengths: Vec<f64> = (0..views)
+            .map(|view| data.expected_main_power_sum(view, network.relu_exponent))
+            .collect();
+        let strength = strengths.iter().sum::<f64>() / views as f64;
+        let mean =
+            threshold.powf(q - 1.0) / ((q - 2.0).max(1.0) * rate * strength * start.powf(q - 2.0));
+        // A class waits for the luckier of its views. The median of the least luck among k classes
+        // is where each has it with probability 1 − 2^{−1/k}.
+        let neurons = data.views_per_class * network.neurons_per_class;
+        let least_luck = quantile_of_maximum(neurons, 1.0 - 0.5f64.powf(1.0 / k));
+        let last = mean * (luck / least_luck).powf((q - 2.0).max(0.0));
+        Self {
+            strengths,
+            mean,
+            last,
+        }
+    }
+}
+
+/// Predicted median of the steps until the last class has taken off.
+pub fn last_learning_steps(regime: &Regime) -> f64 {
+    LearningSteps::of(regime).last
 }
 
 /// Largest of `m` standard normals, in expectation.

@@ -2,7 +2,7 @@
 
 use multiview::engine::Observer;
 use multiview::engine::state::StepView;
-use multiview::prediction::Prediction;
+use multiview::prediction::last_learning_steps;
 use multiview::procedure::{Procedure, World};
 use multiview::regime::Regime;
 use multiview::seed::WorldSeed;
@@ -65,7 +65,7 @@ fn work(regime: &Regime, procedure: &Procedure) -> (f64, f64) {
     let steps_alone = match regime.training.perfect_steps {
         0 => most,
         perfect => {
-            let learned = Prediction::of(regime, procedure).last_learning_steps;
+            let learned = last_learning_steps(regime);
             most.min(learned + perfect as f64)
         }
     };

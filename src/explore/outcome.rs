@@ -90,8 +90,11 @@ impl Cells {
                     })
                 })
                 .collect::<Vec<_>>();
+            let Some(findings) = by_name.get(&theorem.name) else {
+                continue;
+            };
             let prediction = Prediction::of(&theorem.regime, &theorem.procedure);
-            for finding in by_name.get(&theorem.name).into_iter().flatten() {
+            for finding in findings {
                 standings.push(CellFinding {
                     cell: index,
                     at: at.clone(),
