@@ -132,7 +132,15 @@ pub fn markdown_lines(text: &str) -> String {
         if line.starts_with(['#', '>', '-', '+', '*', '=', '`', '~', ':', '_']) {
             out.push('\\');
         }
-        out += line;
+        // An ordered list begins with a number and a mark.
+        let rest = line.trim_start_matches(|c: char| c.is_ascii_digit());
+        if rest.len() < line.len() && rest.starts_with(['.', ')']) {
+            out += &line[..line.len() - rest.len()];
+            out.push('\\');
+            out += rest;
+        } else {
+            out += line;
+        }
     }
     out
 }
@@ -179,10 +187,10 @@ mod tests {
 
     #[test]
     fn paragraphs_begin_nothing_else() {
-        let text = "so\n# Verdicts\n- all\n    | x |\n> y\n```\n---";
+        let text = "so\n# Verdicts\n- all\n    | x |\n> y\n```\n---\n1. x\n2) y\n3 z";
         assert_eq!(
             markdown_lines(text),
-            "so\n\\# Verdicts\n\\- all\n\\| x \\|\n\\> y\n\\```\n\\---"
+            "so\n\\# Verdicts\n\\- all\n\\| x \\|\n\\> y\n\\```\n\\---\n1\\. x\n2\\) y\n3 z"
         );
     }
 
@@ -211,10 +219,12 @@ mod tests {
 
         /// A page takes only text and code from Markdown from outside.
         #[test]
-        fn markdown_makes_no_elements(text in "[\\[\\]()<>!|:a-c/ `\\\\\n#*=-]{0,24}") {
+        fn markdown_makes_no_elements(text in "[\\[\\]()<>!|:a-c0-9./ `\\\\\n#*=-]{0,24}") {
             use pulldown_cmark::{Event, Options, Parser, Tag};
             for shown in [markdown(&text), markdown_lines(&text)] {
                 for event in Parser::new_ext(&shown, Options::ENABLE_TABLES) {
+                    let list = matches!(event, Event::Start(Tag::List(_)));
+                    prop_assert!(!list || shown == markdown(&text), "{shown:?}");
                     let dangerous = matches!(
                         event,
                         Event::Html(_) | Event::InlineHtml(_)

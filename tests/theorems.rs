@@ -12,8 +12,8 @@ use multiview::verify::{Finding, Plan, Report};
 use std::path::Path;
 use std::sync::{Arc, LazyLock};
 
-/// The seed of `reports/records/quick-44`; not used in choosing a regime, a claim or a theorem's
-/// budget.
+/// One seed on every machine, so that a verdict that comes out otherwise is due to a change. It took
+/// part in choices (`reports/notes/seeds.md`): the evidence rests on others.
 const SEED: u64 = 44;
 
 type Decided =

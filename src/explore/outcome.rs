@@ -176,6 +176,10 @@ impl Cells {
                 "those of them that have no number, which count against the claim",
             ),
             (
+                "undefined_reason",
+                "why the first of them has no number, empty if all have one",
+            ),
+            (
                 "verdict",
                 "confirmed, refuted or undecided, at the sweep's confidence for this cell alone",
             ),
@@ -203,6 +207,7 @@ impl Cells {
                 finite(e.interval.upper),
                 e.worlds.into(),
                 f.undefined.as_ref().map_or(0, |u| u.worlds).into(),
+                f.undefined.as_ref().map(|u| line(&u.reason)).into(),
                 e.verdict.to_string().into(),
                 f.experiments.first().cloned().into(),
             ]);

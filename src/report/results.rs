@@ -46,6 +46,7 @@ fn run(evidence: &Evidence) -> Value {
             });
             if let Some(undefined) = &f.undefined {
                 finding["undefined"] = undefined.worlds.into();
+                finding["undefined_reason"] = undefined.reason.clone().into();
             }
             finding
         })

@@ -712,6 +712,11 @@ fn an_exploration_shows_worlds_without_a_number() {
             rows.iter().any(|row| row["undefined"].as_u64() > Some(0)),
             "{rows:?}"
         );
+        for row in rows {
+            let reason = row["undefined_reason"].as_str().unwrap_or_default();
+            let gains_nothing = reason.starts_with("the ensemble gains nothing");
+            assert_eq!(gains_nothing, row["undefined"].as_u64() > Some(0), "{row}");
+        }
         assert!(
             rows.iter().all(|row| row["verdict"] != "confirmed"),
             "{rows:?}"
