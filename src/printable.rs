@@ -132,9 +132,12 @@ pub fn markdown_lines(text: &str) -> String {
         if line.starts_with(['#', '>', '-', '+', '*', '=', '`', '~', ':', '_']) {
             out.push('\\');
         }
-        // An ordered list begins with a number and a mark.
+        // An ordered list begins with a number, a mark and a space.
         let rest = line.trim_start_matches(|c: char| c.is_ascii_digit());
-        if rest.len() < line.len() && rest.starts_with(['.', ')']) {
+        let marked = rest.strip_prefix(['.', ')']);
+        let ends =
+            marked.is_some_and(|text| text.is_empty() || text.starts_with(char::is_whitespace));
+        if rest.len() < line.len() && ends {
             out += &line[..line.len() - rest.len()];
             out.push('\\');
             out += rest;
@@ -187,10 +190,10 @@ mod tests {
 
     #[test]
     fn paragraphs_begin_nothing_else() {
-        let text = "so\n# Verdicts\n- all\n    | x |\n> y\n```\n---\n1. x\n2) y\n3 z";
+        let text = "so\n# Verdicts\n- all\n    | x |\n> y\n```\n---\n1. x\n2) y\n3.5 z\n4.";
         assert_eq!(
             markdown_lines(text),
-            "so\n\\# Verdicts\n\\- all\n\\| x \\|\n\\> y\n\\```\n\\---\n1\\. x\n2\\) y\n3 z"
+            "so\n\\# Verdicts\n\\- all\n\\| x \\|\n\\> y\n\\```\n\\---\n1\\. x\n2\\) y\n3.5 z\n4\\."
         );
     }
 
