@@ -23,7 +23,7 @@ use std::process::ExitCode;
 #[command(
     args_conflicts_with_subcommands = true,
     allow_negative_numbers = true,
-    after_help = "Examples:\n  multiview explore ties                                  a shipped sweep\n  multiview explore --axis k=30 --axis sigma0=1e-3        does it hold there?\n  multiview explore --theorem ensemble --axis K=1,2,4,8 --dry-run\n  multiview explore --axis k=20,40 --axis sigma0=1e-4..1e-2:log:5 --shard 0/4\n\nParameters go by dotted path (regime.data.classes), last word (classes) or the paper's symbol (k, N, mu, s, rho, Gamma, gamma, nu2, d, m, q, varrho, sigma0, T, K, tau, S). An output directory that holds the same sweep already is continued: nothing is lost to Ctrl-C, a kill or a full disk, and nothing is repeated.\n\nTables are cells.csv and cells.json. A build with `cargo build --release --features parquet` writes the same rows as cells.parquet too."
+    after_help = "Examples:\n  multiview explore ties                                  a shipped sweep\n  multiview explore --axis k=30 --axis sigma0=1e-3        does it hold there?\n  multiview explore --theorem ensemble --axis K=1,2,4,8 --dry-run\n  multiview explore --axis k=20,40 --axis sigma0=1e-4..1e-2:log:5 --shard 0/4\n\nParameters go by dotted path (regime.data.classes), last word (classes) or the paper's symbol (k, M, N, mu, s, rho, Gamma, gamma, nu2, d, m, q, varrho, sigma0, T, K, tau, S). An output directory that holds the same sweep already is continued: nothing is lost to Ctrl-C, a kill or a full disk, and nothing is repeated.\n\nTables are cells.csv and cells.json. A build with `cargo build --release --features parquet` writes the same rows as cells.parquet too."
 )]
 pub struct Args {
     #[command(subcommand)]

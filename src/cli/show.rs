@@ -22,8 +22,9 @@ pub struct Args {
 }
 
 /// The paper's letters of the fields of a regime and of a procedure.
-const LETTERS: [(&str, &str); 26] = [
+const LETTERS: [(&str, &str); 27] = [
     ("classes", "k"),
+    ("views_per_class", "M"),
     ("samples", "N"),
     ("single_view_share", "μ"),
     ("sparsity", "s"),
@@ -46,8 +47,8 @@ const LETTERS: [(&str, &str); 26] = [
     ("temperature", "τ"),
     ("teacher_scale", "S"),
     ("push_rate_per_class", "η'/k"),
-    ("neurons", "M"),
-    ("growth", "M"),
+    ("neurons", "R"),
+    ("growth", "R"),
     ("strengths", "λ"),
 ];
 

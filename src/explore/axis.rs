@@ -5,8 +5,9 @@ use crate::theorem::leaves;
 use serde::{Deserialize, Serialize};
 
 /// The paper's symbols as short names of parameters.
-pub const SYMBOLS: [(&str, &str); 17] = [
+pub const SYMBOLS: [(&str, &str); 18] = [
     ("k", "regime.data.classes"),
+    ("M", "regime.data.views_per_class"),
     ("N", "regime.data.samples"),
     ("mu", "regime.data.single_view_share"),
     ("s", "regime.data.sparsity"),

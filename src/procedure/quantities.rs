@@ -180,7 +180,7 @@ pub fn placeholders() -> Vec<(String, Vec<String>)> {
         of(&random_features::MODEL_QUANTITIES, "_MODEL"),
         of(&random_features::SOLVER_QUANTITIES, "_MODEL"),
         of(&random_features::WORLD_QUANTITIES, ""),
-        growth::names("M"),
+        growth::names("R"),
     ];
     let of_no_views = [
         of(&no_views::MODEL_QUANTITIES, "_MODEL"),
@@ -197,7 +197,7 @@ pub fn placeholders() -> Vec<(String, Vec<String>)> {
             names(&random_features::MODELS),
         ),
         (
-            "M of random_features".into(),
+            "R of random_features".into(),
             vec!["a number in procedure.random_features.growth".into()],
         ),
         ("NAME of no_views".into(), of_no_views.concat()),

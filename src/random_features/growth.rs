@@ -1,15 +1,15 @@
 //! Read-outs as the number of random neurons grows.
 //!
-//! At a fixed `λ` and data set a read-out over `M` standardised features is a function of their
-//! sample kernel, a mean of `M` independent terms. About its limit it therefore fluctuates by
-//! `O(M^{-1/2})`: the variance of a model's output over draws of the features falls as `1/M`. By
+//! At a fixed `λ` and data set a read-out over `R` standardised features is a function of their
+//! sample kernel, a mean of `R` independent terms. About its limit it therefore fluctuates by
+//! `O(R^{-1/2})`: the variance of a model's output over draws of the features falls as `1/R`. By
 //! the ambiguity decomposition (Krogh and Vedelsby 1995) the squared loss of a single model exceeds
 //! that of an ensemble of `K` by exactly `(1 − 1/K)` times that variance, so the gain of the
-//! ensemble, and with it the gap a student could close, falls as `1/M` as well. The law is an
+//! ensemble, and with it the gap a student could close, falls as `1/R` as well. The law is an
 //! asymptotic one: with about as many neurons as the `2k` features of the data, or fewer, a model
 //! cannot represent what it should learn and its variance saturates. The next order,
-//! `V = c/(M + M_0)`, is fitted to all but the largest number of neurons, where it is put to the
-//! test; a fitted exponent comes near −1 only well beyond `M_0`.
+//! `V = c/(R + R_0)`, is fitted to all but the largest number of neurons, where it is put to the
+//! test; a fitted exponent comes near −1 only well beyond `R_0`.
 
 use super::logistic::cross_entropy;
 use super::measure::mean;
@@ -55,7 +55,7 @@ pub struct Growth {
     /// features; a tangent neuron has all `2k` coordinates, so 2.
     pub fitted_from: usize,
     /// [`GrowthPoint::feature_variance`] at the most neurons, measured over predicted by
-    /// `c/(M + M_0)` from the fitted points before it; NaN with fewer than two of these.
+    /// `c/(R + R_0)` from the fitted points before it; NaN with fewer than two of these.
     pub variance_over_prediction: f64,
     /// Exponent of [`GrowthPoint::feature_variance`] in the number of neurons; NaN with fewer than
     /// two points.
@@ -86,7 +86,7 @@ const AT_EACH: [Named<GrowthPoint>; 6] = [
     ("loss_gap", |p| p.loss_gap),
 ];
 
-/// The names of the quantities; `M` stands for a number of neurons.
+/// The names of the quantities; `R` stands for a number of neurons.
 pub fn names(neurons: &str) -> Vec<String> {
     let laws = LAWS.iter().map(|(name, _)| (*name).to_owned());
     let at_each = AT_EACH.iter();

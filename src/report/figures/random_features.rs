@@ -99,7 +99,7 @@ pub fn growth(
     };
     let title = "Random features: variance, gain and gap against the number of neurons".to_owned();
     let caption = "Variance of a read-out over draws of its features (circles), the ensemble's gain in squared loss (triangles) and \
-        the gap that distillation leaves (crosses), mean over worlds, against the number M of neurons; the line falls as 1/M."
+        the gap that distillation leaves (crosses), mean over worlds, against the number R of neurons; the line falls as 1/R."
         .to_owned();
     let last = points.last().copied().unwrap_or([1.0; 4]);
     let law = |m: f64| last[1] * last[0] / m;
@@ -112,7 +112,7 @@ pub fn growth(
             (Mark::Circle, FIRST, "variance"),
             (Mark::Triangle, THIRD, "gain"),
             (Mark::Cross, SECOND, "gap"),
-            (Mark::Line, INK, "1/M, through the last variance"),
+            (Mark::Line, INK, "1/R, through the last variance"),
         ];
         legend(area, (70, 8), &series)?;
         let mut chart = ChartBuilder::on(area)
@@ -122,7 +122,7 @@ pub fn growth(
             .y_label_area_size(64)
             .build_cartesian_2d(x, y.clone())?;
         mesh(&mut chart, 11)
-            .x_desc("neurons M")
+            .x_desc("neurons R")
             .y_desc("squared loss")
             .draw()?;
         let line = measured().map(|m| (m, law(m))).collect::<Vec<_>>();
@@ -142,7 +142,7 @@ pub fn growth(
         svg,
         table: Table::new(
             &[
-                ("neurons", "number M of neurons of one model"),
+                ("neurons", "number R of neurons of one model"),
                 (
                     "feature_variance",
                     "variance of the outputs over draws of the features, summed over classes",
