@@ -1,6 +1,6 @@
 //! An axis of a sweep: a parameter and its values.
 
-use crate::field::FieldError;
+use crate::field::{FieldError, require};
 use crate::theorem::leaves;
 use serde::{Deserialize, Serialize};
 
@@ -62,6 +62,13 @@ impl Axis {
         if let Values::Range(text) = &self.values
             && is_whole(at(tree, &path), text)
         {
+            let whole = range(text).is_some_and(|(a, b, ..)| {
+                [a, b]
+                    .iter()
+                    .all(|end| end.fract() == 0.0 && end.abs() < 1e15)
+            });
+            let allowed = format!("ends that are whole numbers below 1e15, as {path} is one");
+            require(whole, &format!("axes.{}", self.parameter), text, allowed)?;
             values = rounded(&values);
         }
         let earlier = |i: &usize| values[..*i].iter().any(|before| same(before, &values[*i]));

@@ -162,6 +162,14 @@ fn the_command_line_speaks_of_four_kinds() {
             "regime.data.classes = -3 is out of range: a whole number, not",
         ),
         (
+            &["explore", "--axis", "m=4..4.5:lin:2", "--dry-run"],
+            "axes.m = \"4..4.5:lin:2\" is out of range: ends that are whole numbers",
+        ),
+        (
+            &["explore", "--axis", "k=10..1e300:log:3", "--dry-run"],
+            "axes.k = \"10..1e300:log:3\" is out of range: ends that are whole numbers",
+        ),
+        (
             &["explore", "--axis", "engine=dense", "--dry-run"],
             "regime.data.dimension is missing: training.engine = \"dense\" needs",
         ),
