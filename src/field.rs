@@ -219,19 +219,58 @@ pub(crate) fn from_toml<T: DeserializeOwned>(text: &str) -> Result<T, (usize, Te
         (line(&e), error)
     })?;
     serde_path_to_error::deserialize(reader).map_err(|e| {
-        let tree = text.parse().map_or(Value::Boolean(false), Value::Table);
-        let error = FieldError::of_reader(&tree, &e, written(e.inner()));
+        let error = FieldError::of_reader(&tree_of(text), &e, written(e.inner()));
         (line(e.inner()), error.into())
     })
+}
+
+/// The tree of a text in TOML, if it is one.
+pub(crate) fn tree_of(text: &str) -> Value {
+    text.parse().map_or(Value::Boolean(false), Value::Table)
 }
 
 /// Reads a tree of TOML.
 ///
 /// # Errors
 /// The field at fault.
-pub(crate) fn from_tree<T: DeserializeOwned>(tree: &Value) -> Result<T, FieldError> {
-    serde_path_to_error::deserialize(tree.clone())
-        .map_err(|e| FieldError::of_reader(tree, &e, None))
+pub(crate) fn from_tree<T: DeserializeOwned + Serialize>(tree: &Value) -> Result<T, FieldError> {
+    let read = serde_path_to_error::deserialize(tree.clone())
+        .map_err(|e| FieldError::of_reader(tree, &e, None))?;
+    refuse_lists(tree, &read)?;
+    Ok(read)
+}
+
+/// Refuses a list where a table was read: its values would be taken for fields in the order in which
+/// the program declares them.
+///
+/// # Errors
+/// The first such list.
+pub(crate) fn refuse_lists(tree: &Value, read: &impl Serialize) -> Result<(), FieldError> {
+    let read = Value::try_from(read).unwrap_or(Value::Boolean(false));
+    list_for_table(tree, &read, "").map_or(Ok(()), |(field, list)| {
+        Err(FieldError::out_of_range(field, list, "a table"))
+    })
+}
+
+/// The first list of a tree that another has as a table, and its path. Entries of a list go by their
+/// `name`.
+fn list_for_table<'a>(tree: &'a Value, read: &Value, path: &str) -> Option<(String, &'a Value)> {
+    let below = |name: &str| match path {
+        "" => name.to_owned(),
+        _ => format!("{path}.{name}"),
+    };
+    match (tree, read) {
+        (Value::Array(_), Value::Table(_)) => Some((path.into(), tree)),
+        (Value::Table(own), Value::Table(read)) => own
+            .iter()
+            .find_map(|(key, value)| list_for_table(value, read.get(key)?, &below(key))),
+        (Value::Array(own), Value::Array(read)) => own.iter().zip(read).find_map(|(own, read)| {
+            let name = own.get("name").and_then(Value::as_str);
+            let path = name.map_or_else(|| path.to_owned(), below);
+            list_for_table(own, read, &path)
+        }),
+        _ => None,
+    }
 }
 
 /// The line, from 1, in which a byte of a text stands.

@@ -1,7 +1,7 @@
 //! A sweep: a theorem, axes or variants, and a budget.
 
 use super::axis::Axis;
-use crate::field::{FieldError, from_toml, require};
+use crate::field::{FieldError, from_toml, refuse_lists, require, tree_of};
 use crate::printable::counted;
 use crate::regime::{require_confidence, require_words};
 use crate::seed::{Purpose, WorldSeed};
@@ -147,6 +147,7 @@ impl Sweep {
             line,
             message: fault.to_string(),
         })?;
+        refuse_lists(&tree_of(text), &sweep)?;
         if std::mem::take(&mut sweep.controls) {
             let controls = sweep.theorem()?.controls.into_iter();
             sweep.variants.extend(controls.map(|control| Variant {

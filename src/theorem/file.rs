@@ -1,7 +1,9 @@
 //! Reading a theorem file: what is refused, and at which line.
 
 use super::{Budget, Claim, Control, Profile, Statistic, SweptValue, Theorem, base};
-use crate::field::{Fault, FieldError, TextError, from_toml, from_tree, line_of, require};
+use crate::field::{
+    Fault, FieldError, TextError, from_toml, from_tree, line_of, refuse_lists, require, tree_of,
+};
 use crate::printable::cause;
 use crate::procedure::{Procedure, measured, measures};
 use crate::random_features;
@@ -60,6 +62,7 @@ impl Theorem {
             line: Some(line_of_field(text, &e.field)),
             message: e.to_string(),
         };
+        refuse_lists(&tree_of(text), &theorem).map_err(located)?;
         theorem.validate().map_err(located)?;
         theorem.check_engines().map_err(located)?;
         Ok(theorem)

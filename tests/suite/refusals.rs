@@ -107,6 +107,37 @@ fn a_value_of_another_type_is_out_of_range() {
 }
 
 /// Numbers that are none, or far outside of every range.
+/// A list in a table's place would be read as its fields, in the order in which the program has them.
+#[test]
+fn a_list_is_no_table() {
+    for (table, list, field) in [
+        (
+            "test_draws = { single_view = 4, multi_view = 4 }",
+            "test_draws = []",
+            "procedure.test_draws = []",
+        ),
+        (
+            "band = { upper = 0.2 }",
+            "band = [0.0, 0.2]",
+            "claims.fitted.band = [0.0, 0.2]",
+        ),
+    ] {
+        let text = SMALL.replacen(table, list, 1);
+        assert_ne!(text, SMALL, "{table}");
+        let line = text
+            .lines()
+            .position(|line| line == list)
+            .expect("it is there")
+            + 1;
+        let message = refused(&text);
+        assert!(
+            message.contains(&format!("{field} is out of range: a table")),
+            "{message}"
+        );
+        assert!(message.contains(&format!(":{line}: ")), "{message}");
+    }
+}
+
 #[test]
 fn a_number_outside_its_range_is_shown_as_it_was_written() {
     for (number, key, value) in fields(SMALL) {
