@@ -117,8 +117,7 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
             for warning in &merged.warnings {
                 tell!("warning: {warning}");
             }
-            publish(&merged.manifest, &merged.report, into, &files)?;
-            return Ok(status(&merged.manifest, &merged.report));
+            return publish(&merged.manifest, &merged.report, into, &files);
         }
         Some(Action::Failed { json }) => {
             let regimes = failed_regimes();
@@ -188,24 +187,7 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
     );
     verify::on_interrupt(verify::KEPT.into())?;
     let report = watched(&manifest, &plan, record, kept, threads)?;
-    publish(&manifest, &report, &directory, &files)?;
-    Ok(status(&manifest, &report))
-}
-
-/// Claims that are left without a verdict in a cell.
-fn undecided(report: &Report) -> usize {
-    let open = |f: &&Finding| f.estimate.verdict == Verdict::Undecided;
-    report.findings.iter().filter(open).count()
-}
-
-/// Success if all is decided, whatever the verdicts: a map shows where a claim holds and where it
-/// does not. The task of a shard has done its part either way.
-fn status(manifest: &Manifest, report: &Report) -> ExitCode {
-    if manifest.shard.is_whole() && undecided(report) > 0 {
-        ExitCode::from(3)
-    } else {
-        ExitCode::SUCCESS
-    }
+    publish(&manifest, &report, &directory, &files)
 }
 
 /// Runs the cells of an exploration under a display of its progress.
@@ -244,13 +226,15 @@ pub fn require_same(directory: &Path, manifest: &Manifest) -> Result<(), Failure
     Ok(())
 }
 
-/// Writes the tables and pictures of a finished exploration, and prints its map.
+/// Writes the tables and pictures of a finished exploration, and prints its map. The status is that
+/// of success if all is decided, whatever the verdicts: a map shows where a claim holds and where it
+/// does not. The task of a shard has done its part either way.
 fn publish(
     manifest: &Manifest,
     report: &Report,
     directory: &Path,
     files: &KeptFiles,
-) -> Result<(), Failure> {
+) -> Result<ExitCode, Failure> {
     let cells = Cells::of(manifest, &report.findings)?;
     files.write_all(directory, &pages::render(manifest, &cells, report)?)?;
     if cells.values.iter().all(|values| values.len() == 1) {
@@ -262,14 +246,19 @@ fn publish(
         let title = line(&manifest.sweep.title);
         print(&format!("{title}\n\n{}", text_maps(&cells)))?;
     }
-    let open = undecided(report);
+    let open = cells.count(Verdict::Undecided);
     if open > 0 {
         print(&format!(
             "Undecided: {open} of {}, whose budget of worlds is spent.\n",
             counted(report.findings.len(), "verdict")
         ))?;
     }
-    print(&format!("tables and maps in {}\n", path(directory)))
+    print(&format!("tables and maps in {}\n", path(directory)))?;
+    Ok(if open > 0 && manifest.shard.is_whole() {
+        ExitCode::from(3)
+    } else {
+        ExitCode::SUCCESS
+    })
 }
 
 fn in_words(f: &Finding) -> String {
