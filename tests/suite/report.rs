@@ -143,12 +143,18 @@ fn evidence_edited_by_hand_is_refused() {
     }
 }
 
-/// A record behind the reports is that of its name, whatever it confirms.
-#[test]
-fn the_record_of_another_run_is_refused() {
+/// A folder of reports that holds copies of the records alone.
+fn copied_records() -> (tempfile::TempDir, PathBuf) {
     let folder = tempfile::tempdir().expect("a folder");
     let copy = folder.path().join("reports");
     copy_files(&reports().join("records"), &copy.join("records"));
+    (folder, copy)
+}
+
+/// A record behind the reports is that of its name, whatever it confirms.
+#[test]
+fn the_record_of_another_run_is_refused() {
+    let (_folder, copy) = copied_records();
     let other = copy.join("records/quick-64");
     std::fs::remove_dir_all(&other).expect("removed");
     copy_files(&reports().join("records/theorem-1-62"), &other);
@@ -161,9 +167,7 @@ fn the_record_of_another_run_is_refused() {
 /// The numbers behind the pictures of the mechanism carry a digest too.
 #[test]
 fn the_mechanism_edited_by_hand_is_refused() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let copy = folder.path().join("reports");
-    copy_files(&reports().join("records"), &copy.join("records"));
+    let (_folder, copy) = copied_records();
     let path = copy.join("records/mechanism.json");
     let text = std::fs::read_to_string(&path).expect("committed");
     let (head, tail) = text.split_once("\"coverage\":[0.").expect("coverages");
